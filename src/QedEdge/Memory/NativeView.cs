@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace QedEdge.Memory;
+
+/// <summary>
+/// Read-only bytes outside the managed heap (a mapped file, an embedded resource, an <see cref="AlignedBuffer{T}"/>).
+/// The owner must outlive the view; lengths may exceed 2 GB, single slices may not.
+/// </summary>
+internal readonly unsafe struct NativeView
+{
+    private readonly byte* _start;
+
+    /// <summary>Wraps memory that somebody else owns.</summary>
+    public NativeView(byte* start, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        _start = start;
+        Length = length;
+    }
+
+    /// <summary>Bytes in the view.</summary>
+    public long Length { get; }
+
+    /// <summary>The address of the first byte, for kernels and for advice to the operating system.</summary>
+    public byte* Pointer => _start;
+
+    /// <summary>Bytes <paramref name="offset"/> .. <paramref name="offset"/> + <paramref name="length"/> as a view.</summary>
+    public NativeView Slice(long offset, long length)
+    {
+        Check(offset, length);
+        return new NativeView(_start + offset, length);
+    }
+
+    /// <summary>Bytes <paramref name="offset"/> .. <paramref name="offset"/> + <paramref name="length"/> as a span.</summary>
+    public ReadOnlySpan<byte> Span(long offset, int length)
+    {
+        Check(offset, length);
+        return new ReadOnlySpan<byte>(_start + offset, length);
+    }
+
+    /// <summary>Elements of an unmanaged type from a byte offset on; the memory need not be aligned on x64 and arm64.</summary>
+    public ReadOnlySpan<T> Span<T>(long offset, int count) where T : unmanaged
+    {
+        Check(offset, (long)count * sizeof(T));
+        return new ReadOnlySpan<T>(_start + offset, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Check(long offset, long length)
+    {
+        // One comparison each, and by subtraction: offset + length could wrap.
+        if ((ulong)offset > (ulong)Length || (ulong)length > (ulong)(Length - offset))
+            Throw(offset, length, Length);
+    }
+
+    [DebuggerHidden]
+    private static void Throw(long offset, long length, long available) =>
+        throw new ArgumentOutOfRangeException(nameof(offset), $"{length} bytes from {offset} do not lie within {available}");
+}

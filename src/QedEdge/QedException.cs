@@ -1,0 +1,10 @@
+namespace QedEdge;
+
+/// <summary>The base of every error that the library raises about a file, an input or a run. Its message is one line.</summary>
+public class QedException : Exception
+{
+    /// <summary>Creates the error.</summary>
+    /// <param name="message">One line: what was wrong, where, and where it helps what to do.</param>
+    /// <param name="inner">The cause, if another error caused it.</param>
+    public QedException(string message, Exception? inner = null) : base(message, inner) { }
+}
