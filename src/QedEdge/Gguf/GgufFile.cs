@@ -1,0 +1,190 @@
+using System.Buffers.Binary;
+using QedEdge.Memory;
+
+namespace QedEdge.Gguf;
+
+/// <summary>
+/// A mapped GGUF file whose header was checked in full: every length, count, offset, size, alignment and type against the file's
+/// size, no key or tensor twice, no two tensors' data overlapping, the header's checksum where it has one. Files of any
+/// architecture can be opened and inspected. Bytes behind the last tensor are allowed and ignored (an archive's padding, a signature).
+/// Instances are safe to share between threads; metadata, arrays and data become invalid when the file is disposed.
+/// </summary>
+public sealed class GgufFile : IDisposable
+{
+    /// <summary>No tensor is as large; 16 TB.</summary>
+    private const long AbsurdBytes = 1L << 44;
+
+    private readonly NativeView _view;
+    private readonly IDisposable? _owner;
+    private readonly GgufTensorInfo[] _tensors;
+    private readonly Dictionary<string, GgufTensorInfo> _byName;
+    private bool _disposed;
+
+    private GgufFile(NativeView view, string name, IDisposable? owner)
+    {
+        _view = view;
+        _owner = owner;
+        Name = name;
+        var header = GgufHeader.Read(view, name);
+        Version = header.Version;
+        Alignment = header.Alignment;
+        DataOffset = header.DataOffset;
+        Metadata = new GgufMetadata(this, header.Keys, header.Entries);
+        // Before the ranges: where the header is proven sound, a range beyond the end means a missing end and nothing else.
+        HasHeaderChecksum = CheckHeader(header);
+        _tensors = Place(header.Tensors);
+        _byName = _tensors.ToDictionary(static tensor => tensor.Name);
+    }
+
+    /// <summary>The path, or the name given to an embedded file.</summary>
+    public string Name { get; }
+
+    /// <summary>The format's version: 2 or 3, which have the same layout.</summary>
+    public int Version { get; }
+
+    /// <summary>The alignment of tensor data, in bytes from <see cref="DataOffset"/>.</summary>
+    public int Alignment { get; }
+
+    /// <summary>The file's length in bytes.</summary>
+    public long Length => _view.Length;
+
+    /// <summary>Where tensor data start, in bytes.</summary>
+    public long DataOffset { get; }
+
+    /// <summary>The metadata.</summary>
+    public GgufMetadata Metadata { get; }
+
+    /// <summary>The tensors, in the order of the table.</summary>
+    public IReadOnlyList<GgufTensorInfo> Tensors => _tensors;
+
+    /// <summary>Whether the header carries its own checksum (then it was verified).</summary>
+    public bool HasHeaderChecksum { get; }
+
+    /// <summary>The whole file.</summary>
+    internal NativeView View
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _view;
+        }
+    }
+
+    /// <summary>Maps a file and reads its header.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <exception cref="ModelFormatException">It cannot be read, is no GGUF file, or is short, damaged or of an unsupported kind.</exception>
+    public static GgufFile Open(string path)
+    {
+        MappedFile mapped;
+        try
+        {
+            mapped = MappedFile.Open(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
+        }
+        return Open(mapped.View, path, mapped);
+    }
+
+    /// <summary>Reads a GGUF file that is already in memory: an embedded resource, or a part of another file at any offset.</summary>
+    /// <param name="view">The file's bytes; must stay valid until the file is disposed.</param>
+    /// <param name="name">A name for errors.</param>
+    /// <param name="owner">Disposed with the file, and also when opening fails.</param>
+    internal static GgufFile Open(NativeView view, string name, IDisposable? owner = null)
+    {
+        try
+        {
+            return new GgufFile(view, name, owner);
+        }
+        catch
+        {
+            owner?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The tensor of a name, or null.</summary>
+    public GgufTensorInfo? Find(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>A tensor's data, in place; aligned to <see cref="Alignment"/> relative to the file's start only if <see cref="DataOffset"/> is.</summary>
+    internal NativeView Data(GgufTensorInfo tensor) =>
+        // The offset of an empty tensor may lie in the padding that the file's end lacks.
+        tensor.Bytes == 0 ? default : View.Slice(tensor.Offset, tensor.Bytes);
+
+    /// <summary>Releases the mapping.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _owner?.Dispose();
+    }
+
+    /// <summary>Says why a path cannot be read and what to do.</summary>
+    internal static string ExplainUnreadable(string path, Exception exception) => exception switch
+    {
+        _ when Directory.Exists(path) => "is a folder; name the .gguf file in it, or convert a checkpoint's folder with qed-convert",
+        FileNotFoundException or DirectoryNotFoundException => "there is no such file",
+        UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
+        NotSupportedException => "not a regular file; save it to disk first",
+        _ => $"the file cannot be read: {exception.Message.ReplaceLineEndings(" ")}",
+    };
+
+    /// <summary>Compares the header's checksum, where the file has one, and returns whether it has.</summary>
+    private bool CheckHeader(GgufHeader.Contents header)
+    {
+        if (!header.Entries.TryGetValue(GgufKeys.HeaderChecksum, out var entry))
+            return false;
+        if (entry.Type != GgufValueType.UInt64)
+            throw new ModelFormatException(ModelFault.Damaged, Name, $"must be a UInt64, not {entry.Type}", GgufKeys.HeaderChecksum, offset: entry.Start);
+        if (DataOffset > Length)
+            throw new ModelFormatException(ModelFault.ShortFile, Name, "the file ends in its header; download or copy it again", offset: Length);
+        var bytes = _view.Span(0, checked((int)DataOffset));
+        ulong stored = BinaryPrimitives.ReadUInt64LittleEndian(bytes[entry.Start..]);
+        if (GgufChecksums.Header(bytes, entry.Start) != stored)
+            throw new ModelFormatException(ModelFault.Damaged, Name, "the header does not match its checksum: the file is damaged; download or convert it again", GgufKeys.HeaderChecksum, offset: entry.Start);
+        return true;
+    }
+
+    /// <summary>Checks that every tensor's data lie within the file and that none overlap.</summary>
+    private GgufTensorInfo[] Place(List<GgufHeader.TensorRow> rows)
+    {
+        long room = Math.Max(0, Length - DataOffset);
+        // A sound file's offsets never pass the sum of all sizes: a larger one, or an absurd size, is damage rather than a missing end.
+        ulong all = 0;
+        foreach (var row in rows)
+            all = Saturate(all, (ulong)row.Bytes + (ulong)Alignment);
+
+        var placed = new GgufTensorInfo[rows.Count];
+        bool ascending = true;
+        for (int i = 0; i < placed.Length; i++)
+        {
+            var row = rows[i];
+            // An empty tensor behind the last one: a file need not carry the padding before it.
+            long limit = row.Bytes == 0 ? GgufHeader.AlignUp(room, Alignment) : room;
+            if (row.Offset > (ulong)limit || row.Bytes > limit - (long)row.Offset)
+                throw Outside(row, row.Offset > all || row.Bytes > AbsurdBytes);
+            placed[i] = new GgufTensorInfo(row.Name, row.Type, row.Dimensions, DataOffset + (long)row.Offset, row.Bytes);
+            ascending &= i == 0 || placed[i].Offset >= placed[i - 1].Offset;
+        }
+
+        var ordered = ascending ? placed : [.. placed.OrderBy(static tensor => tensor.Offset)];
+        GgufTensorInfo? previous = null;
+        foreach (var tensor in ordered)
+        {
+            if (tensor.Bytes == 0)
+                continue;
+            if (previous is not null && tensor.Offset - previous.Offset < previous.Bytes)
+                throw new ModelFormatException(ModelFault.Damaged, Name, $"its data overlap those of '{previous.Name}'", tensor: tensor.Name, offset: tensor.Offset);
+            previous = tensor;
+        }
+        return placed;
+    }
+
+    private ModelFormatException Outside(GgufHeader.TensorRow row, bool damaged) => damaged
+        ? new(ModelFault.Damaged, Name, $"{row.Bytes} bytes of data {row.Offset} bytes into the data cannot lie in the file's {Length} bytes", tensor: row.Name)
+        : new(ModelFault.ShortFile, Name, $"the file ends too early: {row.Bytes} bytes of data are announced {row.Offset} bytes into the data, and the file has {Length} bytes in all; download or copy it again", tensor: row.Name, offset: Length);
+
+    private static ulong Saturate(ulong sum, ulong more) => more > ulong.MaxValue - sum ? ulong.MaxValue : sum + more;
+}

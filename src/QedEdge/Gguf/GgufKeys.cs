@@ -1,0 +1,47 @@
+namespace QedEdge.Gguf;
+
+/// <summary>Metadata keys that QedEdge reads and writes. The names under <c>general</c> and <c>tokenizer</c> are the format's own.</summary>
+internal static class GgufKeys
+{
+#pragma warning disable CS1591 // each name says what its key says
+    public const string Architecture = "general.architecture";
+    public const string Name = "general.name";
+    public const string Alignment = "general.alignment";
+    public const string QuantizationVersion = "general.quantization_version";
+
+    public const string SamplingTemperature = "general.sampling.temperature";
+    public const string SamplingTopK = "general.sampling.top_k";
+    public const string SamplingTopP = "general.sampling.top_p";
+    public const string SamplingMaxNewTokens = "general.sampling.max_new_tokens";
+    public const string SamplingDoSample = "general.sampling.do_sample";
+
+    public const string ContextLength = "qed.context_length";
+    public const string EmbeddingLength = "qed.embedding_length";
+    public const string BlockCount = "qed.block_count";
+    public const string FeedForwardLength = "qed.feed_forward_length";
+    public const string HeadCount = "qed.attention.head_count";
+    public const string HeadCountKv = "qed.attention.head_count_kv";
+    public const string RmsNormEpsilon = "qed.attention.layer_norm_rms_epsilon";
+    public const string RopeFreqBase = "qed.rope.freq_base";
+    public const string RopeDimensionCount = "qed.rope.dimension_count";
+    public const string VocabSize = "qed.vocab_size";
+
+    public const string TokenizerModel = "tokenizer.ggml.model";
+    public const string TokenizerPre = "tokenizer.ggml.pre";
+    public const string Tokens = "tokenizer.ggml.tokens";
+    public const string TokenType = "tokenizer.ggml.token_type";
+    public const string Merges = "tokenizer.ggml.merges";
+    public const string PackedMerges = "qed.tokenizer.merges";
+    public const string PackedMergeIds = "qed.tokenizer.merge_ids";
+    public const string BosTokenId = "tokenizer.ggml.bos_token_id";
+    public const string EosTokenId = "tokenizer.ggml.eos_token_id";
+    public const string PaddingTokenId = "tokenizer.ggml.padding_token_id";
+    public const string UnknownTokenId = "tokenizer.ggml.unknown_token_id";
+    public const string AddBosToken = "tokenizer.ggml.add_bos_token";
+    public const string AddEosToken = "tokenizer.ggml.add_eos_token";
+    public const string ChatTemplate = "tokenizer.chat_template";
+
+    public const string HeaderChecksum = "qed.checksum.header";
+    public const string TensorChecksums = "qed.checksum.tensors";
+#pragma warning restore CS1591
+}

@@ -1,0 +1,82 @@
+namespace QedEdge.Memory;
+
+/// <summary>
+/// A file that appears under its name only when whole. It is written under a temporary name in the same folder, flushed to
+/// disk and renamed by <see cref="Commit"/>; without that, disposing deletes it, and a killed process leaves only the temporary file.
+/// </summary>
+internal sealed class AtomicFile : IDisposable
+{
+    private readonly string _temporary;
+    private readonly bool _overwrite;
+    private bool _done;
+
+    /// <summary>Creates the temporary file.</summary>
+    /// <param name="path">The name that the file gets in the end.</param>
+    /// <param name="overwrite">Whether an existing file of that name is replaced.</param>
+    /// <exception cref="QedException">The name is taken, or the folder is missing or cannot be written to.</exception>
+    public AtomicFile(string path, bool overwrite)
+    {
+        Path = path;
+        _overwrite = overwrite;
+        if (Directory.Exists(path))
+            throw new QedException($"{path}: is a folder; name a file in it");
+        if (!overwrite && File.Exists(path))
+            throw Taken();
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        _temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
+        }
+        catch (DirectoryNotFoundException exception)
+        {
+            throw new QedException($"{path}: the folder {folder} does not exist; create it first", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{path}: cannot create a file in {folder}: {exception.Message.ReplaceLineEndings(" ")}", exception);
+        }
+    }
+
+    /// <summary>The name that the file gets in the end.</summary>
+    public string Path { get; }
+
+    /// <summary>The file's content; seekable.</summary>
+    public FileStream Stream { get; }
+
+    /// <summary>Flushes the content to disk and gives the file its name.</summary>
+    /// <exception cref="QedException">Meanwhile somebody else created a file of that name, and it is not to be replaced.</exception>
+    public void Commit()
+    {
+        ObjectDisposedException.ThrowIf(_done, this);
+        Stream.Flush(flushToDisk: true);
+        Stream.Dispose();
+        try
+        {
+            File.Move(_temporary, Path, _overwrite);
+        }
+        catch (IOException) when (!_overwrite && File.Exists(Path))
+        {
+            throw Taken();
+        }
+        _done = true;
+    }
+
+    /// <summary>Deletes the temporary file unless it was committed.</summary>
+    public void Dispose()
+    {
+        if (_done)
+            return;
+        _done = true;
+        try
+        {
+            Stream.Dispose();
+        }
+        finally
+        {
+            File.Delete(_temporary);
+        }
+    }
+
+    private QedException Taken() => new($"{Path}: the file exists already; choose another name or replace it with --force");
+}

@@ -1,0 +1,86 @@
+using QedEdge.Memory;
+
+namespace QedEdge.Tests.Memory;
+
+public sealed class AtomicFileTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed-atomic-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string Target => Path.Combine(_folder, "out.gguf");
+
+    [Fact]
+    public void Commit_GivesTheWholeFileItsName()
+    {
+        using (var file = new AtomicFile(Target, overwrite: false))
+        {
+            file.Stream.Write("whole"u8);
+            Assert.False(File.Exists(Target));
+            file.Commit();
+        }
+        Assert.Equal("whole", File.ReadAllText(Target));
+        Assert.Single(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void Dispose_WithoutCommit_LeavesNothing()
+    {
+        Assert.Throws<InvalidOperationException>(Interrupted);
+        Assert.Empty(Directory.GetFiles(_folder));
+
+        void Interrupted()
+        {
+            using var file = new AtomicFile(Target, overwrite: false);
+            file.Stream.Write("half"u8);
+            throw new InvalidOperationException();
+        }
+    }
+
+    [Fact]
+    public void Dispose_WithoutCommit_KeepsTheFileThatWasToBeReplaced()
+    {
+        File.WriteAllText(Target, "old");
+        using (var file = new AtomicFile(Target, overwrite: true))
+            file.Stream.Write("half"u8);
+        Assert.Equal("old", File.ReadAllText(Target));
+        Assert.Single(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void ExistingOutput_IsKept_UnlessOverwritten()
+    {
+        File.WriteAllText(Target, "old");
+        var error = Assert.Throws<QedException>(() => new AtomicFile(Target, overwrite: false));
+        Assert.Contains("--force", error.Message);
+        Assert.Equal("old", File.ReadAllText(Target));
+        using (var file = new AtomicFile(Target, overwrite: true))
+        {
+            file.Stream.Write("new"u8);
+            file.Commit();
+        }
+        Assert.Equal("new", File.ReadAllText(Target));
+        Assert.Single(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void Commit_DoesNotReplaceAFileThatAppearedMeanwhile()
+    {
+        using (var file = new AtomicFile(Target, overwrite: false))
+        {
+            file.Stream.Write("mine"u8);
+            File.WriteAllText(Target, "theirs");
+            Assert.Throws<QedException>(file.Commit);
+        }
+        Assert.Equal("theirs", File.ReadAllText(Target));
+        Assert.Single(Directory.GetFiles(_folder));
+    }
+
+    [Fact]
+    public void BadTargets_AreRefused_WithTheReason()
+    {
+        Assert.Contains("is a folder", Assert.Throws<QedException>(() => new AtomicFile(_folder, overwrite: true)).Message);
+        string missing = Path.Combine(_folder, "no", "out.gguf");
+        Assert.Contains("does not exist", Assert.Throws<QedException>(() => new AtomicFile(missing, overwrite: false)).Message);
+    }
+}
