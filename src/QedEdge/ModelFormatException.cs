@@ -64,7 +64,7 @@ public sealed class ModelFormatException : QedException
     }
 
     /// <summary>Text from a file may hold anything; an error stays one printable, short line.</summary>
-    private static string OneLine(string text)
+    internal static string OneLine(string text)
     {
         const int longest = 80;
         string cut = text.Length > longest ? text[..longest] + "…" : text;

@@ -19,6 +19,9 @@ internal readonly unsafe struct NativeView
         Length = length;
     }
 
+    /// <summary>The memory behind a stream over unmanaged memory, such as an embedded resource: used in place, not copied.</summary>
+    public static NativeView Of(UnmanagedMemoryStream stream) => new(stream.PositionPointer - stream.Position, stream.Length);
+
     /// <summary>Bytes in the view.</summary>
     public long Length { get; }
 

@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace QedEdge.Kernels.Arm;
+
+/// <summary>Eight floats in two 128-bit registers.</summary>
+internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high) : IFloat8<NeonFloat8>
+{
+    private readonly Vector128<float> _low = low;
+    private readonly Vector128<float> _high = high;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Load(ref readonly float x, nint i) =>
+        new(Vector128.LoadUnsafe(in x, (nuint)i), Vector128.LoadUnsafe(in x, (nuint)i + 4));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(NeonFloat8 v, ref float y, nint i)
+    {
+        v._low.StoreUnsafe(ref y, (nuint)i);
+        v._high.StoreUnsafe(ref y, (nuint)i + 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 LoadHalf(ref readonly ushort x, nint i)
+    {
+        Vector128<short> halves = Vector128.LoadUnsafe(in x, (nuint)i).AsInt16();
+        return new(WidenHalves(halves.GetLower()), WidenHalves(halves.GetUpper()));
+    }
+
+    /// <summary>Four halves as floats, by shift and scale (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<float> WidenHalves(Vector64<short> halves)
+    {
+        Vector128<int> bits = AdvSimd.ShiftLeftLogicalWideningLower(halves, 13);
+        bits &= Vector128.Create(unchecked((int)0x8FFF_E000));
+        return bits.AsSingle() * Vector128.Create(HalfBits.Rebias);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalf(NeonFloat8 v, ref ushort y, nint i) =>
+        Vector128.Narrow(HalfPatterns(v._low), HalfPatterns(v._high)).StoreUnsafe(ref y, (nuint)i);
+
+    private static Vector128<uint> HalfPatterns(Vector128<float> v)
+    {
+        Vector128<uint> bits = v.AsUInt32();
+        Vector128<uint> magnitude = bits & Vector128.Create(0x7FFF_FFFFu);
+        Vector128<uint> odd = (magnitude >>> 13) & Vector128<uint>.One;
+        Vector128<uint> normal = (magnitude + Vector128.Create(unchecked(0xFFFu - (112u << 23))) + odd) >>> 13;
+        normal = Vector128.Min(normal, Vector128.Create(0x7C00u));
+        Vector128<uint> subnormal = (magnitude.AsSingle() + Vector128.Create(0.5f)).AsUInt32() - Vector128.Create(0x3F00_0000u);
+        Vector128<uint> small = Vector128.LessThan(magnitude.AsSingle(), Vector128.Create(6.103515625e-5f)).AsUInt32();
+        return Vector128.ConditionalSelect(small, subnormal, normal) | ((bits >>> 16) & Vector128.Create(0x8000u));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 LoadInt8(ref readonly sbyte x, nint i)
+    {
+        Vector128<short> words = AdvSimd.SignExtendWideningLower(Vector64.LoadUnsafe(in x, (nuint)i));
+        return new(AdvSimd.ConvertToSingle(AdvSimd.SignExtendWideningLower(words.GetLower())),
+            AdvSimd.ConvertToSingle(AdvSimd.SignExtendWideningUpper(words)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt8(NeonFloat8 v, ref sbyte y, nint i)
+    {
+        Vector128<short> words = Vector128.Narrow(AdvSimd.ConvertToInt32RoundToZero(v._low), AdvSimd.ConvertToInt32RoundToZero(v._high));
+        AdvSimd.ExtractNarrowingLower(words).StoreUnsafe(ref y, (nuint)i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Broadcast(float x)
+    {
+        Vector128<float> v = Vector128.Create(x);
+        return new(v, v);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Add(NeonFloat8 a, NeonFloat8 b) => new(a._low + b._low, a._high + b._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Subtract(NeonFloat8 a, NeonFloat8 b) => new(a._low - b._low, a._high - b._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Multiply(NeonFloat8 a, NeonFloat8 b) => new(a._low * b._low, a._high * b._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Divide(NeonFloat8 a, NeonFloat8 b) => new(a._low / b._low, a._high / b._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Fma(NeonFloat8 a, NeonFloat8 b, NeonFloat8 c) =>
+        new(AdvSimd.FusedMultiplyAdd(c._low, a._low, b._low), AdvSimd.FusedMultiplyAdd(c._high, a._high, b._high));
+
+    // Compare and select, not fmax: that is what the other sets do with not-a-number and with zeros of either sign.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Max(NeonFloat8 a, NeonFloat8 b) => new(Larger(a._low, b._low), Larger(a._high, b._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Min(NeonFloat8 a, NeonFloat8 b) => new(Smaller(a._low, b._low), Smaller(a._high, b._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Abs(NeonFloat8 v) => new(AdvSimd.Abs(v._low), AdvSimd.Abs(v._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 Round(NeonFloat8 v) => new(AdvSimd.RoundToNearest(v._low), AdvSimd.RoundToNearest(v._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 ScaleByPowerOfTwo(NeonFloat8 v, NeonFloat8 n) =>
+        new((v._low.AsInt32() + (AdvSimd.ConvertToInt32RoundToZero(n._low) << 23)).AsSingle(),
+            (v._high.AsInt32() + (AdvSimd.ConvertToInt32RoundToZero(n._high) << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(NeonFloat8 v)
+    {
+        Vector128<float> four = v._low + v._high;
+        Vector64<float> two = four.GetLower() + four.GetUpper();
+        return two.ToScalar() + two.GetElement(1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(NeonFloat8 v)
+    {
+        Vector128<float> four = Larger(v._low, v._high);
+        float a = four.GetElement(0), b = four.GetElement(1), c = four.GetElement(2), d = four.GetElement(3);
+        a = a > c ? a : c;
+        b = b > d ? b : d;
+        return a > b ? a : b;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) =>
+        AdvSimd.BitwiseSelect(AdvSimd.CompareGreaterThan(a, b), a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Smaller(Vector128<float> a, Vector128<float> b) =>
+        AdvSimd.BitwiseSelect(AdvSimd.CompareLessThan(a, b), a, b);
+}

@@ -1,0 +1,56 @@
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using QedEdge.Kernels.Arm;
+using QedEdge.Kernels.X86;
+
+namespace QedEdge.Kernels;
+
+/// <summary>The kernel sets that this processor can run, fastest first; <c>--isa</c> or <c>QED_ISA</c> forces one by name.</summary>
+internal static class KernelRegistry
+{
+    /// <summary>The variable that forces a set for every model of the process.</summary>
+    public const string Variable = "QED_ISA";
+
+    private static readonly string[] KnownNames = ["avx512", "avxvnni", "avx2", "neon-dp", "neon", "scalar"];
+
+    /// <summary>Every set this processor can run, fastest first.</summary>
+    public static IReadOnlyList<KernelSet> Available { get; } = Discover();
+
+    /// <summary>The set of a name, or the fastest for null and "auto".</summary>
+    /// <exception cref="QedException">The name is unknown, or this processor or build cannot run the set.</exception>
+    public static KernelSet Select(string? name)
+    {
+        name ??= Environment.GetEnvironmentVariable(Variable);
+        if (string.IsNullOrEmpty(name) || name == "auto")
+            return Available[0];
+        foreach (KernelSet set in Available)
+        {
+            if (set.Name == name)
+                return set;
+        }
+        string available = string.Join(", ", Available.Select(s => s.Name));
+        throw new QedException(KnownNames.Contains(name)
+            ? $"instruction set '{name}' is not available on this processor or in this build; available: {available}"
+            : $"unknown instruction set '{name}'; available: auto, {available}");
+    }
+
+    private static List<KernelSet> Discover()
+    {
+        var sets = new List<KernelSet>();
+        if (Avx2.IsSupported && Fma.IsSupported)
+        {
+            // One instruction instead of three per four products of a lane.
+            if (AvxVnni.IsSupported)
+                sets.Add(new Avx2Kernels<AvxVnniDot>());
+            sets.Add(new Avx2Kernels<Avx2Dot>());
+        }
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            if (Dp.IsSupported)
+                sets.Add(new NeonKernels<DotProductDot>());
+            sets.Add(new NeonKernels<WideningDot>());
+        }
+        sets.Add(new ScalarKernels());
+        return sets;
+    }
+}

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using QedEdge.Quantization;
+
+namespace QedEdge.Kernels;
+
+/// <summary>
+/// All operations of the forward pass for one instruction set. Every set gives the same bits: sums run in one canonical order
+/// (docs in MODEL.md, "Numerics"), lanes are rows or columns, and no operation depends on how many tokens share a call.
+/// Buffers are padded with zeros to 32 elements, so no operation has a tail.
+/// </summary>
+internal abstract class KernelSet
+{
+    /// <summary>The name for <c>--isa</c> and <c>qed info</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>
+    /// y[t, row − 8·groupBegin] = Σ_col w[row, col] · x[t, col] for the rows of row groups groupBegin..groupEnd.
+    /// Int8 and int4: acc = fma((float)dot, weightScale · activationScale, acc) block after block, dot an exact int32.
+    /// Floats: acc = fma(w, x, acc) column after column.
+    /// </summary>
+    /// <param name="w">Weights [rows, cols].</param>
+    /// <param name="x">Inputs [tokens, cols]; quantized for the integer formats.</param>
+    /// <param name="tokens">How many of the inputs.</param>
+    /// <param name="groupBegin">First row group.</param>
+    /// <param name="groupEnd">One past the last row group.</param>
+    /// <param name="y">Outputs [tokens, yStride].</param>
+    /// <param name="yStride">Elements from one token's outputs to the next.</param>
+    public void Gemm(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride)
+    {
+        if (groupBegin >= groupEnd || tokens == 0)
+            return;
+        // The one check before unchecked loops: the last element written exists, and the groups and tokens do.
+        _ = y[(tokens - 1) * yStride + (groupEnd - groupBegin) * PackedLayout.GroupRows - 1];
+        _ = x.Quants[(tokens - 1) * x.Stride + w.Blocks * PackedLayout.BlockSize - 1];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(groupEnd, w.Groups);
+        ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
+        switch (w.Format)
+        {
+            case BlockFormat.F32: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
+            case BlockFormat.F16: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
+            case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
+            case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
+            default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
+        }
+    }
+
+    /// <summary><see cref="Gemm"/> for 32-bit floats.</summary>
+    protected abstract void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+
+    /// <summary><see cref="Gemm"/> for 16-bit floats.</summary>
+    protected abstract void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+
+    /// <summary><see cref="Gemm"/> for int8 blocks.</summary>
+    protected abstract void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+
+    /// <summary><see cref="Gemm"/> for int4 blocks.</summary>
+    protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+
+    /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero. [padded size]</summary>
+    public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
+
+    /// <summary>Quants, scales and sums of one token's values (columns 0..cols, padded to 32).</summary>
+    public abstract void Quantize(Activations x, int token, int cols);
+
+    /// <summary>y = silu(gate) · up with silu(g) = g / (1 + exp(−g)); lengths a multiple of 8.</summary>
+    public abstract void SwiGlu(ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> y);
+
+    /// <summary>y += x; lengths a multiple of 8.</summary>
+    public abstract void Add(ReadOnlySpan<float> x, Span<float> y);
+
+    /// <summary>Half-precision copies of x; lengths a multiple of 8.</summary>
+    public abstract void ToHalf(ReadOnlySpan<float> x, Span<ushort> y);
+
+    /// <summary>
+    /// One chunk of attention scores into weights: s = scale · s; p = exp(s − max(s)); entries at and past
+    /// <paramref name="count"/> and those whose mask byte is 0 become exactly 0.
+    /// </summary>
+    /// <param name="scores">Scores, then weights; length a multiple of 8.</param>
+    /// <param name="count">Entries that exist.</param>
+    /// <param name="mask">A byte per entry (0: takes no part), or empty.</param>
+    /// <param name="scale">1 / sqrt(head size).</param>
+    /// <param name="max">The largest scaled score; −infinity when nothing takes part.</param>
+    /// <returns>Σ p, summed in 8 lanes (index mod 8).</returns>
+    public abstract float Softmax(Span<float> scores, int count, ReadOnlySpan<byte> mask, float scale, out float max);
+
+    /// <summary>sum[c] = fma(p[i], v[i, c], sum[c]) for i in order; float rows of <paramref name="cols"/> (a multiple of 32).</summary>
+    public abstract void AddWeightedRowsF32(ReadOnlySpan<float> p, ReadOnlySpan<float> v, int cols, Span<float> sum);
+
+    /// <summary>As <see cref="AddWeightedRowsF32"/> with half-precision rows.</summary>
+    public abstract void AddWeightedRowsF16(ReadOnlySpan<float> p, ReadOnlySpan<ushort> v, int cols, Span<float> sum);
+
+    /// <summary>As <see cref="AddWeightedRowsF32"/> with int8 rows: sum[c] = fma(p[i] · scale[i, block], q[i, c], sum[c]).</summary>
+    public abstract void AddWeightedRowsQ8_0(ReadOnlySpan<float> p, ReadOnlySpan<sbyte> v, ReadOnlySpan<ushort> scales, int cols, Span<float> sum);
+
+    /// <summary>sum = fma(sum, sumFactor, x · xFactor): two attention chunks merged; lengths a multiple of 8.</summary>
+    public abstract void Merge(ReadOnlySpan<float> x, float xFactor, Span<float> sum, float sumFactor);
+
+    /// <summary>x = x / divisor; length a multiple of 8.</summary>
+    public abstract void Divide(Span<float> x, float divisor);
+}

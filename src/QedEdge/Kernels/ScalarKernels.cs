@@ -1,0 +1,117 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using QedEdge.Quantization;
+
+namespace QedEdge.Kernels;
+
+/// <summary>The specification: one row, one token, one element at a time. Every other set must give these bits.</summary>
+internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
+{
+    private const int GroupRows = PackedLayout.GroupRows;
+    private const int BlockSize = PackedLayout.BlockSize;
+
+    /// <inheritdoc/>
+    public override string Name => "scalar";
+
+    /// <inheritdoc/>
+    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    {
+        for (int group = groupBegin; group < groupEnd; group++)
+        {
+            ReadOnlySpan<float> weights = MemoryMarshal.Cast<byte, float>(w.Group(group));
+            for (int t = 0; t < tokens; t++)
+            {
+                ReadOnlySpan<float> xs = x.Row(t);
+                for (int row = 0; row < GroupRows; row++)
+                {
+                    float acc = 0f;
+                    for (int col = 0; col < w.Blocks * BlockSize; col++)
+                        acc = MathF.FusedMultiplyAdd(weights[col * GroupRows + row], xs[col], acc);
+                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    {
+        for (int group = groupBegin; group < groupEnd; group++)
+        {
+            ReadOnlySpan<ushort> weights = MemoryMarshal.Cast<byte, ushort>(w.Group(group));
+            for (int t = 0; t < tokens; t++)
+            {
+                ReadOnlySpan<float> xs = x.Row(t);
+                for (int row = 0; row < GroupRows; row++)
+                {
+                    float acc = 0f;
+                    for (int col = 0; col < w.Blocks * BlockSize; col++)
+                        acc = MathF.FusedMultiplyAdd(HalfBits.ToSingle(weights[col * GroupRows + row]), xs[col], acc);
+                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    {
+        for (int group = groupBegin; group < groupEnd; group++)
+        {
+            ReadOnlySpan<sbyte> weights = MemoryMarshal.Cast<byte, sbyte>(w.Group(group));
+            ReadOnlySpan<ushort> scales = MemoryMarshal.Cast<byte, ushort>(w.Group(group)[(int)w.ScalesOffset..]);
+            for (int t = 0; t < tokens; t++)
+            {
+                ReadOnlySpan<sbyte> xs = x.Quants.Slice(t * x.Stride, x.Stride);
+                ReadOnlySpan<float> xScales = x.Scales.Slice(t * x.BlockStride, w.Blocks);
+                for (int row = 0; row < GroupRows; row++)
+                {
+                    float acc = 0f;
+                    for (int b = 0; b < w.Blocks; b++)
+                    {
+                        int dot = 0;
+                        for (int c = 0; c < BlockSize; c++)
+                        {
+                            // Vector c / 4 of the block holds four columns of each of the eight rows.
+                            int weight = weights[b * GroupRows * BlockSize + c / 4 * 32 + row * 4 + c % 4];
+                            dot += weight * xs[b * BlockSize + c];
+                        }
+                        acc = MathF.FusedMultiplyAdd(dot, HalfBits.ToSingle(scales[b * GroupRows + row]) * xScales[b], acc);
+                    }
+                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    {
+        for (int group = groupBegin; group < groupEnd; group++)
+        {
+            ReadOnlySpan<byte> weights = w.Group(group);
+            ReadOnlySpan<ushort> scales = MemoryMarshal.Cast<byte, ushort>(weights[(int)w.ScalesOffset..]);
+            for (int t = 0; t < tokens; t++)
+            {
+                ReadOnlySpan<sbyte> xs = x.Quants.Slice(t * x.Stride, x.Stride);
+                ReadOnlySpan<float> xScales = x.Scales.Slice(t * x.BlockStride, w.Blocks);
+                for (int row = 0; row < GroupRows; row++)
+                {
+                    float acc = 0f;
+                    for (int b = 0; b < w.Blocks; b++)
+                    {
+                        int dot = 0;
+                        for (int c = 0; c < BlockSize / 2; c++)
+                        {
+                            // Low nibbles are columns 0..15 of the block (vectors 0..3), high nibbles columns 16..31.
+                            int pair = weights[b * GroupRows * BlockSize / 2 + c / 4 * 32 + row * 4 + c % 4];
+                            dot += ((pair & 15) - 8) * xs[b * BlockSize + c] + ((pair >> 4) - 8) * xs[b * BlockSize + c + 16];
+                        }
+                        acc = MathF.FusedMultiplyAdd(dot, HalfBits.ToSingle(scales[b * GroupRows + row]) * xScales[b], acc);
+                    }
+                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                }
+            }
+        }
+    }
+}

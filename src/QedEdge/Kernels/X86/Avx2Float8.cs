@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace QedEdge.Kernels.X86;
+
+/// <summary>Eight floats in one 256-bit register.</summary>
+internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8>
+{
+    private readonly Vector256<float> _value = value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Load(ref readonly float x, nint i) => new(Vector256.LoadUnsafe(in x, (nuint)i));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Avx2Float8 v, ref float y, nint i) => v._value.StoreUnsafe(ref y, (nuint)i);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 LoadHalf(ref readonly ushort x, nint i) => new(WidenHalves(Vector128.LoadUnsafe(in x, (nuint)i)));
+
+    /// <summary>Eight halves as floats: no F16C intrinsics exist in .NET 10, so shift and scale (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> WidenHalves(Vector128<ushort> halves)
+    {
+        Vector256<int> bits = Avx2.ShiftLeftLogical(Avx2.ConvertToVector256Int32(halves.AsInt16()), 13);
+        bits &= Vector256.Create(unchecked((int)0x8FFF_E000));
+        return bits.AsSingle() * Vector256.Create(HalfBits.Rebias);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalf(Avx2Float8 v, ref ushort y, nint i)
+    {
+        Vector256<uint> bits = v._value.AsUInt32();
+        Vector256<uint> magnitude = bits & Vector256.Create(0x7FFF_FFFFu);
+        Vector256<uint> odd = (magnitude >>> 13) & Vector256<uint>.One;
+        Vector256<uint> normal = (magnitude + Vector256.Create(unchecked(0xFFFu - (112u << 23))) + odd) >>> 13;
+        normal = Vector256.Min(normal, Vector256.Create(0x7C00u));
+        Vector256<uint> subnormal = (magnitude.AsSingle() + Vector256.Create(0.5f)).AsUInt32() - Vector256.Create(0x3F00_0000u);
+        Vector256<uint> small = Vector256.LessThan(magnitude.AsSingle(), Vector256.Create(6.103515625e-5f)).AsUInt32();
+        Vector256<uint> half = Vector256.ConditionalSelect(small, subnormal, normal) | ((bits >>> 16) & Vector256.Create(0x8000u));
+        Avx2.PackUnsignedSaturate(half.GetLower().AsInt32(), half.GetUpper().AsInt32()).StoreUnsafe(ref y, (nuint)i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 LoadInt8(ref readonly sbyte x, nint i)
+    {
+        long eight = Unsafe.ReadUnaligned<long>(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref Unsafe.AsRef(in x), i)));
+        return new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(eight).AsSByte())));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt8(Avx2Float8 v, ref sbyte y, nint i)
+    {
+        Vector256<int> n = Avx.ConvertToVector256Int32(v._value);
+        Vector128<short> words = Sse2.PackSignedSaturate(n.GetLower(), n.GetUpper());
+        long eight = Sse2.PackSignedSaturate(words, words).AsInt64().ToScalar();
+        Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref y, i)), eight);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Broadcast(float x) => new(Vector256.Create(x));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Add(Avx2Float8 a, Avx2Float8 b) => new(a._value + b._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Subtract(Avx2Float8 a, Avx2Float8 b) => new(a._value - b._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Multiply(Avx2Float8 a, Avx2Float8 b) => new(a._value * b._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Divide(Avx2Float8 a, Avx2Float8 b) => new(a._value / b._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Fma(Avx2Float8 a, Avx2Float8 b, Avx2Float8 c) =>
+        new(System.Runtime.Intrinsics.X86.Fma.MultiplyAdd(a._value, b._value, c._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Max(Avx2Float8 a, Avx2Float8 b) => new(Avx.Max(a._value, b._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Min(Avx2Float8 a, Avx2Float8 b) => new(Avx.Min(a._value, b._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Abs(Avx2Float8 v) => new(Vector256.Abs(v._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 Round(Avx2Float8 v) => new(Avx.RoundToNearestInteger(v._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 ScaleByPowerOfTwo(Avx2Float8 v, Avx2Float8 n) =>
+        new((v._value.AsInt32() + Avx2.ShiftLeftLogical(Avx.ConvertToVector256Int32(n._value), 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Avx2Float8 v)
+    {
+        Vector128<float> four = v._value.GetLower() + v._value.GetUpper();
+        Vector128<float> two = four + Sse.MoveHighToLow(four, four);
+        return two.ToScalar() + two.GetElement(1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(Avx2Float8 v)
+    {
+        Vector128<float> four = Sse.Max(v._value.GetLower(), v._value.GetUpper());
+        Vector128<float> two = Sse.Max(four, Sse.MoveHighToLow(four, four));
+        float a = two.ToScalar(), b = two.GetElement(1);
+        return a > b ? a : b;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <summary>
+/// Whether all stored values are finite numbers. For quantized matrices only the scales can fail to be, a tenth of the bytes, so
+/// looking costs little at the start and spares the kernels every check.
+/// </summary>
+internal static class FiniteCheck
+{
+    /// <summary>A packed matrix.</summary>
+    public static bool Matrix(in PackedMatrix matrix)
+    {
+        for (int group = 0; group < matrix.Groups; group++)
+        {
+            ReadOnlySpan<byte> bytes = matrix.Group(group);
+            bool finite = matrix.Format switch
+            {
+                BlockFormat.F32 => Floats(MemoryMarshal.Cast<byte, float>(bytes)),
+                BlockFormat.F16 => Halves(MemoryMarshal.Cast<byte, ushort>(bytes)),
+                _ => Halves(MemoryMarshal.Cast<byte, ushort>(bytes[(int)matrix.ScalesOffset..])),
+            };
+            if (!finite)
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>32-bit floats: no exponent of all ones.</summary>
+    public static bool Floats(ReadOnlySpan<float> values)
+    {
+        ReadOnlySpan<Vector<float>> vectors = MemoryMarshal.Cast<float, Vector<float>>(values);
+        Vector<float> trouble = Vector<float>.Zero;
+        foreach (Vector<float> v in vectors)
+        {
+            // x - x is 0 for finite x and not a number otherwise; the sum keeps whatever went wrong.
+            trouble += v - v;
+        }
+        float rest = Vector.Sum(trouble);
+        foreach (float v in values[(vectors.Length * Vector<float>.Count)..])
+            rest += v - v;
+        return rest == 0f;
+    }
+
+    /// <summary>16-bit floats: no exponent of all ones.</summary>
+    public static bool Halves(ReadOnlySpan<ushort> values)
+    {
+        ReadOnlySpan<Vector<ushort>> vectors = MemoryMarshal.Cast<ushort, Vector<ushort>>(values);
+        var exponent = new Vector<ushort>(0x7C00);
+        Vector<ushort> bad = Vector<ushort>.Zero;
+        foreach (Vector<ushort> v in vectors)
+            bad |= Vector.Equals(v & exponent, exponent);
+        bool finite = bad == Vector<ushort>.Zero;
+        foreach (ushort v in values[(vectors.Length * Vector<ushort>.Count)..])
+            finite &= (v & 0x7C00) != 0x7C00;
+        return finite;
+    }
+}

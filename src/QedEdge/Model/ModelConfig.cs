@@ -1,0 +1,148 @@
+using QedEdge.Gguf;
+
+namespace QedEdge.Model;
+
+/// <summary>
+/// A QED model's hyperparameters, read from a file's metadata and checked against each other, so that code behind them needs no
+/// checks of its own: every product of two of them fits 64 bits, and so does the size of a full key-value cache.
+/// </summary>
+public sealed record ModelConfig
+{
+    /// <summary>The value of <c>general.architecture</c> in a QED file.</summary>
+    internal const string Architecture = "qed";
+
+    private const int MostLayers = 1024;
+    private const int LargestSize = 1 << 20;
+    private const int LongestContext = 1 << 24;
+
+    private ModelConfig() { }
+
+    /// <summary>The model's name, or null where the file does not give one.</summary>
+    public string? Name { get; private init; }
+
+    /// <summary>Width of the residual stream, in values.</summary>
+    public int HiddenSize { get; private init; }
+
+    /// <summary>Transformer layers.</summary>
+    public int LayerCount { get; private init; }
+
+    /// <summary>Attention heads; keys and values have as many.</summary>
+    public int HeadCount { get; private init; }
+
+    /// <summary>Values in a head: <see cref="HiddenSize"/> / <see cref="HeadCount"/>; even, because RoPE rotates pairs.</summary>
+    public int HeadSize { get; private init; }
+
+    /// <summary>Inner width of the feed-forward part, in values.</summary>
+    public int FeedForwardSize { get; private init; }
+
+    /// <summary>Tokens that the model was trained to see at once; past and new ones together may not exceed it.</summary>
+    public int ContextLength { get; private init; }
+
+    /// <summary>Rows of the embedding and output matrices; the tokenizer has as many tokens.</summary>
+    public int VocabSize { get; private init; }
+
+    /// <summary>Added to the mean square in RMSNorm; finite and positive.</summary>
+    public float RmsNormEpsilon { get; private init; }
+
+    /// <summary>The base of RoPE's frequencies (split-half pairing); finite and positive.</summary>
+    public float RopeTheta { get; private init; }
+
+    /// <summary>The token that starts a text, or null where the file names none.</summary>
+    public int? BosId { get; private init; }
+
+    /// <summary>The token that ends a text, or null.</summary>
+    public int? EosId { get; private init; }
+
+    /// <summary>The padding token, or null.</summary>
+    public int? PadId { get; private init; }
+
+    /// <summary>The token for bytes outside the vocabulary, or null.</summary>
+    public int? UnkId { get; private init; }
+
+    /// <summary>Reads and checks a file's hyperparameters.</summary>
+    /// <param name="file">A file of architecture "qed".</param>
+    /// <exception cref="ModelFormatException">
+    /// Another architecture; a key is missing, of a wrong type or out of range; values contradict each other; the header carries no checksum.
+    /// </exception>
+    public static ModelConfig Read(GgufFile file)
+    {
+        var metadata = file.Metadata;
+        string architecture = metadata.GetString(GgufKeys.Architecture);
+        if (architecture != Architecture)
+        {
+            throw new ModelFormatException(ModelFault.UnknownArchitecture, file.Name,
+                $"the model's architecture is '{ModelFormatException.OneLine(architecture)}', and QedEdge runs '{Architecture}' models; convert a QED checkpoint with qed-convert",
+                GgufKeys.Architecture);
+        }
+        if (!file.HasHeaderChecksum)
+            throw Wrong(file, GgufKeys.HeaderChecksum, "the header's checksum is missing: the file is damaged or was not written by qed-convert; convert it again");
+
+        int hiddenSize = Size(file, GgufKeys.EmbeddingLength, LargestSize);
+        int headCount = Size(file, GgufKeys.HeadCount, LargestSize);
+        int vocabSize = Size(file, GgufKeys.VocabSize, LargestSize);
+        if (hiddenSize % headCount != 0)
+            throw Wrong(file, GgufKeys.HeadCount, $"{headCount} heads do not divide a width of {hiddenSize}");
+        int headSize = hiddenSize / headCount;
+        if (headSize % 2 != 0)
+            throw Wrong(file, GgufKeys.HeadCount, $"a head size of {headSize} is odd, and rotary positions need pairs");
+        Only(file, GgufKeys.HeadCountKv, headCount, "key-value heads that are shared between heads");
+        Only(file, GgufKeys.RopeDimensionCount, headSize, "rotary positions on a part of a head");
+        if (metadata.FindArray(GgufKeys.Tokens) is { } tokens && tokens.Count != vocabSize)
+            throw Wrong(file, GgufKeys.Tokens, $"{tokens.Count} tokens for a vocabulary of {vocabSize}");
+        CheckAdded(file, GgufKeys.AddBosToken, GgufKeys.BosTokenId);
+        CheckAdded(file, GgufKeys.AddEosToken, GgufKeys.EosTokenId);
+
+        return new ModelConfig
+        {
+            Name = metadata.FindString(GgufKeys.Name),
+            HiddenSize = hiddenSize,
+            LayerCount = Size(file, GgufKeys.BlockCount, MostLayers),
+            HeadCount = headCount,
+            HeadSize = headSize,
+            FeedForwardSize = Size(file, GgufKeys.FeedForwardLength, LargestSize),
+            ContextLength = Size(file, GgufKeys.ContextLength, LongestContext),
+            VocabSize = vocabSize,
+            RmsNormEpsilon = Positive(file, GgufKeys.RmsNormEpsilon),
+            RopeTheta = Positive(file, GgufKeys.RopeFreqBase),
+            BosId = Token(file, GgufKeys.BosTokenId, vocabSize),
+            EosId = Token(file, GgufKeys.EosTokenId, vocabSize),
+            PadId = Token(file, GgufKeys.PaddingTokenId, vocabSize),
+            UnkId = Token(file, GgufKeys.UnknownTokenId, vocabSize),
+        };
+    }
+
+    private static int Size(GgufFile file, string key, int largest)
+    {
+        uint value = file.Metadata.GetUInt32(key);
+        return value >= 1 && value <= (uint)largest ? (int)value : throw Wrong(file, key, $"the value {value} is not within 1 to {largest}");
+    }
+
+    private static float Positive(GgufFile file, string key)
+    {
+        float value = file.Metadata.GetFloat32(key);
+        return float.IsFinite(value) && value > 0 ? value : throw Wrong(file, key, FormattableString.Invariant($"the value {value} is not positive and finite"));
+    }
+
+    private static int? Token(GgufFile file, string key, int vocabSize)
+    {
+        if (file.Metadata.FindUInt32(key) is not uint id)
+            return null;
+        return id < (uint)vocabSize ? (int)id : throw Wrong(file, key, $"token {id} is outside the vocabulary of {vocabSize}");
+    }
+
+    /// <summary>A key whose only supported value follows from the others; it may be absent.</summary>
+    private static void Only(GgufFile file, string key, int expected, string feature)
+    {
+        if (file.Metadata.FindUInt32(key) is uint value && value != (uint)expected)
+            throw new ModelFormatException(ModelFault.Unsupported, file.Name, $"the value {value} instead of {expected} means {feature}, which QED models do not have", key);
+    }
+
+    private static void CheckAdded(GgufFile file, string flag, string id)
+    {
+        if (file.Metadata.FindBool(flag) == true && !file.Metadata.Contains(id))
+            throw Wrong(file, flag, $"the token is to be added, but '{id}' is missing");
+    }
+
+    private static ModelFormatException Wrong(GgufFile file, string key, string problem) =>
+        new(ModelFault.Damaged, file.Name, problem, key);
+}

@@ -1,0 +1,168 @@
+using QedEdge.Gguf;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <summary>One transformer layer. Vectors are padded with zeros to a multiple of 32; biases are null where the model has none.</summary>
+internal sealed class LayerWeights
+{
+    public required float[] AttentionNorm { get; init; }        // [HiddenSize]
+    public required Linear Query { get; init; }                 // [HiddenSize, HiddenSize]
+    public required Linear Key { get; init; }                   // [HiddenSize, HiddenSize]
+    public required Linear Value { get; init; }                 // [HiddenSize, HiddenSize]
+    public required Linear AttentionOutput { get; init; }       // [HiddenSize, HiddenSize]
+    public required float[] FeedForwardNorm { get; init; }      // [HiddenSize]
+    public required Linear Gate { get; init; }                  // [FeedForwardSize, HiddenSize]
+    public required Linear Up { get; init; }                    // [FeedForwardSize, HiddenSize]
+    public required Linear Down { get; init; }                  // [HiddenSize, FeedForwardSize]
+}
+
+/// <summary>y = W x + b; W [outputs, inputs].</summary>
+/// <param name="Weight">W, packed.</param>
+/// <param name="Bias">b [outputs], padded to a multiple of 32, or null.</param>
+internal sealed record Linear(PackedMatrix Weight, float[]? Bias);
+
+/// <summary>
+/// The file's tensors as the forward pass uses them: packed ones in place, standard ones (plain layout) repacked into memory.
+/// Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
+/// </summary>
+internal sealed class ModelWeights : IDisposable
+{
+    private readonly GgufFile _file;
+    private readonly List<AlignedBuffer<byte>> _repacked = [];
+
+    /// <summary>Finds and checks all weights of a file.</summary>
+    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite.</exception>
+    public ModelWeights(GgufFile file, ModelConfig config)
+    {
+        _file = file;
+        int hidden = config.HiddenSize, inner = config.FeedForwardSize;
+        try
+        {
+            Embedding = Matrix("token_embd.weight", config.VocabSize, hidden);
+            Layers = new LayerWeights[config.LayerCount];
+            for (int i = 0; i < Layers.Length; i++)
+            {
+                string block = $"blk.{i}.";
+                Layers[i] = new LayerWeights
+                {
+                    AttentionNorm = Vector(block + "attn_norm.weight", hidden),
+                    Query = Linear(block + "attn_q", hidden, hidden),
+                    Key = Linear(block + "attn_k", hidden, hidden),
+                    Value = Linear(block + "attn_v", hidden, hidden),
+                    AttentionOutput = Linear(block + "attn_output", hidden, hidden),
+                    FeedForwardNorm = Vector(block + "ffn_norm.weight", hidden),
+                    Gate = Linear(block + "ffn_gate", inner, hidden),
+                    Up = Linear(block + "ffn_up", inner, hidden),
+                    Down = Linear(block + "ffn_down", hidden, inner),
+                };
+            }
+            OutputNorm = Vector("output_norm.weight", hidden);
+            bool tied = file.Find("output.weight") is null;
+            Output = new Linear(tied ? Embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Token embeddings [VocabSize, HiddenSize].</summary>
+    public PackedMatrix Embedding { get; }
+
+    /// <summary>The transformer's layers.</summary>
+    public LayerWeights[] Layers { get; }
+
+    /// <summary>Gain of the last norm [HiddenSize].</summary>
+    public float[] OutputNorm { get; }
+
+    /// <summary>The head [VocabSize, HiddenSize]; the embedding's matrix when tied.</summary>
+    public Linear Output { get; }
+
+    /// <summary>Frees what was repacked.</summary>
+    public void Dispose()
+    {
+        foreach (AlignedBuffer<byte> buffer in _repacked)
+            buffer.Dispose();
+        _repacked.Clear();
+    }
+
+    private Linear Linear(string name, int rows, int cols) =>
+        new(Matrix(name + ".weight", rows, cols), OptionalVector(name + ".bias", rows));
+
+    private GgufTensorInfo Require(string name, params ReadOnlySpan<long> shape)
+    {
+        GgufTensorInfo tensor = _file.Find(name) ?? throw new ModelFormatException(ModelFault.MissingTensor, _file.Name,
+            "the tensor is missing; convert the checkpoint again", tensor: name);
+        if (!shape.SequenceEqual(tensor.Dimensions.ToArray()))
+        {
+            throw new ModelFormatException(ModelFault.Damaged, _file.Name,
+                $"the shape is [{string.Join(", ", tensor.Dimensions)}], the model's dimensions require [{string.Join(", ", shape.ToArray())}]",
+                tensor: name, offset: tensor.Offset);
+        }
+        return tensor;
+    }
+
+    private float[]? OptionalVector(string name, int size) => _file.Find(name) is null ? null : Vector(name, size);
+
+    private float[] Vector(string name, int size)
+    {
+        GgufTensorInfo tensor = Require(name, size);
+        if (tensor.Type != TensorType.F32)
+            throw Unsupported(tensor, "norms and biases must be F32");
+        var padded = new float[PackedLayout.Blocks(size) * PackedLayout.BlockSize];
+        _file.Data(tensor).Span<float>(0, size).CopyTo(padded);
+        if (!FiniteCheck.Floats(padded))
+            throw NotFinite(tensor);
+        return padded;
+    }
+
+    private PackedMatrix Matrix(string name, int rows, int cols)
+    {
+        GgufTensorInfo tensor = Require(name, rows, cols);
+        NativeView data = _file.Data(tensor);
+        BlockFormat? inPlace = tensor.Type switch
+        {
+            TensorType.PackedF32 => BlockFormat.F32,
+            TensorType.PackedF16 => BlockFormat.F16,
+            TensorType.PackedQ8_0 => BlockFormat.Q8_0,
+            TensorType.PackedQ4_0 => BlockFormat.Q4_0,
+            _ => null,
+        };
+        PackedMatrix matrix = inPlace is { } format ? new PackedMatrix(format, rows, cols, data) : Repack(tensor, data, rows, cols);
+        if (!FiniteCheck.Matrix(matrix))
+            throw NotFinite(tensor);
+        return matrix;
+    }
+
+    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols)
+    {
+        BlockFormat format = tensor.Type switch
+        {
+            TensorType.F32 => BlockFormat.F32,
+            TensorType.F16 => BlockFormat.F16,
+            TensorType.Q8_0 => BlockFormat.Q8_0,
+            TensorType.Q4_0 => BlockFormat.Q4_0,
+            _ => throw Unsupported(tensor, "QedEdge runs F32, F16, Q8_0 and Q4_0 matrices"),
+        };
+        long groupBytes = PackedLayout.GroupBytes(format, cols);
+        var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        _repacked.Add(buffer);
+        long rowBytes = data.Length / rows;
+        for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
+        {
+            int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
+            Packing.PackGroup(format, data.Span(first * rowBytes, checked((int)(count * rowBytes))), count, cols,
+                buffer.Slice(group * groupBytes, (int)groupBytes));
+        }
+        return new PackedMatrix(format, rows, cols, buffer.View);
+    }
+
+    private ModelFormatException NotFinite(GgufTensorInfo tensor) =>
+        new(ModelFault.Damaged, _file.Name, "holds values that are not finite numbers; the file is damaged, see 'qed verify'", tensor: tensor.Name, offset: tensor.Offset);
+
+    private ModelFormatException Unsupported(GgufTensorInfo tensor, string supported) =>
+        new(ModelFault.Unsupported, _file.Name, $"has type {tensor.Type}; {supported}", tensor: tensor.Name, offset: tensor.Offset);
+}

@@ -1,0 +1,207 @@
+using QedEdge.Kernels;
+using QedEdge.Quantization;
+using QedEdge.Threading;
+
+namespace QedEdge.Model;
+
+/// <summary>
+/// The forward pass (reference.md is its definition, MODEL.md repeats it). Every worker of the team runs the same code on its own
+/// share of rows, heads or tokens and meets the others at barriers; a batch of one token is decoding.
+/// </summary>
+internal sealed class Transformer(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws, KvCache cache, Rope rope)
+    : ITeamWork
+{
+    private readonly LogitsWork _logits = new(config, weights, kernels, team, ws);
+    private Batch _batch;
+    private int _nextItem;
+
+    /// <summary>Runs a batch through all layers; its keys and values are in the cache and its residual stream in the workspace afterwards.</summary>
+    public void Forward(in Batch batch)
+    {
+        _batch = batch;
+        team.Run(this);
+    }
+
+    /// <summary>Logits of batch tokens <paramref name="first"/> .. + <paramref name="count"/> into the workspace, from row 0 on.</summary>
+    public void Logits(int first, int count)
+    {
+        _logits.First = first;
+        _logits.Count = count;
+        team.Run(_logits);
+    }
+
+    /// <inheritdoc/>
+    public void Execute(int worker)
+    {
+        WorkerSpace own = ws.Workers[worker];
+        int n = _batch.Count, hidden = config.HiddenSize;
+
+        Embed(worker);                                                                        // x = embed[ids]
+        team.Barrier();
+        for (int i = 0; i < config.LayerCount; i++)
+        {
+            LayerWeights layer = weights.Layers[i];
+
+            Activations h = Norm(worker, own, layer.AttentionNorm);                           // h = RMSNorm(x)
+            Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride);                 // q, k, v = h W + b
+            Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride);
+            Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride);
+            team.Barrier();
+
+            Attend(worker, own, i);                                                           // a = softmax(RoPE(q) RoPE(k)ᵀ / √size + mask) v
+            team.Barrier();
+
+            Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
+            MultiplyAndAdd(worker, layer.AttentionOutput, a);                                 // x = x + a Wo + b
+            team.Barrier();
+
+            h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
+            (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride);
+            Multiply(worker, layer.Up, h, ws.Up.Span, ws.InnerStride);
+            for (int t = 0; t < n; t++)                                                       // g = silu(h Wg) · (h Wu)
+            {
+                Span<float> gate = ws.Gate.Slice((long)t * ws.InnerStride + begin, end - begin);
+                kernels.SwiGlu(gate, ws.Up.Slice((long)t * ws.InnerStride + begin, end - begin), gate);
+            }
+            team.Barrier();
+
+            Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
+            MultiplyAndAdd(worker, layer.Down, g);                                            // x = x + g Wd + b
+            team.Barrier();
+        }
+    }
+
+    private void Embed(int worker)
+    {
+        (int begin, int end) = team.Share(worker, _batch.Count);
+        ReadOnlySpan<int> tokens = _batch.Tokens.Span;
+        for (int t = begin; t < end; t++)
+        {
+            int id = tokens[t];
+            Packing.DequantizeRow(weights.Embedding.Format, weights.Embedding.Group(id / PackedLayout.GroupRows), id % PackedLayout.GroupRows,
+                ws.Residual.Slice((long)t * ws.HiddenStride, config.HiddenSize));
+        }
+        if (worker == 0)
+            _nextItem = 0;
+    }
+
+    /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>
+    private Activations Norm(int worker, WorkerSpace own, float[] gain) => Normalize(kernels, team, ws, config, worker, own, gain, 0, _batch.Count);
+
+    /// <summary>Vectors as inputs of a matrix: a lone token by every worker for itself, a batch by shares.</summary>
+    private Activations Inputs(int worker, WorkerSpace own, ReadOnlySpan<float> x, int stride, int size, Linear consumer)
+    {
+        bool alone = _batch.Count == 1;
+        Activations inputs = alone ? own.Input : ws.Batch;
+        (int begin, int end) = alone ? (0, 1) : team.Share(worker, _batch.Count);
+        for (int t = begin; t < end; t++)
+        {
+            x.Slice(t * stride, size).CopyTo(inputs.Row(t));
+            inputs.Row(t)[size..Workspace.Pad(size)].Clear();
+            if (PackedLayout.HasScales(consumer.Weight.Format))
+                kernels.Quantize(inputs, t, size);
+        }
+        if (!alone)
+            team.Barrier();
+        return inputs;
+    }
+
+    private static Activations Normalize(KernelSet kernels, WorkerTeam team, Workspace ws, ModelConfig config, int worker, WorkerSpace own, float[] gain, int first, int count)
+    {
+        bool alone = count == 1;
+        Activations inputs = alone ? own.Input : ws.Batch;
+        (int begin, int end) = alone ? (0, 1) : team.Share(worker, count);
+        int padded = Workspace.Pad(config.HiddenSize);
+        for (int t = begin; t < end; t++)
+        {
+            kernels.RmsNorm(ws.Residual.Slice((long)(first + t) * ws.HiddenStride, padded), gain, config.HiddenSize, config.RmsNormEpsilon, inputs.Row(t));
+            kernels.Quantize(inputs, t, config.HiddenSize);
+        }
+        if (!alone)
+            team.Barrier();
+        return inputs;
+    }
+
+    /// <summary>This worker's rows of y = W x + b for the batch; returns the rows.</summary>
+    private (int Begin, int End) Multiply(int worker, Linear linear, Activations x, Span<float> y, int stride)
+    {
+        PackedMatrix w = linear.Weight;
+        (int begin, int end) = team.Share(worker, w.Groups);
+        int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
+        if (rows == 0)
+            return (row, row);
+        kernels.Gemm(w, x, _batch.Count, begin, end, y[row..], stride);
+        for (int t = 0; linear.Bias is not null && t < _batch.Count; t++)
+            kernels.Add(linear.Bias.AsSpan(row, rows), y.Slice(t * stride + row, rows));
+        return (row, row + rows);
+    }
+
+    /// <summary>This worker's rows of x += W y + b.</summary>
+    private void MultiplyAndAdd(int worker, Linear linear, Activations y)
+    {
+        (int begin, int end) = Multiply(worker, linear, y, ws.Key.Span, ws.HiddenStride); // the keys are stored by now
+        for (int t = 0; t < _batch.Count; t++)
+        {
+            long at = (long)t * ws.HiddenStride + begin;
+            kernels.Add(ws.Key.Slice(at, end - begin), ws.Residual.Slice(at, end - begin));
+        }
+    }
+
+    private void Attend(int worker, WorkerSpace own, int layer)
+    {
+        (int headBegin, int headEnd) = team.Share(worker, config.HeadCount);
+        for (int head = headBegin; head < headEnd; head++)
+            Attention.Store(_batch, kernels, rope, cache, ws, own, layer, head);
+        if (_batch.Count == 1)
+        {
+            // Whoever stored a head's key attends with it: no need to wait.
+            for (int head = headBegin; head < headEnd; head++)
+                Attention.Attend(_batch, kernels, rope, cache, ws, own, layer, head, 0, 1);
+            return;
+        }
+        team.Barrier();
+        // Later tiles see more keys: items are taken, not dealt. Each layer's items have numbers of their own, so nobody need reset the count.
+        int tiles = (_batch.Count + WorkerSpace.QueryTile - 1) / WorkerSpace.QueryTile, items = tiles * config.HeadCount;
+        int item;
+        while ((item = Take(layer, items)) >= 0)
+        {
+            int first = item / config.HeadCount * WorkerSpace.QueryTile;
+            Attention.Attend(_batch, kernels, rope, cache, ws, own, layer, item % config.HeadCount, first, Math.Min(WorkerSpace.QueryTile, _batch.Count - first));
+        }
+    }
+
+    /// <summary>The next item of a layer, or −1 when all are taken.</summary>
+    private int Take(int layer, int items)
+    {
+        int limit = (layer + 1) * items;
+        while (true)
+        {
+            int next = Volatile.Read(ref _nextItem);
+            if (next >= limit)
+                return -1;
+            if (Interlocked.CompareExchange(ref _nextItem, next + 1, next) == next)
+                return next - layer * items;
+        }
+    }
+
+    /// <summary>logits = RMSNorm(x) W + b for chosen tokens of the batch.</summary>
+    private sealed class LogitsWork(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws) : ITeamWork
+    {
+        public int First { get; set; }
+
+        public int Count { get; set; }
+
+        public void Execute(int worker)
+        {
+            Activations h = Normalize(kernels, team, ws, config, worker, ws.Workers[worker], weights.OutputNorm, First, Count);
+            PackedMatrix w = weights.Output.Weight;
+            (int begin, int end) = team.Share(worker, w.Groups);
+            int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
+            if (rows == 0)
+                return;
+            kernels.Gemm(w, h, Count, begin, end, ws.Logits.Span[row..], ws.LogitStride);
+            for (int t = 0; weights.Output.Bias is not null && t < Count; t++)
+                kernels.Add(weights.Output.Bias.AsSpan(row, rows), ws.Logits.Slice((long)t * ws.LogitStride + row, rows));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using QedEdge.Kernels;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <summary>
+/// All scratch memory of a session, allocated when it opens. Shared buffers hold a batch of up to <see cref="BatchSize"/> tokens;
+/// every worker has its own inputs for a single token, since computing those again is cheaper than waiting for them.
+/// Rows are padded with zeros to 32 elements.
+/// </summary>
+internal sealed class Workspace : IDisposable
+{
+    /// <summary>Tokens computed together in prefill: enough to reuse each weight from cache, small enough for 20 MB of scratch.</summary>
+    public const int BatchSize = 128;
+
+    /// <summary>Positions whose logits are computed together.</summary>
+    public const int LogitRows = 8;
+
+    /// <summary>Allocates for a model and a team.</summary>
+    public Workspace(ModelConfig config, int workers)
+    {
+        HiddenStride = Pad(config.HiddenSize);
+        InnerStride = Pad(config.FeedForwardSize);
+        LogitStride = PackedLayout.RowGroups(config.VocabSize) * PackedLayout.GroupRows;
+        Residual = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
+        Query = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
+        Key = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
+        Value = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
+        Output = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
+        Gate = new AlignedBuffer<float>((long)BatchSize * InnerStride);
+        Up = new AlignedBuffer<float>((long)BatchSize * InnerStride);
+        Logits = new AlignedBuffer<float>((long)LogitRows * LogitStride);
+        int widest = Math.Max(config.HiddenSize, config.FeedForwardSize);
+        Batch = new Activations(BatchSize, widest);
+        Workers = new WorkerSpace[workers];
+        for (int i = 0; i < workers; i++)
+            Workers[i] = new WorkerSpace(config, widest);
+    }
+
+    /// <summary>Elements between tokens in buffers of hidden vectors.</summary>
+    public int HiddenStride { get; }
+
+    /// <summary>Elements between tokens in buffers of feed-forward vectors.</summary>
+    public int InnerStride { get; }
+
+    /// <summary>Elements between rows of logits.</summary>
+    public int LogitStride { get; }
+
+    /// <summary>The residual stream [tokens, HiddenStride].</summary>
+    public AlignedBuffer<float> Residual { get; }
+
+    /// <summary>Queries [tokens, HiddenStride].</summary>
+    public AlignedBuffer<float> Query { get; }
+
+    /// <summary>Keys [tokens, HiddenStride].</summary>
+    public AlignedBuffer<float> Key { get; }
+
+    /// <summary>Values [tokens, HiddenStride].</summary>
+    public AlignedBuffer<float> Value { get; }
+
+    /// <summary>Attention's result, and what is added to the residual stream [tokens, HiddenStride].</summary>
+    public AlignedBuffer<float> Output { get; }
+
+    /// <summary>Gate, then gate · up [tokens, InnerStride].</summary>
+    public AlignedBuffer<float> Gate { get; }
+
+    /// <summary>Up [tokens, InnerStride].</summary>
+    public AlignedBuffer<float> Up { get; }
+
+    /// <summary>Logits [LogitRows, LogitStride].</summary>
+    public AlignedBuffer<float> Logits { get; }
+
+    /// <summary>Inputs of the matrices for a batch.</summary>
+    public Activations Batch { get; }
+
+    /// <summary>What belongs to each worker.</summary>
+    public WorkerSpace[] Workers { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Residual.Dispose();
+        Query.Dispose();
+        Key.Dispose();
+        Value.Dispose();
+        Output.Dispose();
+        Gate.Dispose();
+        Up.Dispose();
+        Logits.Dispose();
+        Batch.Dispose();
+        foreach (WorkerSpace worker in Workers)
+            worker.Dispose();
+    }
+
+    internal static int Pad(int size) => PackedLayout.Blocks(size) * PackedLayout.BlockSize;
+}
+
+/// <summary>One worker's scratch memory.</summary>
+internal sealed class WorkerSpace : IDisposable
+{
+    /// <summary>Queries that share a pass over the keys.</summary>
+    public const int QueryTile = 4;
+
+    /// <summary>Positions per attention chunk: each has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
+    public const int ChunkSize = 256;
+
+    /// <summary>Allocates for a model.</summary>
+    public WorkerSpace(ModelConfig config, int widest)
+    {
+        int head = Workspace.Pad(config.HeadSize);
+        Input = new Activations(1, widest);
+        Queries = new Activations(QueryTile, config.HeadSize);
+        Head = new AlignedBuffer<float>(2 * head);
+        Scores = new AlignedBuffer<float>(QueryTile * ChunkSize);
+        Chunk = new AlignedBuffer<float>(head);
+        Sums = new AlignedBuffer<float>(QueryTile * head);
+        Max = new float[QueryTile];
+        Denominator = new float[QueryTile];
+    }
+
+    /// <summary>A single token's input of a matrix.</summary>
+    public Activations Input { get; }
+
+    /// <summary>Rotated queries of one head [QueryTile, head].</summary>
+    public Activations Queries { get; }
+
+    /// <summary>A rotated key and a value on their way into the cache [2, head].</summary>
+    public AlignedBuffer<float> Head { get; }
+
+    /// <summary>Scores, then weights [QueryTile, ChunkSize].</summary>
+    public AlignedBuffer<float> Scores { get; }
+
+    /// <summary>One chunk's weighted values [head].</summary>
+    public AlignedBuffer<float> Chunk { get; }
+
+    /// <summary>Weighted values so far [QueryTile, head].</summary>
+    public AlignedBuffer<float> Sums { get; }
+
+    /// <summary>The largest score so far [QueryTile].</summary>
+    public float[] Max { get; }
+
+    /// <summary>The sum of weights so far [QueryTile].</summary>
+    public float[] Denominator { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Input.Dispose();
+        Queries.Dispose();
+        Head.Dispose();
+        Scores.Dispose();
+        Chunk.Dispose();
+        Sums.Dispose();
+    }
+}

@@ -1,0 +1,45 @@
+namespace QedEdge;
+
+/// <summary>How a model is opened.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>A kernel set by name (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>neon</c>, <c>neon-dp</c>), or null for the fastest. All give the same bits.</summary>
+    public string? InstructionSet { get; init; }
+}
+
+/// <summary>How a session is opened.</summary>
+public sealed record SessionOptions
+{
+    /// <summary>Positions the session can hold; null for the model's context length. Memory is touched only as it fills.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Threads, the caller's included; null for one per physical core. The number never changes a result.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>How keys and values are stored.</summary>
+    public KvCacheType KvType { get; init; }
+}
+
+/// <summary>Receives the logits of one fed token.</summary>
+/// <param name="index">The token's index in the span that was fed.</param>
+/// <param name="logits">One value per vocabulary entry; valid only during the call.</param>
+public delegate void LogitsHandler(int index, ReadOnlySpan<float> logits);
+
+/// <summary>What goes with the tokens of one <see cref="Session.Feed(ReadOnlySpan{int}, FeedOptions)"/>.</summary>
+public sealed record FeedOptions
+{
+    /// <summary>A byte per past and new token, 1 real and 0 padding that is never attended to; null for all real.</summary>
+    public ReadOnlyMemory<byte>? AttentionMask { get; init; }
+
+    /// <summary>The new tokens' positions for the rotary embedding; null for past, past + 1, ….</summary>
+    public ReadOnlyMemory<int>? PositionIds { get; init; }
+
+    /// <summary>Receives the logits of every new token in order; null computes only the last token's.</summary>
+    public LogitsHandler? OnLogits { get; init; }
+
+    /// <summary>At most this many tokens at a time, for tests; 0 for the best size. The number never changes a result.</summary>
+    public int ChunkSize { get; init; }
+
+    /// <summary>Stops between chunks; the chunks done stay in the session.</summary>
+    public CancellationToken Cancellation { get; init; }
+}

@@ -1,0 +1,192 @@
+using QedEdge.Kernels;
+
+namespace QedEdge.Sampling;
+
+/// <summary>Chooses tokens from logits. All memory is allocated at construction; every step is exact or correctly rounded.</summary>
+public sealed class Sampler
+{
+    private readonly SamplingOptions _options;
+    private readonly float[] _logits;
+    private readonly int[] _ids;         // candidates
+    private readonly double[] _weights;  // their unnormalized probabilities
+    private readonly float[] _heap;      // the k largest logits seen, smallest first
+    private readonly int[] _counts;      // occurrences in the penalty window, by id
+    private readonly int[] _window;      // the last tokens, a ring
+    private int _accepted;
+    private RandomSource _random;
+
+    /// <summary>A sampler for a vocabulary.</summary>
+    /// <exception cref="QedException">An option is out of range.</exception>
+    public Sampler(SamplingOptions options, int vocabSize)
+    {
+        options.Validate();
+        _options = options;
+        _logits = new float[vocabSize];
+        _ids = new int[vocabSize];
+        _weights = new double[vocabSize];
+        _heap = new float[Math.Min(options.TopK, vocabSize)];
+        _counts = new int[vocabSize];
+        _window = new int[HasPenalties ? options.PenaltyWindow : 0];
+        _random = new RandomSource(options.Seed);
+    }
+
+    private bool HasPenalties => _options.RepeatPenalty != 1f || _options.PresencePenalty != 0f || _options.FrequencyPenalty != 0f;
+
+    /// <summary>Tells the penalties of a token that was fed or chosen.</summary>
+    public void Accept(int id)
+    {
+        if (_window.Length == 0)
+            return;
+        ref int slot = ref _window[_accepted % _window.Length];
+        if (_accepted >= _window.Length)
+            _counts[slot]--;
+        slot = id;
+        _counts[id]++;
+        _accepted++;
+    }
+
+    /// <summary>Chooses a token; the logits [VocabSize] are not changed.</summary>
+    public int Next(ReadOnlySpan<float> logits)
+    {
+        logits.CopyTo(_logits);
+        Penalize();
+        if (_options.Temperature <= 0f)
+            return ArgMax(_logits);
+        for (int i = 0; i < _logits.Length; i++)
+            _logits[i] /= _options.Temperature;
+
+        int count = Candidates();
+        float max = float.NegativeInfinity;
+        for (int i = 0; i < count; i++)
+            max = Math.Max(max, _logits[_ids[i]]);
+        double total = 0;
+        for (int i = 0; i < count; i++)
+            total += _weights[i] = PortableMath.Exp(_logits[_ids[i]] - max);
+        if (_options.TopP < 1f)
+            count = Nucleus(count, ref total);
+        if (_options.MinP > 0f)
+            count = DropUnlikely(count, ref total);
+        return Draw(count, total);
+    }
+
+    /// <summary>The index of the largest value, the lowest among equals.</summary>
+    public static int ArgMax(ReadOnlySpan<float> values)
+    {
+        int best = 0;
+        for (int i = 1; i < values.Length; i++)
+        {
+            if (values[i] > values[best])
+                best = i;
+        }
+        return best;
+    }
+
+    private void Penalize()
+    {
+        int seen = Math.Min(_accepted, _window.Length);
+        for (int i = 0; i < seen; i++)
+        {
+            int id = _window[i], count = _counts[id];
+            if (count == 0)
+                continue; // already done: an id counts once
+            float logit = _logits[id];
+            logit = logit > 0f ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty;
+            _logits[id] = logit - _options.PresencePenalty - count * _options.FrequencyPenalty;
+            _counts[id] = 0;
+        }
+        for (int i = 0; i < seen; i++)
+            _counts[_window[i]]++;
+    }
+
+    /// <summary>Ids whose logit is at least the k-th largest, in order of id.</summary>
+    private int Candidates()
+    {
+        float threshold = float.NegativeInfinity;
+        if (_heap.Length > 0 && _heap.Length < _logits.Length)
+        {
+            _logits.AsSpan(0, _heap.Length).CopyTo(_heap);
+            for (int i = _heap.Length / 2 - 1; i >= 0; i--)
+                SiftDown(i);
+            foreach (float logit in _logits.AsSpan(_heap.Length))
+            {
+                if (logit <= _heap[0])
+                    continue;
+                _heap[0] = logit;
+                SiftDown(0);
+            }
+            threshold = _heap[0];
+        }
+        int count = 0;
+        for (int id = 0; id < _logits.Length; id++)
+        {
+            if (_logits[id] >= threshold)
+                _ids[count++] = id;
+        }
+        return count;
+    }
+
+    private void SiftDown(int i)
+    {
+        while (true)
+        {
+            int child = 2 * i + 1;
+            if (child >= _heap.Length)
+                return;
+            if (child + 1 < _heap.Length && _heap[child + 1] < _heap[child])
+                child++;
+            if (_heap[i] <= _heap[child])
+                return;
+            (_heap[i], _heap[child]) = (_heap[child], _heap[i]);
+            i = child;
+        }
+    }
+
+    /// <summary>The most likely candidates, the token that crosses top-p included; equals in order of id.</summary>
+    private int Nucleus(int count, ref double total)
+    {
+        _weights.AsSpan(0, count).Sort(_ids.AsSpan(0, count), static (a, b) => b.CompareTo(a));
+        // The sort is not stable: equal weights are put in order of id, so that all machines cut at the same place.
+        for (int i = 0; i < count;)
+        {
+            int end = i + 1;
+            while (end < count && _weights[end] == _weights[i])
+                end++;
+            _ids.AsSpan(i, end - i).Sort();
+            i = end;
+        }
+        double limit = _options.TopP * total, sum = 0;
+        int kept = 0;
+        while (kept < count && sum < limit)
+            sum += _weights[kept++];
+        total = sum;
+        return kept;
+    }
+
+    private int DropUnlikely(int count, ref double total)
+    {
+        // The largest weight is exp(0) = 1, so the share is the limit itself.
+        int kept = 0;
+        double sum = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (_weights[i] < _options.MinP)
+                continue;
+            _ids[kept] = _ids[i];
+            sum += _weights[kept++] = _weights[i];
+        }
+        total = sum;
+        return kept;
+    }
+
+    private int Draw(int count, double total)
+    {
+        double target = _random.NextDouble() * total, sum = 0;
+        for (int i = 0; i < count; i++)
+        {
+            sum += _weights[i];
+            if (target < sum)
+                return _ids[i];
+        }
+        return _ids[count - 1];
+    }
+}
