@@ -1,0 +1,263 @@
+using System.Runtime.InteropServices;
+using QedEdge.Kernels;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Kernels;
+
+/// <summary>Every kernel set this machine can run gives the bits of the scalar one, for every operation, shape and number of tokens.</summary>
+public sealed class KernelParityTests
+{
+    private static readonly ScalarKernels Scalar = new();
+
+    public static TheoryData<string> Sets => new(KernelRegistry.Available.Select(s => s.Name));
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Gemm_EveryFormatAndShape_MatchesScalar(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var random = new Random(1);
+        foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
+        {
+            foreach ((int rows, int cols) in new[] { (1, 1), (8, 32), (9, 31), (24, 33), (40, 96), (7, 200), (64, 384), (100, 80) })
+            {
+                using AlignedBuffer<byte> data = RandomMatrix(random, format, rows, cols);
+                var w = new PackedMatrix(format, rows, cols, data.View);
+                foreach (int tokens in new[] { 1, 2, 3, 4, 5, 7, 9 })
+                {
+                    using Activations x = RandomActivations(random, tokens, cols);
+                    int begin = w.Groups / 3, end = w.Groups, stride = w.Groups * 8 + 3;
+                    var expected = new float[tokens * stride];
+                    var actual = new float[tokens * stride];
+                    Scalar.Gemm(w, x, tokens, begin, end, expected, stride);
+                    set.Gemm(w, x, tokens, begin, end, actual, stride);
+                    AssertSameBits(expected, actual, $"{format} [{rows}, {cols}] × {tokens}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Gemm_Scalar_IsTheSumOfDequantizedProducts()
+    {
+        var random = new Random(2);
+        foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
+        {
+            const int rows = 21, cols = 77;
+            using AlignedBuffer<byte> data = RandomMatrix(random, format, rows, cols);
+            var w = new PackedMatrix(format, rows, cols, data.View);
+            using Activations x = RandomActivations(random, 1, cols);
+            var y = new float[w.Groups * 8];
+            Scalar.Gemm(w, x, 1, 0, w.Groups, y, y.Length);
+            var row = new float[cols];
+            for (int r = 0; r < rows; r++)
+            {
+                Packing.DequantizeRow(format, w.Group(r / 8), r % 8, row);
+                double sum = 0, magnitude = 0;
+                for (int c = 0; c < cols; c++)
+                {
+                    double input = PackedLayout.HasScales(format) ? x.Quants[c] * (double)x.Scales[c / 32] : x.Row(0)[c];
+                    sum += row[c] * input;
+                    magnitude += Math.Abs(row[c] * input);
+                }
+                Assert.Equal(sum, y[r], magnitude * 1e-5);
+            }
+            Assert.All(y[rows..], padding => Assert.Equal(0f, padding));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void VectorOperations_EveryLength_MatchScalar(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var random = new Random(3);
+        for (int length = 8; length <= 264; length += 8)
+        {
+            float[] x = Values(random, length, 3f), gain = Values(random, length, 1f), y0 = new float[length], y1 = new float[length];
+            Scalar.RmsNorm(x, gain, length - 3, 1e-5f, y0);
+            set.RmsNorm(x, gain, length - 3, 1e-5f, y1);
+            AssertSameBits(y0, y1, $"RmsNorm {length}");
+
+            float[] wide = Values(random, length, 60f);
+            Scalar.SwiGlu(wide, x, y0);
+            set.SwiGlu(wide, x, y1);
+            AssertSameBits(y0, y1, $"SwiGlu {length}");
+
+            Scalar.Add(x, y0);
+            set.Add(x, y1);
+            AssertSameBits(y0, y1, $"Add {length}");
+
+            Scalar.Merge(x, 0.3f, y0, 0.7f);
+            set.Merge(x, 0.3f, y1, 0.7f);
+            AssertSameBits(y0, y1, $"Merge {length}");
+
+            Scalar.Divide(y0, 1.7f);
+            set.Divide(y1, 1.7f);
+            AssertSameBits(y0, y1, $"Divide {length}");
+
+            foreach (int count in new[] { length, length - 1, length - 7 })
+            {
+                byte[] mask = [.. Enumerable.Range(0, count).Select(_ => (byte)(random.Next(4) == 0 ? 0 : 1))];
+                foreach (byte[] m in new[] { mask, [], new byte[count] })
+                {
+                    wide.CopyTo(y0, 0);
+                    wide.CopyTo(y1, 0);
+                    float sum0 = Scalar.Softmax(y0, count, m, 0.125f, out float max0), sum1 = set.Softmax(y1, count, m, 0.125f, out float max1);
+                    AssertSameBits([sum0, max0], [sum1, max1], $"Softmax {count}");
+                    AssertSameBits(y0[..count], y1[..count], $"Softmax {count}");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void AddWeightedRows_EveryStorage_MatchesScalar(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var random = new Random(4);
+        foreach (int cols in new[] { 32, 64, 96, 128 })
+        {
+            foreach (int count in new[] { 1, 2, 7, 256 })
+            {
+                float[] p = Values(random, count, 1f), rows = Values(random, count * cols, 2f), s0 = Values(random, cols, 1f), s1 = [.. s0];
+                Scalar.AddWeightedRowsF32(p, rows, cols, s0);
+                set.AddWeightedRowsF32(p, rows, cols, s1);
+                AssertSameBits(s0, s1, $"F32 {count} × {cols}");
+
+                ushort[] halves = [.. rows.Select(HalfBits.FromSingle)];
+                Scalar.AddWeightedRowsF16(p, halves, cols, s0);
+                set.AddWeightedRowsF16(p, halves, cols, s1);
+                AssertSameBits(s0, s1, $"F16 {count} × {cols}");
+
+                var quants = new sbyte[count * cols];
+                random.NextBytes(MemoryMarshal.AsBytes(quants.AsSpan()));
+                ushort[] scales = [.. Values(random, count * cols / 32, 0.01f).Select(HalfBits.FromSingle)];
+                Scalar.AddWeightedRowsQ8_0(p, quants, scales, cols, s0);
+                set.AddWeightedRowsQ8_0(p, quants, scales, cols, s1);
+                AssertSameBits(s0, s1, $"Q8_0 {count} × {cols}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Quantize_MatchesScalar_AndStaysWithinHalfAStep(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var random = new Random(5);
+        foreach (float size in new[] { 1e-38f, 1e-20f, 1e-3f, 1f, 1e6f, 0f })
+        {
+            using var a = new Activations(1, 100);
+            using var b = new Activations(1, 100);
+            Values(random, 100, size).CopyTo(a.Row(0));
+            a.Row(0).CopyTo(b.Row(0));
+            Scalar.Quantize(a, 0, 100);
+            set.Quantize(b, 0, 100);
+            Assert.True(a.Quants.SequenceEqual(b.Quants));
+            Assert.True(a.Sums.SequenceEqual(b.Sums));
+            AssertSameBits(a.Scales.ToArray(), b.Scales.ToArray(), "scales");
+            for (int i = 0; i < 128; i++)
+                Assert.InRange(Math.Abs(a.Row(0)[i] - a.Quants[i] * (double)a.Scales[i / 32]), 0, a.Scales[i / 32] * 0.50001 + 1e-34);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Halves_EveryPattern_RoundTrip(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var values = new List<float>();
+        for (int bits = 0; bits < 65536; bits++)
+        {
+            if ((bits & 0x7C00) == 0x7C00)
+                continue; // infinities and not-a-numbers are no stored values
+            Half half = BitConverter.UInt16BitsToHalf((ushort)bits);
+            Assert.Equal((float)half, HalfBits.ToSingle((ushort)bits));
+            values.Add((float)half);
+        }
+        var random = new Random(6);
+        for (int i = 0; i < 100_000; i++)
+        {
+            float v = BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32));
+            values.Add(float.IsFinite(v) && Math.Abs(v) < 65519f ? v : 0.5f);
+            values.Add((float)(Math.Pow(2, random.Next(-26, 15)) * (random.NextDouble() - 0.5)));
+        }
+        while (values.Count % 8 != 0)
+            values.Add(0f);
+        var actual = new ushort[values.Count];
+        set.ToHalf(values.ToArray(), actual);
+        for (int i = 0; i < actual.Length; i++)
+            Assert.Equal(BitConverter.HalfToUInt16Bits((Half)values[i]), actual[i]);
+    }
+
+    [Fact]
+    public void Exp_IsWithinTwoUnitsInTheLastPlace()
+    {
+        var scalar = new ScalarFloat8();
+        for (double x = -85.9; x < 87.9; x += 0.0137)
+        {
+            scalar[0] = (float)x;
+            double expected = Math.Exp((float)x);
+            Assert.Equal(expected, VectorKernels<ScalarFloat8>.Exp(scalar)[0], expected * 2.4e-7);
+        }
+        Assert.Equal(1f, VectorKernels<ScalarFloat8>.Exp(default)[0]);
+    }
+
+    [Fact]
+    public void PortableMath_AgreesWithTheLibrary()
+    {
+        for (double x = -700; x < 700; x += 0.731)
+            Assert.Equal(Math.Exp(x), PortableMath.Exp(x), Math.Exp(x) * 1e-15);
+        for (double x = 1e-9; x < 1e12; x *= 1.37)
+            Assert.Equal(Math.Log(x), PortableMath.Log(x), 1e-14 * Math.Max(1, Math.Abs(Math.Log(x))));
+        for (double x = 0; x < 1e7; x = x * 1.01 + 0.01)
+        {
+            (double sin, double cos) = PortableMath.SinCos(x);
+            Assert.Equal(Math.Sin(x), sin, 2e-15);
+            Assert.Equal(Math.Cos(x), cos, 2e-15);
+        }
+    }
+
+    private static AlignedBuffer<byte> RandomMatrix(Random random, BlockFormat format, int rows, int cols)
+    {
+        var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        int rowBytes = (int)BlockCodec.RowBytes(format, cols), groupBytes = (int)PackedLayout.GroupBytes(format, cols);
+        var plain = new byte[8 * rowBytes];
+        for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
+        {
+            int count = Math.Min(8, rows - group * 8);
+            for (int r = 0; r < count; r++)
+                BlockCodec.EncodeRow(format, Values(random, cols, 0.5f)[..cols], plain.AsSpan(r * rowBytes, rowBytes));
+            if (format == BlockFormat.Q8_0)
+                plain[2] = 0x80; // -128 does not come from our encoder, but may stand in a file
+            Packing.PackGroup(format, plain, count, cols, buffer.Slice((long)group * groupBytes, groupBytes));
+        }
+        return buffer;
+    }
+
+    private static Activations RandomActivations(Random random, int tokens, int cols)
+    {
+        var x = new Activations(tokens, cols);
+        for (int t = 0; t < tokens; t++)
+        {
+            Values(random, cols, 2f).CopyTo(x.Row(t));
+            Scalar.Quantize(x, t, cols);
+        }
+        return x;
+    }
+
+    private static float[] Values(Random random, int count, float size) =>
+        [.. Enumerable.Range(0, count).Select(_ => (float)(random.NextDouble() * 2 - 1) * size)];
+
+    private static void AssertSameBits(float[] expected, float[] actual, string what)
+    {
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (BitConverter.SingleToInt32Bits(expected[i]) != BitConverter.SingleToInt32Bits(actual[i]))
+                Assert.Fail($"{what}: element {i} is {actual[i]:R}, scalar gives {expected[i]:R}");
+        }
+    }
+}
