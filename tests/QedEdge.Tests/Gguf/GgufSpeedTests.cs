@@ -37,7 +37,7 @@ public sealed class GgufSpeedTests
                 Assert.Equal(290, file.Tensors.Count);
             }
             TestContext.Current.TestOutputHelper?.WriteLine($"{new FileInfo(path).Length} bytes, {best.TotalMilliseconds:F3} ms, {allocated} bytes allocated");
-            // Measured 0.4 ms; the limit is for machines that are slow or busy, and still far below any decoding of the strings.
+            // Measured 0.25 ms in optimized code, 1.9 ms while the JIT has not yet optimized the hash; the limit is for slow or busy machines.
             Assert.InRange(best.TotalMilliseconds, 0, 5);
             Assert.InRange(allocated, 0, 300_000);
         }
