@@ -3,152 +3,184 @@ using System.Runtime.InteropServices;
 namespace QedEdge.Quantization;
 
 /// <summary>
-/// Rows of the plain layout to row groups of <see cref="PackedLayout"/> and back: a permutation plus zero padding, so both give
-/// exactly the same values.
+/// Between plain GGUF rows and the packed order of <see cref="PackedLayout"/>, one row group at a time. Packing moves bytes and pads
+/// with zero values; no value changes. Rows and columns beyond the matrix hold zeros: a scale of 0 and, in Q4_0, nibbles of 8.
 /// </summary>
 internal static class Packing
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
-    private const byte ZeroNibbles = 0x88; // a nibble of 8 stands for 0
 
-    /// <summary>Packs up to eight plain rows into one row group.</summary>
-    /// <param name="format">The format of both sides.</param>
-    /// <param name="plain">The rows, <see cref="BlockCodec.RowBytes"/> each.</param>
-    /// <param name="rows">1 to 8.</param>
+    /// <summary>Four quants (or eight nibbles) of a row move together: vector j of a block takes the j-th four bytes of each row's quants.</summary>
+    private const int Quad = 4;
+
+    /// <summary>Packs up to 8 plain rows into one row group.</summary>
+    /// <param name="format">The format of both.</param>
+    /// <param name="plain">The rows one after another, [rows][<see cref="BlockCodec.RowBytes"/>].</param>
+    /// <param name="rows">1 to 8; missing rows become zeros.</param>
     /// <param name="cols">Columns of the matrix.</param>
-    /// <param name="group">Exactly <see cref="PackedLayout.GroupBytes"/>; every byte is written.</param>
+    /// <param name="group">Takes <see cref="PackedLayout.GroupBytes"/> bytes; all of them are written.</param>
     public static void PackGroup(BlockFormat format, ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group)
     {
+        int rowBytes = Check(format, plain.Length, rows, cols);
+        group = group[..checked((int)PackedLayout.GroupBytes(format, cols))];
+        plain = plain[..(rows * rowBytes)];
         group.Clear();
-        if (format == BlockFormat.Q4_0)
-            group[..(int)PackedLayout.ScalesOffset(format, cols)].Fill(ZeroNibbles);
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols);
-        for (int row = 0; row < rows; row++)
+        switch (format)
         {
-            ReadOnlySpan<byte> source = plain.Slice(row * rowBytes, rowBytes);
-            switch (format)
-            {
-                case BlockFormat.F32: Scatter(MemoryMarshal.Cast<byte, float>(source), MemoryMarshal.Cast<byte, float>(group), row); break;
-                case BlockFormat.F16: Scatter(MemoryMarshal.Cast<byte, ushort>(source), MemoryMarshal.Cast<byte, ushort>(group), row); break;
-                case BlockFormat.Q8_0: PackQ8_0(MemoryMarshal.Cast<byte, BlockQ8_0>(source), group, Scales(format, group, cols), row); break;
-                default: PackQ4_0(MemoryMarshal.Cast<byte, BlockQ4_0>(source), group, Scales(format, group, cols), row); break;
-            }
+            case BlockFormat.F32:
+                Interleave<uint>(MemoryMarshal.Cast<byte, uint>(plain), rows, cols, MemoryMarshal.Cast<byte, uint>(group));
+                break;
+            case BlockFormat.F16:
+                Interleave<ushort>(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
+                break;
+            default:
+                if (format == BlockFormat.Q4_0)
+                    group[..(int)PackedLayout.ScalesOffset(format, cols)].Fill(0x88);
+                PackBlocks(format, plain, rows, cols, group);
+                break;
         }
     }
 
-    /// <summary>Unpacks the first rows of a row group; the inverse of <see cref="PackGroup"/>.</summary>
-    /// <param name="format">The format of both sides.</param>
-    /// <param name="group">A row group, <see cref="PackedLayout.GroupBytes"/>.</param>
-    /// <param name="rows">1 to 8.</param>
+    /// <summary>Takes up to 8 plain rows out of one row group.</summary>
+    /// <param name="format">The format of both.</param>
+    /// <param name="group">The row group.</param>
+    /// <param name="rows">1 to 8: how many rows to take.</param>
     /// <param name="cols">Columns of the matrix.</param>
-    /// <param name="plain">Room for the rows, <see cref="BlockCodec.RowBytes"/> each.</param>
+    /// <param name="plain">Takes the rows one after another, [rows][<see cref="BlockCodec.RowBytes"/>].</param>
     public static void UnpackGroup(BlockFormat format, ReadOnlySpan<byte> group, int rows, int cols, Span<byte> plain)
     {
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols);
+        int rowBytes = Check(format, plain.Length, rows, cols);
+        group = group[..checked((int)PackedLayout.GroupBytes(format, cols))];
         for (int row = 0; row < rows; row++)
+            UnpackRow(format, group, row, cols, plain.Slice(row * rowBytes, rowBytes));
+    }
+
+    /// <summary>Decodes one row of a row group to float32, as the embedding lookup does.</summary>
+    /// <param name="format">The group's format.</param>
+    /// <param name="group">The row group.</param>
+    /// <param name="row">The row's index in the group, 0 to 7.</param>
+    /// <param name="destination">Takes the row's values, [cols].</param>
+    public static void DequantizeRow(BlockFormat format, ReadOnlySpan<byte> group, int row, Span<float> destination)
+    {
+        int cols = destination.Length;
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)GroupRows, nameof(row));
+        group = group[..checked((int)PackedLayout.GroupBytes(format, cols))];
+        switch (format)
         {
-            Span<byte> target = plain.Slice(row * rowBytes, rowBytes);
-            switch (format)
-            {
-                case BlockFormat.F32: Gather(MemoryMarshal.Cast<byte, float>(group), MemoryMarshal.Cast<byte, float>(target), row); break;
-                case BlockFormat.F16: Gather(MemoryMarshal.Cast<byte, ushort>(group), MemoryMarshal.Cast<byte, ushort>(target), row); break;
-                case BlockFormat.Q8_0: UnpackQ8_0(group, Scales(format, group, cols), MemoryMarshal.Cast<byte, BlockQ8_0>(target), row); break;
-                default: UnpackQ4_0(group, Scales(format, group, cols), MemoryMarshal.Cast<byte, BlockQ4_0>(target), row); break;
-            }
+            case BlockFormat.F32:
+                var floats = MemoryMarshal.Cast<byte, float>(group);
+                for (int i = 0; i < cols; i++)
+                    destination[i] = floats[(i * GroupRows) + row];
+                break;
+            case BlockFormat.F16:
+                var halves = MemoryMarshal.Cast<byte, Half>(group);
+                for (int i = 0; i < cols; i++)
+                    destination[i] = (float)halves[(i * GroupRows) + row];
+                break;
+            case BlockFormat.Q8_0:
+                DequantizeQ8_0(group, row, destination);
+                break;
+            default:
+                DequantizeQ4_0(group, row, destination);
+                break;
         }
     }
 
-    /// <summary>One row of a row group as floats: the embedding look-up.</summary>
-    /// <param name="format">The group's format.</param>
-    /// <param name="group">A row group.</param>
-    /// <param name="row">0 to 7.</param>
-    /// <param name="values">Receives the row [cols].</param>
-    public static void DequantizeRow(BlockFormat format, ReadOnlySpan<byte> group, int row, Span<float> values)
+    private static void DequantizeQ8_0(ReadOnlySpan<byte> group, int row, Span<float> destination)
+    {
+        var scales = Scales(BlockFormat.Q8_0, group, destination.Length);
+        int blockBytes = PackedLayout.BlockBytes(BlockFormat.Q8_0);
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int b = i / BlockSize, j = i % BlockSize;
+            float d = (float)scales[(b * GroupRows) + row];
+            destination[i] = d * (sbyte)group[(b * blockBytes) + QuadStart(j / Quad, row) + (j % Quad)];
+        }
+    }
+
+    private static void DequantizeQ4_0(ReadOnlySpan<byte> group, int row, Span<float> destination)
+    {
+        var scales = Scales(BlockFormat.Q4_0, group, destination.Length);
+        int blockBytes = PackedLayout.BlockBytes(BlockFormat.Q4_0);
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int b = i / BlockSize, j = i % BlockSize, half = j % (BlockSize / 2);
+            float d = (float)scales[(b * GroupRows) + row];
+            int both = group[(b * blockBytes) + QuadStart(half / Quad, row) + (half % Quad)];
+            destination[i] = d * ((j == half ? both & 15 : both >> 4) - 8);
+        }
+    }
+
+    private static void UnpackRow(BlockFormat format, ReadOnlySpan<byte> group, int row, int cols, Span<byte> plain)
     {
         switch (format)
         {
             case BlockFormat.F32:
-                Gather(MemoryMarshal.Cast<byte, float>(group), values, row);
+                TakeRow(MemoryMarshal.Cast<byte, uint>(group), row, MemoryMarshal.Cast<byte, uint>(plain));
                 return;
             case BlockFormat.F16:
-                ReadOnlySpan<Half> halves = MemoryMarshal.Cast<byte, Half>(group);
-                for (int i = 0; i < values.Length; i++)
-                    values[i] = (float)halves[i * GroupRows + row];
+                TakeRow(MemoryMarshal.Cast<byte, ushort>(group), row, MemoryMarshal.Cast<byte, ushort>(plain));
                 return;
         }
-        ReadOnlySpan<Half> scales = Scales(format, group, values.Length);
-        for (int i = 0; i < values.Length; i++)
+        var scales = Scales(format, group, cols);
+        int blockBytes = PackedLayout.BlockBytes(format), quants = blockBytes / GroupRows;
+        for (int b = 0; b < PackedLayout.Blocks(cols); b++)
         {
-            int block = i / BlockSize, col = i % BlockSize;
-            int q = format == BlockFormat.Q8_0
-                ? (sbyte)group[Q8Offset(block, row, col)]
-                : ((group[Q4Offset(block, row, col % 16)] >> (col < 16 ? 0 : 4)) & 15) - 8;
-            values[i] = (float)scales[block * GroupRows + row] * q;
+            var block = plain.Slice(b * (2 + quants), 2 + quants);
+            MemoryMarshal.Write(block, in scales[(b * GroupRows) + row]);
+            for (int j = 0; j < quants / Quad; j++)
+                group.Slice((b * blockBytes) + QuadStart(j, row), Quad).CopyTo(block[(2 + (j * Quad))..]);
         }
     }
 
-    /// <summary>Where the byte of a column stands: vector col / 4 holds four columns of each row.</summary>
-    private static int Q8Offset(int block, int row, int col) => block * GroupRows * BlockSize + col / 4 * 32 + row * 4 + col % 4;
-
-    /// <summary>Where the pair of columns <paramref name="col"/> (0..15) and <paramref name="col"/> + 16 stands.</summary>
-    private static int Q4Offset(int block, int row, int col) => block * GroupRows * BlockSize / 2 + col / 4 * 32 + row * 4 + col % 4;
-
-    private static void PackQ8_0(ReadOnlySpan<BlockQ8_0> source, Span<byte> group, Span<Half> scales, int row)
+    private static void PackBlocks(BlockFormat format, ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group)
     {
-        for (int b = 0; b < source.Length; b++)
+        int blocks = PackedLayout.Blocks(cols);
+        int blockBytes = PackedLayout.BlockBytes(format), quants = blockBytes / GroupRows;
+        var scales = MemoryMarshal.Cast<byte, Half>(group[(int)PackedLayout.ScalesOffset(format, cols)..]);
+        for (int b = 0; b < blocks; b++)
         {
-            scales[b * GroupRows + row] = source[b].Scale;
-            for (int col = 0; col < BlockSize; col++)
-                group[Q8Offset(b, row, col)] = (byte)source[b].Quants[col];
+            for (int row = 0; row < rows; row++)
+            {
+                var block = plain.Slice(((row * blocks) + b) * (2 + quants), 2 + quants);
+                scales[(b * GroupRows) + row] = MemoryMarshal.Read<Half>(block);
+                for (int j = 0; j < quants / Quad; j++)
+                    block.Slice(2 + (j * Quad), Quad).CopyTo(group[((b * blockBytes) + QuadStart(j, row))..]);
+            }
         }
     }
 
-    private static void UnpackQ8_0(ReadOnlySpan<byte> group, ReadOnlySpan<Half> scales, Span<BlockQ8_0> target, int row)
-    {
-        for (int b = 0; b < target.Length; b++)
-        {
-            target[b].Scale = scales[b * GroupRows + row];
-            for (int col = 0; col < BlockSize; col++)
-                target[b].Quants[col] = (sbyte)group[Q8Offset(b, row, col)];
-        }
-    }
-
-    private static void PackQ4_0(ReadOnlySpan<BlockQ4_0> source, Span<byte> group, Span<Half> scales, int row)
-    {
-        for (int b = 0; b < source.Length; b++)
-        {
-            scales[b * GroupRows + row] = source[b].Scale;
-            for (int col = 0; col < BlockSize / 2; col++)
-                group[Q4Offset(b, row, col)] = source[b].Nibbles[col];
-        }
-    }
-
-    private static void UnpackQ4_0(ReadOnlySpan<byte> group, ReadOnlySpan<Half> scales, Span<BlockQ4_0> target, int row)
-    {
-        for (int b = 0; b < target.Length; b++)
-        {
-            target[b].Scale = scales[b * GroupRows + row];
-            for (int col = 0; col < BlockSize / 2; col++)
-                target[b].Nibbles[col] = group[Q4Offset(b, row, col)];
-        }
-    }
-
-    private static Span<Half> Scales(BlockFormat format, Span<byte> group, int cols) =>
-        MemoryMarshal.Cast<byte, Half>(group[(int)PackedLayout.ScalesOffset(format, cols)..]);
+    /// <summary>Where, in a block, vector <paramref name="j"/> has the four bytes of a row.</summary>
+    private static int QuadStart(int j, int row) => ((j * GroupRows) + row) * Quad;
 
     private static ReadOnlySpan<Half> Scales(BlockFormat format, ReadOnlySpan<byte> group, int cols) =>
         MemoryMarshal.Cast<byte, Half>(group[(int)PackedLayout.ScalesOffset(format, cols)..]);
 
-    private static void Scatter<T>(ReadOnlySpan<T> row, Span<T> group, int index)
+    private static void Interleave<T>(ReadOnlySpan<T> plain, int rows, int cols, Span<T> group)
     {
-        for (int i = 0; i < row.Length; i++)
-            group[i * GroupRows + index] = row[i];
+        for (int row = 0; row < rows; row++)
+        {
+            var source = plain.Slice(row * cols, cols);
+            for (int i = 0; i < source.Length; i++)
+                group[(i * GroupRows) + row] = source[i];
+        }
     }
 
-    private static void Gather<T>(ReadOnlySpan<T> group, Span<T> row, int index)
+    private static void TakeRow<T>(ReadOnlySpan<T> group, int row, Span<T> plain)
     {
-        for (int i = 0; i < row.Length; i++)
-            row[i] = group[i * GroupRows + index];
+        for (int i = 0; i < plain.Length; i++)
+            plain[i] = group[(i * GroupRows) + row];
+    }
+
+    /// <summary>Checks the number of rows and the length of the plain side; returns the bytes of a plain row.</summary>
+    private static int Check(BlockFormat format, int plainLength, int rows, int cols)
+    {
+        if (rows is < 1 or > GroupRows)
+            throw new ArgumentOutOfRangeException(nameof(rows), rows, "a row group has 1 to 8 rows");
+        long rowBytes = BlockCodec.RowBytes(format, cols);
+        if (plainLength < rows * rowBytes)
+            throw new ArgumentException($"{rows} plain rows take {rows * rowBytes} bytes, not {plainLength}");
+        return (int)rowBytes;
     }
 }

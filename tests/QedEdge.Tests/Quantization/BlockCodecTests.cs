@@ -1,0 +1,181 @@
+using System.Runtime.CompilerServices;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Quantization;
+
+public class BlockCodecTests
+{
+    public static TheoryData<string> Formats => new(Enum.GetNames<BlockFormat>());
+
+    [Fact]
+    public void Blocks_HaveTheSizesOfTheFormat()
+    {
+        Assert.Equal(34, Unsafe.SizeOf<BlockQ8_0>());
+        Assert.Equal(18, Unsafe.SizeOf<BlockQ4_0>());
+        Assert.Equal(34, BlockCodec.RowBytes(BlockFormat.Q8_0, 32));
+        Assert.Equal(18, BlockCodec.RowBytes(BlockFormat.Q4_0, 32));
+    }
+
+    [Fact]
+    public void EncodeRow_Q8_0_ByHand()
+    {
+        // Largest magnitude 127: d = 1, and the halves go away from zero.
+        float[] row = new float[32];
+        float[] start = [127, 0.5f, -0.5f, 1.5f, -2.5f, 0.49999997f, -126.5f, -0f];
+        start.CopyTo(row, 0);
+        byte[] plain = new byte[34];
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
+        byte[] expected = [0x00, 0x3C, 127, 1, 0xFF, 2, 0xFD, 0, 0x81, 0];
+        Assert.Equal(expected, plain[..10]);
+        Assert.All(plain[10..], value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void EncodeRow_Q4_0_ByHand()
+    {
+        // The first value of largest magnitude is −8: d = 1, q = trunc(x + 8.5), 8 at most 15.
+        float[] row = new float[32];
+        (row[3], row[16], row[19], row[4], row[5], row[31]) = (-8, 8, 0.5f, -0.5f, -0.51f, 7);
+        byte[] plain = new byte[18];
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain));
+        byte[] expected = [0x00, 0x3C, 0xF8, 0x88, 0x88, 0x90, 0x88, 0x87, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0xF8];
+        Assert.Equal(expected, plain);
+
+        row[3] = 8; // now the first is positive: d = −1 and every sign turns
+        BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain);
+        Assert.Equal([0x00, 0xBC], plain[..2]);
+        Assert.Equal(0x00, plain[2 + 3] & 0x0F);
+    }
+
+    [Fact]
+    public void EncodeRow_ZerosKeepTheReferencesSigns()
+    {
+        byte[] plain = new byte[34];
+        BlockCodec.EncodeRow(BlockFormat.Q8_0, new float[32], plain);
+        Assert.All(plain, value => Assert.Equal(0, value));
+        BlockCodec.EncodeRow(BlockFormat.Q4_0, new float[32], plain);
+        Assert.Equal([0x00, 0x80, 0x88], plain[..3]); // d = 0 / −8 = −0
+    }
+
+    [Fact]
+    public void EncodeRow_RandomRows_MatchTheFormula()
+    {
+        foreach (float[] row in Rows(500))
+        {
+            byte[] plain = new byte[BlockCodec.RowBytes(BlockFormat.Q8_0, row.Length)];
+            BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain);
+            Assert.Equal(ReferenceQ8_0(row), plain);
+            plain = new byte[BlockCodec.RowBytes(BlockFormat.Q4_0, row.Length)];
+            BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain);
+            Assert.Equal(ReferenceQ4_0(row), plain);
+        }
+    }
+
+    [Fact]
+    public void DecodeRow_StaysWithinTheFormatsError()
+    {
+        const float half = 1f / 2047; // relative rounding of a half, and of the float32 operations
+        foreach (float[] row in Rows(200))
+        {
+            foreach (var (format, bound) in new[] { (BlockFormat.F32, 0f), (BlockFormat.F16, half), (BlockFormat.Q8_0, (0.5f / 127) + half), (BlockFormat.Q4_0, (1f / 8) + half) })
+            {
+                byte[] plain = new byte[BlockCodec.RowBytes(format, row.Length)];
+                float[] decoded = new float[row.Length];
+                if (!BlockCodec.EncodeRow(format, row, plain))
+                    continue;
+                BlockCodec.DecodeRow(format, plain, decoded);
+                for (int b = 0; b < row.Length; b += 32)
+                {
+                    var values = row[b..Math.Min(row.Length, b + 32)];
+                    float largest = values.Max(MathF.Abs);
+                    // A half below 2^-14 has an absolute error of 2^-25, a quant multiplies that of its scale.
+                    float limit = (bound * largest) + (format == BlockFormat.F32 ? 0 : 130 * MathF.ScaleB(1, -25));
+                    for (int j = 0; j < values.Length; j++)
+                        Assert.InRange(decoded[b + j] - values[j], -limit, limit);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void EncodeRow_BeyondHalf_IsReported()
+    {
+        byte[] plain = new byte[128];
+        float[] row = new float[32];
+        row[7] = 65519.996f; // the largest that rounds to a finite half
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.F16, row, plain));
+        row[7] = 65520f;
+        Assert.False(BlockCodec.EncodeRow(BlockFormat.F16, row, plain));
+        row[7] = 65520f * 8;
+        Assert.False(BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain));
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
+        row[7] = 65520f * 128;
+        Assert.False(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.F32, row, plain));
+    }
+
+    [Fact]
+    public void FloatCodec_BFloat16_RoundsToNearestEven()
+    {
+        float[] values = [1f, -2f, BitConverter.UInt32BitsToSingle(0x3F808000), BitConverter.UInt32BitsToSingle(0x3F818000), BitConverter.UInt32BitsToSingle(0x3F808001)];
+        ushort[] bits = new ushort[values.Length];
+        FloatCodec.ToBFloat16(values, bits);
+        Assert.Equal([0x3F80, 0xC000, 0x3F80, 0x3F82, 0x3F81], bits);
+        float[] back = new float[values.Length];
+        FloatCodec.FromBFloat16(bits, back);
+        Assert.Equal([1f, -2f, 1f, 1.015625f, 1.0078125f], back);
+    }
+
+    /// <summary>Seeded rows of widths 1 to 200: ordinary values, ties, zeros, subnormals, huge values.</summary>
+    internal static IEnumerable<float[]> Rows(int count)
+    {
+        var random = new Random(4711);
+        for (int i = 0; i < count; i++)
+        {
+            float[] row = new float[random.Next(1, 200)];
+            float size = MathF.ScaleB(1, (i % 5) switch { 0 => -3, 1 => random.Next(-30, 15), 2 => random.Next(-149, -100), 3 => random.Next(100, 127), _ => 0 });
+            for (int j = 0; j < row.Length; j++)
+            {
+                row[j] = (i % 5) switch
+                {
+                    4 => random.Next(-16, 17) / 2f, // ties
+                    _ => (random.NextSingle() - 0.5f) * size * (random.Next(20) == 0 ? 0 : 1),
+                };
+            }
+            yield return row;
+        }
+    }
+
+    // Straightforward second versions of the published formulas, with the library's rounding instead of ours.
+    private static byte[] ReferenceQ8_0(float[] row)
+    {
+        var bytes = new List<byte>();
+        foreach (float[] part in row.Chunk(32))
+        {
+            float d = part.Max(MathF.Abs) / 127f;
+            float id = d == 0 || float.IsInfinity(1f / d) ? 0 : 1f / d;
+            bytes.AddRange(BitConverter.GetBytes((Half)d));
+            for (int j = 0; j < 32; j++)
+                bytes.Add((byte)(sbyte)MathF.Round((j < part.Length ? part[j] : 0) * id, MidpointRounding.AwayFromZero));
+        }
+        return [.. bytes];
+    }
+
+    private static byte[] ReferenceQ4_0(float[] row)
+    {
+        var bytes = new List<byte>();
+        foreach (float[] part in row.Chunk(32))
+        {
+            float largest = part.Max(MathF.Abs);
+            float d = part.First(x => MathF.Abs(x) == largest) / -8f;
+            if (largest == 0)
+                d = -0f;
+            float id = d == 0 || float.IsInfinity(1f / d) ? 0 : 1f / d;
+            int[] q = [.. Enumerable.Range(0, 32).Select(j => Math.Min(15, (int)MathF.Floor((j < part.Length ? part[j] * id : 0) + 8.5f)))];
+            bytes.AddRange(BitConverter.GetBytes((Half)d));
+            for (int j = 0; j < 16; j++)
+                bytes.Add((byte)(q[j] + (16 * q[j + 16])));
+        }
+        return [.. bytes];
+    }
+}
