@@ -1,7 +1,7 @@
 using QedEdge.Gguf;
 using QedEdge.Kernels;
-using QedEdge.Memory;
 using QedEdge.Model;
+using QedEdge.Text;
 
 namespace QedEdge;
 
@@ -16,17 +16,10 @@ namespace QedEdge;
 /// </summary>
 public sealed class QedModel : IDisposable
 {
-    private const string Architecture = "qed";
-
     private QedModel(GgufFile file, ModelOptions options)
     {
         File = file;
         Config = ModelConfig.Read(file);
-        if (!file.Metadata.Contains(GgufKeys.HeaderChecksum))
-        {
-            throw new ModelFormatException(ModelFault.Damaged, file.Name,
-                $"a file of architecture '{Architecture}' must carry the checksum of its header; convert the checkpoint again", key: GgufKeys.HeaderChecksum);
-        }
         Kernels = KernelRegistry.Select(options.InstructionSet);
         Weights = new ModelWeights(file, Config);
     }
@@ -37,8 +30,22 @@ public sealed class QedModel : IDisposable
     /// <summary>The model's dimensions.</summary>
     public ModelConfig Config { get; }
 
+    /// <summary>The tokenizer, built on first use; null when the file has none and takes token ids only.</summary>
+    /// <exception cref="ModelFormatException">The file's tokenizer is damaged.</exception>
+    public Tokenizer? Tokenizer
+    {
+        get
+        {
+            lock (Weights)
+                return field ??= Tokenizer.Open(File);
+        }
+    }
+
     /// <summary>The name of the kernel set in use.</summary>
     public string InstructionSet => Kernels.Name;
+
+    /// <summary>Bytes of weights that decoding one token reads.</summary>
+    public long WeightBytesPerToken => Weights.Matrices().Sum(matrix => matrix.Data.Length);
 
     internal KernelSet Kernels { get; }
 
@@ -52,7 +59,7 @@ public sealed class QedModel : IDisposable
     /// <summary>Opens a model that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
     /// <exception cref="ModelFormatException">The resource cannot be used.</exception>
     public static QedModel Open(UnmanagedMemoryStream resource, string name, ModelOptions? options = null) =>
-        Create(GgufFile.Open(NativeView.Of(resource), name, resource), options);
+        Create(GgufFile.Open(resource, name), options);
 
     /// <summary>Opens a session: a context of its own with all its memory.</summary>
     /// <exception cref="QedException">An option is out of range.</exception>

@@ -58,6 +58,9 @@ public sealed class Session : IDisposable
     /// <summary>Positions the session can hold.</summary>
     public int Capacity { get; }
 
+    /// <summary>Entries of the vocabulary: the number of logits.</summary>
+    public int VocabSize => _model.Config.VocabSize;
+
     /// <summary>How keys and values are stored; never <see cref="KvCacheType.Auto"/>.</summary>
     public KvCacheType KvType { get; }
 

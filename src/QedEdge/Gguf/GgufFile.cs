@@ -87,6 +87,12 @@ public sealed class GgufFile : IDisposable
         return Open(mapped.View, path, mapped);
     }
 
+    /// <summary>Reads a GGUF file that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
+    /// <param name="resource">The stream; disposed with the file.</param>
+    /// <param name="name">A name for errors.</param>
+    /// <exception cref="ModelFormatException">It is no GGUF file, or is short, damaged or of an unsupported kind.</exception>
+    public static GgufFile Open(UnmanagedMemoryStream resource, string name) => Open(NativeView.Of(resource), name, resource);
+
     /// <summary>Reads a GGUF file that is already in memory: an embedded resource, or a part of another file at any offset.</summary>
     /// <param name="view">The file's bytes; must stay valid until the file is disposed.</param>
     /// <param name="name">A name for errors.</param>

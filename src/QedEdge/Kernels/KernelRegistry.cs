@@ -34,6 +34,17 @@ internal static class KernelRegistry
             : $"unknown instruction set '{name}'; available: auto, {available}");
     }
 
+    /// <summary>The features kernels ask for, as this build sees them: what the baseline leaves out reads as absent.</summary>
+    public static IReadOnlyList<string> ProcessorFeatures()
+    {
+        (string Name, bool Present)[] features =
+        [
+            ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avxvnni", AvxVnni.IsSupported), ("avx512bw", Avx512BW.IsSupported),
+            ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
+        ];
+        return [.. features.Where(f => f.Present).Select(f => f.Name)];
+    }
+
     private static List<KernelSet> Discover()
     {
         var sets = new List<KernelSet>();

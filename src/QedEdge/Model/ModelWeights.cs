@@ -81,6 +81,22 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>The head [VocabSize, HiddenSize]; the embedding's matrix when tied.</summary>
     public Linear Output { get; }
 
+    /// <summary>Every matrix that decoding a token reads, in order; a tied embedding once, as the head.</summary>
+    public IEnumerable<PackedMatrix> Matrices()
+    {
+        foreach (LayerWeights layer in Layers)
+        {
+            yield return layer.Query.Weight;
+            yield return layer.Key.Weight;
+            yield return layer.Value.Weight;
+            yield return layer.AttentionOutput.Weight;
+            yield return layer.Gate.Weight;
+            yield return layer.Up.Weight;
+            yield return layer.Down.Weight;
+        }
+        yield return Output.Weight;
+    }
+
     /// <summary>Frees what was repacked.</summary>
     public void Dispose()
     {

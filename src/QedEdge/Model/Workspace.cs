@@ -38,6 +38,15 @@ internal sealed class Workspace : IDisposable
             Workers[i] = new WorkerSpace(config, widest);
     }
 
+    /// <summary>Bytes that a workspace takes: what the constructor allocates, its small parts left out.</summary>
+    public static long BytesFor(ModelConfig config, int workers)
+    {
+        long hidden = Pad(config.HiddenSize), inner = Pad(config.FeedForwardSize), widest = Math.Max(hidden, inner);
+        long floats = BatchSize * (5 * hidden + 2 * inner) + (long)LogitRows * (config.VocabSize + PackedLayout.GroupRows);
+        long activations = (BatchSize + workers) * (widest * 5 + widest / PackedLayout.BlockSize * 8);
+        return floats * sizeof(float) + activations;
+    }
+
     /// <summary>Elements between tokens in buffers of hidden vectors.</summary>
     public int HiddenStride { get; }
 

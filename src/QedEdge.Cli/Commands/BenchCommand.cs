@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed bench</c>: prefill and decode speed beside this machine's plain-read speed.</summary>
+internal sealed class BenchCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly Option<string> _prompts = new("--n-prompt", "-p") { HelpName = "N", Description = "Tokens to prefill; a list runs several tests", DefaultValueFactory = _ => "512" };
+    private readonly Option<string> _generated = new("--n-gen", "-n") { HelpName = "N", Description = "Tokens to decode", DefaultValueFactory = _ => "128" };
+    private readonly Option<string> _depths = new("--n-depth", "-d") { HelpName = "N", Description = "Positions cached before a test starts", DefaultValueFactory = _ => "0" };
+    private readonly Option<int> _repetitions = new("--repetitions", "-r") { HelpName = "N", Description = "Repetitions of each test", DefaultValueFactory = _ => 5 };
+    private readonly Option<string?> _threads = new("--threads", "-t") { HelpName = "N", Description = "Threads; a list (1,2) runs every test with each" };
+    private readonly Option<bool> _csv = new("--csv") { Description = "Print comma-separated values" };
+
+    public static Command Create()
+    {
+        var self = new BenchCommand();
+        var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2")
+        {
+            self._common.Model, self._prompts, self._generated, self._depths, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._common.Json,
+        };
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        int repetitions = parsed.GetValue(_repetitions);
+        if (repetitions < 1)
+            throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
+        int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
+        using QedModel model = _common.OpenModel(parsed);
+        var benchmark = new Benchmark(model, repetitions, parsed.GetValue(_common.KvType)!);
+        var results = new List<BenchmarkResult>();
+        foreach (int count in threads)
+        {
+            foreach (int depth in Sizes("--n-depth", parsed.GetValue(_depths)!))
+            {
+                foreach (int n in Sizes("--n-prompt", parsed.GetValue(_prompts)!).Where(n => n > 0))
+                    results.Add(benchmark.Prefill(n, depth, count));
+                foreach (int n in Sizes("--n-gen", parsed.GetValue(_generated)!).Where(n => n > 0))
+                    results.Add(benchmark.Decode(n, depth, count));
+            }
+        }
+        if (parsed.GetValue(_common.Json))
+            WriteJson(model, benchmark.KvType, results);
+        else if (parsed.GetValue(_csv))
+            WriteCsv(results);
+        else
+            WriteTable(model, benchmark.KvType, results);
+        return ExitCode.Done;
+    }
+
+    private static void WriteTable(QedModel model, string kvType, List<BenchmarkResult> results)
+    {
+        Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
+        Terminal.WriteLine($"{"test",-8} {"depth",6} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
+        foreach (BenchmarkResult r in results)
+        {
+            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{r.Test,-8} {r.Depth,6} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {r.WeightGigabytes,13:0.0} {r.PlainReadGigabytes,16:0.0} {r.ReadShare,7:0.0%}"));
+        }
+    }
+
+    private static void WriteCsv(List<BenchmarkResult> results)
+    {
+        Terminal.WriteLine("test,depth,threads,tokens_per_second,stddev,weight_gb_per_second,plain_read_gb_per_second,read_share");
+        foreach (BenchmarkResult r in results)
+        {
+            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{r.Test},{r.Depth},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{r.WeightGigabytes:0.###},{r.PlainReadGigabytes:0.###},{r.ReadShare:0.####}"));
+        }
+    }
+
+    private static void WriteJson(QedModel model, string kvType, List<BenchmarkResult> results) => Terminal.WriteJson(json =>
+    {
+        json.WriteString("model", model.File.Name);
+        json.WriteString("isa", model.InstructionSet);
+        json.WriteString("kv_type", kvType);
+        json.WriteNumber("resident_mb", Benchmark.ResidentMegabytes());
+        json.WriteStartArray("results");
+        foreach (BenchmarkResult r in results)
+        {
+            json.WriteStartObject();
+            json.WriteString("test", r.Test);
+            json.WriteNumber("depth", r.Depth);
+            json.WriteNumber("threads", r.Threads);
+            json.WriteNumber("tokens_per_second", Math.Round(r.TokensPerSecond, 3));
+            json.WriteNumber("stddev", Math.Round(r.Deviation, 3));
+            json.WriteNumber("weight_gb_per_second", Math.Round(r.WeightGigabytes, 3));
+            json.WriteNumber("plain_read_gb_per_second", Math.Round(r.PlainReadGigabytes, 3));
+            json.WriteNumber("read_share", Math.Round(r.ReadShare, 4));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    private static int[] Sizes(string option, string text)
+    {
+        int[] sizes = CommonOptions.ParseNumbers(option, text);
+        int wrong = Array.FindIndex(sizes, n => n < 0);
+        return wrong < 0 ? sizes : throw new UsageException($"{option} must be 0 or more, got {sizes[wrong]}");
+    }
+}

@@ -1,0 +1,53 @@
+using System.CommandLine;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed detokenize</c>: token ids to text.</summary>
+internal sealed class DetokenizeCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly Argument<string?> _ids = new("IDS") { Description = "Token ids, 1,5,7", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<bool> _special = new("--special") { Description = "Show special tokens' text" };
+    private readonly Option<string?> _lines = new("--jsonl") { HelpName = "FILE", Description = "Read {\"ids\": […]} per line, print {\"text\": …} per line" };
+
+    public static Command Create()
+    {
+        var self = new DetokenizeCommand();
+        var command = new Command("detokenize", "Turn token ids into text.\n\nExample: qed detokenize 1,779,147")
+        {
+            self._ids, self._common.Model, self._special, self._lines, self._common.Json,
+        };
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
+        Tokenizer tokenizer = model.Tokenizer ?? throw new QedException($"{model.File.Name} has no tokenizer");
+        SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
+        if (parsed.GetValue(_lines) is { } path)
+        {
+            JsonLines.Convert(path, "ids", (value, writer) => writer.WriteString("text", Decode(tokenizer, JsonLines.Ids(value), special)));
+            return ExitCode.Done;
+        }
+        string list = parsed.GetValue(_ids) ?? throw new UsageException("give token ids, 1,5,7");
+        string text = Decode(tokenizer, list.Length == 0 ? [] : CommonOptions.ParseNumbers("IDS", list), special);
+        if (parsed.GetValue(_common.Json))
+            Terminal.WriteJson(json => json.WriteString("text", text));
+        else
+            Terminal.WriteLine(text);
+        return ExitCode.Done;
+    }
+
+    private static string Decode(Tokenizer tokenizer, int[] ids, SpecialTokenText special)
+    {
+        foreach (int id in ids)
+        {
+            if ((uint)id >= (uint)tokenizer.VocabSize)
+                throw new QedException($"token id {id} is outside the vocabulary of {tokenizer.VocabSize} entries");
+        }
+        return tokenizer.Decode(ids, special);
+    }
+}

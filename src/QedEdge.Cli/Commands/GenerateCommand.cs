@@ -1,0 +1,190 @@
+using System.CommandLine;
+using System.Globalization;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using QedEdge.Generation;
+using QedEdge.Gguf;
+using QedEdge.Sampling;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed generate</c>: streams a continuation of a prompt.</summary>
+internal sealed class GenerateCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly Argument<string?> _text = new("PROMPT") { Description = "The text to continue; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _prompt = new("--prompt", "-p") { HelpName = "TEXT", Description = "The text to continue" };
+    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = "A file to continue; - reads standard input" };
+    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = "Token ids to continue (1,5,7) instead of text" };
+    private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
+    private readonly Option<float?> _temperature = new("--temp") { HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
+    private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
+    private readonly Option<float?> _topP = new("--top-p") { HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
+    private readonly Option<float?> _minP = new("--min-p") { HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
+    private readonly Option<float?> _repeat = new("--repeat-penalty") { HelpName = "X", Description = "Divides logits of the last 64 tokens; 1 is off" };
+    private readonly Option<float?> _presence = new("--presence-penalty") { HelpName = "X", Description = "Taken off logits of the last 64 tokens; 0 is off" };
+    private readonly Option<float?> _frequency = new("--frequency-penalty") { HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
+    private readonly Option<ulong?> _seed = new("--seed", "-s") { HelpName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
+    private readonly Option<bool> _greedy = new("--greedy") { Description = "Always the most likely token" };
+    private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)", AllowMultipleArgumentsPerToken = false };
+    private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
+    private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
+    private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits of the run (standard error, or in the JSON): equal on all machines" };
+
+    public static Command Create()
+    {
+        var self = new GenerateCommand();
+        var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7") { self._text };
+        foreach (Option option in new Option[] { self._prompt, self._file, self._tokens, self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
+            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._printIds, self._digest })
+        {
+            command.Options.Add(option);
+        }
+        self._common.AddRunOptions(command);
+        command.Options.Add(self._common.Json);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using var interrupt = new Interrupt();
+        using QedModel model = _common.OpenModel(parsed);
+        Tokenizer? tokenizer = model.Tokenizer;
+        int[] prompt = Prompt(parsed, model, tokenizer);
+        GenerationOptions options = Options(parsed, model);
+        bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
+
+        using Session session = _common.OpenSession(parsed, model);
+        var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
+        var text = new StringBuilder();
+        var chosen = new List<int>();
+        var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
+        StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
+        void Show(string piece)
+        {
+            text.Append(piece);
+            if (!json && !ids)
+                Terminal.Write(piece);
+        }
+
+        var generator = new Generator(session, options);
+        GenerationResult result = generator.Run(prompt, (id, logits) =>
+        {
+            digest?.Append(MemoryMarshal.AsBytes(logits));
+            chosen.Add(id);
+            if (ids && !json)
+                Terminal.Write(chosen.Count == 1 ? Text(id) : "," + Text(id));
+            if (decoder is not null)
+                Show(stop.Append(decoder.Append(id)));
+            return !stop.Stopped;
+        }, interrupt.Token);
+        if (decoder is not null)
+        {
+            Show(stop.Append(decoder.Flush()));
+            Show(stop.Flush());
+        }
+
+        string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
+        if (json)
+            WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
+        else
+            Terminal.Write("\n");
+        if (hash is not null && !json)
+            Terminal.Note($"digest {hash}");
+        if (parsed.GetValue(_common.Verbose))
+        {
+            Terminal.Note(string.Create(CultureInfo.InvariantCulture,
+                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens, {PerSecond(result.PromptTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
+        }
+        return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
+    }
+
+    private int[] Prompt(ParseResult parsed, QedModel model, Tokenizer? tokenizer)
+    {
+        string? argument = parsed.GetValue(_text), option = parsed.GetValue(_prompt), file = parsed.GetValue(_file), tokens = parsed.GetValue(_tokens);
+        int given = (argument is null ? 0 : 1) + (option is null ? 0 : 1) + (file is null ? 0 : 1) + (tokens is null ? 0 : 1);
+        if (given > 1)
+            throw new UsageException("give the prompt once: as PROMPT, --prompt, --file or --tokens");
+        if (tokens is not null)
+            return CommonOptions.ParseNumbers("--tokens", tokens);
+        if (tokenizer is null)
+            throw new UsageException($"{model.File.Name} has no tokenizer; give token ids with --tokens 1,5,7");
+        byte[] text = argument == "-" || file == "-" ? Terminal.ReadInput()
+            : file is not null ? ReadFile(file)
+            : Encoding.UTF8.GetBytes(argument ?? option ?? "");
+        var ids = new List<int>();
+        tokenizer.Encode(text, ids, tokenizer.PromptOptions);
+        if (ids.Count == 0)
+            throw new UsageException("the prompt is empty and the model has no token to begin with");
+        return [.. ids];
+    }
+
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{path}: cannot be read: {e.Message}");
+        }
+    }
+
+    private GenerationOptions Options(ParseResult parsed, QedModel model)
+    {
+        GgufMetadata defaults = model.File.Metadata;
+        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && defaults.FindBool("general.sampling.do_sample") == false);
+        var sampling = new SamplingOptions
+        {
+            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.FindFloat32("general.sampling.temperature") ?? SamplingOptions.Default.Temperature,
+            TopK = parsed.GetValue(_topK) ?? (int?)defaults.FindUInt32("general.sampling.top_k") ?? SamplingOptions.Default.TopK,
+            TopP = parsed.GetValue(_topP) ?? defaults.FindFloat32("general.sampling.top_p") ?? 1f,
+            MinP = parsed.GetValue(_minP) ?? 0f,
+            RepeatPenalty = parsed.GetValue(_repeat) ?? 1f,
+            PresencePenalty = parsed.GetValue(_presence) ?? 0f,
+            FrequencyPenalty = parsed.GetValue(_frequency) ?? 0f,
+            Seed = parsed.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue),
+        };
+        try
+        {
+            sampling.Validate();
+        }
+        catch (QedException e)
+        {
+            throw new UsageException(e.Message);
+        }
+        int maxTokens = parsed.GetValue(_maxTokens) ?? (int?)defaults.FindUInt32("general.sampling.max_new_tokens") ?? new GenerationOptions().MaxTokens;
+        if (maxTokens < 0)
+            throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
+        if ((parsed.GetValue(_stop) ?? []).Contains(""))
+            throw new UsageException("--stop needs a text");
+        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, EosId = parsed.GetValue(_ignoreEos) ? null : model.Config.EosId };
+    }
+
+    private static void WriteJson(GenerationResult result, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
+    {
+        if (hasText)
+            json.WriteString("text", text.ToString());
+        json.WriteStartArray("ids");
+        foreach (int id in ids)
+            json.WriteNumberValue(id);
+        json.WriteEndArray();
+        json.WriteString("finish_reason", result.Finish switch { FinishReason.Stop => "stop", FinishReason.Eos => "eos", FinishReason.Cancelled => "cancelled", _ => "length" });
+        json.WriteNumber("prompt_tokens", result.PromptTokens);
+        json.WriteNumber("generated_tokens", result.GeneratedTokens);
+        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens, result.PrefillTime), 2));
+        json.WriteNumber("decode_tokens_per_second", Math.Round(PerSecond(result.GeneratedTokens, result.DecodeTime), 2));
+        json.WriteNumber("seed", seed);
+        if (digest is not null)
+            json.WriteString("digest", digest);
+    });
+
+    private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
+
+    private static double PerSecond(int tokens, TimeSpan time) => time > TimeSpan.Zero ? tokens / time.TotalSeconds : 0;
+}

@@ -1,0 +1,50 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed info</c>: version, processor, kernels.</summary>
+internal static class InfoCommand
+{
+    public static Command Create()
+    {
+        var common = new CommonOptions();
+        var command = new Command("info", "Show version, processor features, kernels and threads.\n\nExample: qed info --json") { common.Isa, common.Json };
+        command.SetAction(parsed =>
+        {
+            string isa = parsed.GetValue(common.Isa)!;
+            RuntimeInfo info = RuntimeInfo.Detect(isa == "auto" ? null : isa);
+            string version = typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+            string platform = RuntimeInformation.RuntimeIdentifier;
+            if (parsed.GetValue(common.Json))
+            {
+                Terminal.WriteJson(json =>
+                {
+                    json.WriteString("version", version);
+                    json.WriteString("platform", platform);
+                    json.WriteString("isa", info.InstructionSet);
+                    json.WriteStartArray("available");
+                    foreach (string name in info.AvailableInstructionSets)
+                        json.WriteStringValue(name);
+                    json.WriteEndArray();
+                    json.WriteStartArray("features");
+                    foreach (string name in info.ProcessorFeatures)
+                        json.WriteStringValue(name);
+                    json.WriteEndArray();
+                    json.WriteNumber("threads", info.Threads);
+                    json.WriteBoolean("native", info.IsNativeCode);
+                });
+            }
+            else
+            {
+                Terminal.WriteLine($"qed {version} on {platform}{(info.IsNativeCode ? "" : " (not ahead-of-time compiled)")}");
+                Terminal.WriteLine($"kernels:   {info.InstructionSet} (available: {string.Join(", ", info.AvailableInstructionSets)})");
+                Terminal.WriteLine($"processor: {string.Join(", ", info.ProcessorFeatures)}");
+                Terminal.WriteLine($"threads:   {info.Threads}");
+            }
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

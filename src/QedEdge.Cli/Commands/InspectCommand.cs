@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Globalization;
+using QedEdge.Gguf;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed inspect</c>: what a GGUF file of any architecture holds, and what running it takes.</summary>
+internal sealed class InspectCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly Argument<string?> _file = new("FILE") { Description = "The file", Arity = ArgumentArity.ZeroOrOne };
+
+    public static Command Create()
+    {
+        var self = new InspectCommand();
+        var command = new Command("inspect", "Show a model file's metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf")
+        {
+            self._file, self._common.Model, self._common.ContextSize, self._common.Json,
+        };
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_file) ?? parsed.GetValue(_common.Model));
+        MemoryNeed? memory = MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize));
+        if (parsed.GetValue(_common.Json))
+            WriteJson(file, memory);
+        else
+            WriteText(file, memory);
+        return ExitCode.Done;
+    }
+
+    private static void WriteText(GgufFile file, MemoryNeed? memory)
+    {
+        Terminal.WriteLine($"{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
+        Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
+        foreach (string key in file.Metadata.Keys)
+            Terminal.WriteLine($"  {key} = {OneLine(file.Metadata.Describe(key))}");
+        Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
+        foreach (GgufTensorInfo tensor in file.Tensors)
+            Terminal.WriteLine($"  {tensor.Name,-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
+        long values = file.Tensors.Sum(t => t.ElementCount), bytes = file.Tensors.Sum(t => t.Bytes);
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
+        if (memory is { } need)
+        {
+            Terminal.WriteLine($"memory at {need.Context} positions: weights {need.Weights}, workspace {need.Workspace}, keys and values {need.KvF32} (f32), {need.KvF16} (f16), {need.KvQ8} (q8_0) bytes");
+        }
+    }
+
+    private static void WriteJson(GgufFile file, MemoryNeed? memory) => Terminal.WriteJson(json =>
+    {
+        json.WriteString("file", file.Name);
+        json.WriteNumber("version", file.Version);
+        json.WriteNumber("bytes", file.Length);
+        json.WriteNumber("alignment", file.Alignment);
+        json.WriteString("layout", Layout(file));
+        json.WriteStartObject("metadata");
+        foreach (string key in file.Metadata.Keys)
+            json.WriteString(key, file.Metadata.Describe(key));
+        json.WriteEndObject();
+        json.WriteStartArray("tensors");
+        foreach (GgufTensorInfo tensor in file.Tensors)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", tensor.Name);
+            json.WriteString("type", TensorTypes.Name(tensor.Type));
+            json.WriteStartArray("shape");
+            foreach (long dimension in tensor.Dimensions)
+                json.WriteNumberValue(dimension);
+            json.WriteEndArray();
+            json.WriteNumber("offset", tensor.Offset);
+            json.WriteNumber("bytes", tensor.Bytes);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        if (memory is { } need)
+        {
+            json.WriteStartObject("memory");
+            json.WriteNumber("context", need.Context);
+            json.WriteNumber("weights", need.Weights);
+            json.WriteNumber("workspace", need.Workspace);
+            json.WriteNumber("kv_f32", need.KvF32);
+            json.WriteNumber("kv_f16", need.KvF16);
+            json.WriteNumber("kv_q8_0", need.KvQ8);
+            json.WriteEndObject();
+        }
+    });
+
+    private static string Layout(GgufFile file) => file.Tensors.Any(t => TensorTypes.IsPacked(t.Type)) ? "packed" : "plain";
+
+    private static string Shape(GgufTensorInfo tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
+
+    private static string OneLine(string text) => text.ReplaceLineEndings("\\n");
+}

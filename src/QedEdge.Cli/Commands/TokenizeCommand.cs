@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed tokenize</c>: text to token ids.</summary>
+internal sealed class TokenizeCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly Argument<string?> _text = new("TEXT") { Description = "The text; - (or nothing) reads standard input", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<bool> _special = new("--special") { Description = "Add the begin and end tokens" };
+    private readonly Option<bool> _plain = new("--plain") { Description = "Take special tokens' text as ordinary text" };
+    private readonly Option<string?> _lines = new("--jsonl") { HelpName = "FILE", Description = "Read {\"text\": …} per line, print {\"ids\": […]} per line" };
+
+    public static Command Create()
+    {
+        var self = new TokenizeCommand();
+        var command = new Command("tokenize", "Turn text into token ids.\n\nExample: qed tokenize \"Once upon a time\"")
+        {
+            self._text, self._common.Model, self._special, self._plain, self._lines, self._common.Json,
+        };
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
+        Tokenizer tokenizer = model.Tokenizer ?? throw new QedException($"{model.File.Name} has no tokenizer");
+        EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
+        if (parsed.GetValue(_special))
+            options |= EncodeOptions.AddBos | EncodeOptions.AddEos;
+        if (parsed.GetValue(_lines) is { } path)
+        {
+            JsonLines.Convert(path, "text", (value, writer) =>
+            {
+                var lineIds = new List<int>();
+                tokenizer.Encode(JsonLines.Text(value), lineIds, options);
+                WriteIds(writer, lineIds);
+            });
+            return ExitCode.Done;
+        }
+
+        var ids = new List<int>();
+        string? text = parsed.GetValue(_text);
+        tokenizer.Encode(text is null or "-" ? Terminal.ReadInput() : Encoding.UTF8.GetBytes(text), ids, options);
+        if (parsed.GetValue(_common.Json))
+        {
+            Terminal.WriteJson(json =>
+            {
+                WriteIds(json, ids);
+                json.WriteStartArray("pieces");
+                foreach (int id in ids)
+                    json.WriteStringValue(tokenizer.Decode([id], SpecialTokenText.Keep));
+                json.WriteEndArray();
+            });
+        }
+        else
+        {
+            Terminal.WriteLine(string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+        }
+        return ExitCode.Done;
+    }
+
+    private static void WriteIds(Utf8JsonWriter json, List<int> ids)
+    {
+        json.WriteStartArray("ids");
+        foreach (int id in ids)
+            json.WriteNumberValue(id);
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace QedEdge.Cli;
+
+/// <summary>Options that several commands take, and what they mean.</summary>
+internal sealed class CommonOptions
+{
+    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "FILE", Description = "The model file; without it the built-in sample model, or the file that $QED_MODEL names" };
+
+    public Option<int?> Threads { get; } = new("--threads", "-t") { HelpName = "N", Description = "Threads; physical cores if not given" };
+
+    public Option<int?> ContextSize { get; } = new("--ctx-size", "-c") { HelpName = "N", Description = "Positions to hold; the model's context length if not given" };
+
+    public Option<string> KvType { get; } = new("--kv-type") { HelpName = "TYPE", Description = "Storage of keys and values: auto, f32, f16, q8_0", DefaultValueFactory = _ => "auto" };
+
+    public Option<string> Isa { get; } = new("--isa") { HelpName = "SET", Description = "Instruction set: auto, scalar, avx2, avxvnni, neon, neon-dp; all give the same bits", DefaultValueFactory = _ => "auto" };
+
+    public Option<bool> Json { get; } = new("--json") { Description = "Print one JSON object instead of text" };
+
+    public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
+
+    /// <summary>Adds the options of commands that run a model.</summary>
+    public void AddRunOptions(Command command)
+    {
+        KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
+        command.Options.Add(Model);
+        command.Options.Add(Threads);
+        command.Options.Add(ContextSize);
+        command.Options.Add(KvType);
+        command.Options.Add(Isa);
+        command.Options.Add(Verbose);
+    }
+
+    /// <summary>Opens the model that was asked for.</summary>
+    public QedModel OpenModel(ParseResult parsed)
+    {
+        string? isa = parsed.GetValue(Isa);
+        return ModelSource.Open(parsed.GetValue(Model), new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
+    }
+
+    /// <summary>Opens a session with the options given.</summary>
+    public Session OpenSession(ParseResult parsed, QedModel model) => model.CreateSession(new SessionOptions
+    {
+        Threads = parsed.GetValue(Threads),
+        ContextLength = parsed.GetValue(ContextSize),
+        KvType = parsed.GetValue(KvType) switch { "f32" => KvCacheType.F32, "f16" => KvCacheType.F16, "q8_0" => KvCacheType.Q8_0, _ => KvCacheType.Auto },
+    });
+
+    /// <summary>A comma-separated list of whole numbers.</summary>
+    public static int[] ParseNumbers(string option, string text)
+    {
+        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+        var numbers = new int[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out numbers[i]))
+                throw new UsageException($"{option}: '{parts[i]}' is not a whole number; give ids as 1,5,7");
+        }
+        return numbers;
+    }
+}

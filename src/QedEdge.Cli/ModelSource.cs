@@ -1,0 +1,36 @@
+using QedEdge.Gguf;
+
+namespace QedEdge.Cli;
+
+/// <summary>Finds the model: the file given, else the one <c>$QED_MODEL</c> names, else the one built into the executable.</summary>
+internal static class ModelSource
+{
+    /// <summary>The environment variable that names a model.</summary>
+    public const string Variable = "QED_MODEL";
+
+    /// <summary>The embedded resource's name.</summary>
+    private const string Resource = "model.gguf";
+
+    /// <summary>How messages call the embedded model.</summary>
+    private const string BuiltIn = "built-in model";
+
+    /// <summary>Opens a model to run.</summary>
+    public static QedModel Open(string? path, ModelOptions options) => Path(path) is { } file
+        ? QedModel.Open(file, options)
+        : QedModel.Open(BuiltInStream(), BuiltIn, options);
+
+    /// <summary>Opens a file to look at, of any architecture.</summary>
+    public static GgufFile OpenFile(string? path) => Path(path) is { } file
+        ? GgufFile.Open(file)
+        : GgufFile.Open(BuiltInStream(), BuiltIn);
+
+    private static string? Path(string? given)
+    {
+        string? path = given ?? Environment.GetEnvironmentVariable(Variable);
+        return string.IsNullOrEmpty(path) ? null : path;
+    }
+
+    private static UnmanagedMemoryStream BuiltInStream() =>
+        typeof(ModelSource).Assembly.GetManifestResourceStream(Resource) as UnmanagedMemoryStream
+        ?? throw new UsageException("this executable has no built-in model; name one with --model FILE (make one with qed-convert)");
+}

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using QedEdge.Cli.Commands;
+
+namespace QedEdge.Cli;
+
+/// <summary>The command line <c>qed</c>: one file per command in Commands/; here only what all of them share.</summary>
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        ParseResult parsed = BuildRoot().Parse(args);
+        if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
+            return Terminal.Fail(ExitCode.Usage, $"{parsed.Errors[0].Message} (see 'qed {CommandPath(parsed)}--help')");
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (UsageException e)
+        {
+            return Terminal.Fail(ExitCode.Usage, e.Message);
+        }
+        catch (ModelFormatException e)
+        {
+            return Terminal.Fail(ExitCode.Model, e.Message);
+        }
+        catch (QedException e)
+        {
+            return Terminal.Fail(ExitCode.Failed, e.Message);
+        }
+        catch (IOException e) when (Terminal.IsBrokenPipe(e))
+        {
+            return ExitCode.Done; // the reader has seen enough: 'qed … | head -1'
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            return Terminal.Fail(ExitCode.Failed, e.Message);
+        }
+    }
+
+    private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
+    {
+        GenerateCommand.Create(),
+        LogitsCommand.Create(),
+        TokenizeCommand.Create(),
+        DetokenizeCommand.Create(),
+        InspectCommand.Create(),
+        VerifyCommand.Create(),
+        BenchCommand.Create(),
+        InfoCommand.Create(),
+    };
+
+    private static string CommandPath(ParseResult parsed) =>
+        parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+}
+
+/// <summary>Exit codes of the command-line contract.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int Usage = 2;
+    public const int Model = 3;
+    public const int Interrupted = 130;
+}
+
+/// <summary>Options or arguments that cannot be used, found after parsing.</summary>
+internal sealed class UsageException(string message) : Exception(message);

@@ -1,0 +1,43 @@
+using QedEdge.Sampling;
+
+namespace QedEdge.Generation;
+
+/// <summary>What to generate; the defaults are the reference's.</summary>
+public sealed record GenerationOptions
+{
+    /// <summary>How tokens are chosen.</summary>
+    public SamplingOptions Sampling { get; init; } = SamplingOptions.Default;
+
+    /// <summary>The largest number of new tokens.</summary>
+    public int MaxTokens { get; init; } = 64;
+
+    /// <summary>The token that ends generation; null goes on to <see cref="MaxTokens"/>.</summary>
+    public int? EosId { get; init; }
+}
+
+/// <summary>Why generation ended.</summary>
+public enum FinishReason
+{
+    /// <summary>The receiver asked to stop (a stop string, for instance).</summary>
+    Stop,
+    /// <summary>The largest number of tokens was reached, or the context was full.</summary>
+    Length,
+    /// <summary>The model ended the text.</summary>
+    Eos,
+    /// <summary>Cancelled.</summary>
+    Cancelled,
+}
+
+/// <summary>Receives a new token as soon as it is chosen.</summary>
+/// <param name="id">The token.</param>
+/// <param name="logits">What it was chosen from [VocabSize]; valid only during the call.</param>
+/// <returns>Whether to go on.</returns>
+public delegate bool TokenHandler(int id, ReadOnlySpan<float> logits);
+
+/// <summary>What a run of <see cref="Generator"/> did.</summary>
+/// <param name="Finish">Why it ended.</param>
+/// <param name="PromptTokens">Tokens fed at the start.</param>
+/// <param name="GeneratedTokens">Tokens chosen, the end token not counted.</param>
+/// <param name="PrefillTime">Time for the prompt.</param>
+/// <param name="DecodeTime">Time from the first new token's choice on.</param>
+public readonly record struct GenerationResult(FinishReason Finish, int PromptTokens, int GeneratedTokens, TimeSpan PrefillTime, TimeSpan DecodeTime);

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using QedEdge.Sampling;
+
+namespace QedEdge.Generation;
+
+/// <summary>Continues a session token by token. Nothing is allocated per token.</summary>
+public sealed class Generator
+{
+    private readonly Session _session;
+    private readonly GenerationOptions _options;
+    private readonly Sampler _sampler;
+    private readonly int[] _next = new int[1];
+
+    /// <summary>A generator for a session.</summary>
+    /// <exception cref="QedException">An option is out of range.</exception>
+    public Generator(Session session, GenerationOptions options)
+    {
+        if (options.MaxTokens < 0)
+            throw new QedException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
+        _session = session;
+        _options = options;
+        _sampler = new Sampler(options.Sampling, session.VocabSize);
+    }
+
+    /// <summary>Feeds a prompt and generates until the end token, the largest number of tokens, a full context, or the receiver's word.</summary>
+    /// <param name="prompt">Token ids; may be empty when the session has logits.</param>
+    /// <param name="onToken">Receives every new token except the end token.</param>
+    /// <param name="cancellation">Ends the run between tokens (or chunks of the prompt).</param>
+    /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
+    public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default)
+    {
+        long start = Stopwatch.GetTimestamp();
+        foreach (int id in prompt)
+            _sampler.Accept(id);
+        try
+        {
+            _session.Feed(prompt, new FeedOptions { Cancellation = cancellation });
+        }
+        catch (OperationCanceledException)
+        {
+            return new GenerationResult(FinishReason.Cancelled, prompt.Length, 0, Stopwatch.GetElapsedTime(start), default);
+        }
+        TimeSpan prefill = Stopwatch.GetElapsedTime(start);
+
+        start = Stopwatch.GetTimestamp();
+        int generated = 0;
+        FinishReason finish = FinishReason.Length;
+        while (generated < _options.MaxTokens)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                finish = FinishReason.Cancelled;
+                break;
+            }
+            ReadOnlySpan<float> logits = _session.Logits;
+            int id = _sampler.Next(logits);
+            if (id == _options.EosId)
+            {
+                finish = FinishReason.Eos;
+                break;
+            }
+            generated++;
+            if (!onToken(id, logits))
+            {
+                finish = FinishReason.Stop;
+                break;
+            }
+            // The last token wanted needs no logits after it.
+            if (generated == _options.MaxTokens || _session.Position == _session.Capacity)
+                break;
+            _sampler.Accept(id);
+            _next[0] = id;
+            _session.Feed(_next);
+        }
+        return new GenerationResult(finish, prompt.Length, generated, prefill, Stopwatch.GetElapsedTime(start));
+    }
+}

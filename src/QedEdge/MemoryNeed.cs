@@ -1,0 +1,28 @@
+using QedEdge.Gguf;
+using QedEdge.Model;
+using QedEdge.Quantization;
+
+namespace QedEdge;
+
+/// <summary>What a model takes in memory, in bytes, known before anything is allocated.</summary>
+/// <param name="Context">Positions the sums are for.</param>
+/// <param name="Weights">All tensors; mapped from the file, or repacked into memory for a plain layout.</param>
+/// <param name="Workspace">Scratch buffers of a session with one thread.</param>
+/// <param name="KvF32">Keys and values as 32-bit floats.</param>
+/// <param name="KvF16">Keys and values as 16-bit floats.</param>
+/// <param name="KvQ8">Keys and values as bytes with scales.</param>
+public sealed record MemoryNeed(int Context, long Weights, long Workspace, long KvF32, long KvF16, long KvQ8)
+{
+    /// <summary>The need of a file at a context size (null: the model's own); null when the file is of another architecture.</summary>
+    /// <exception cref="ModelFormatException">A file of QedEdge's architecture with unusable dimensions.</exception>
+    public static MemoryNeed? Of(GgufFile file, int? context = null)
+    {
+        if (file.Metadata.FindString(GgufKeys.Architecture) != "qed")
+            return null;
+        ModelConfig config = ModelConfig.Read(file);
+        int positions = context ?? config.ContextLength;
+        long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.HeadCount, config.HeadSize, format);
+        return new MemoryNeed(positions, file.Tensors.Sum(t => t.Bytes), Model.Workspace.BytesFor(config, workers: 1),
+            Kv(BlockFormat.F32), Kv(BlockFormat.F16), Kv(BlockFormat.Q8_0));
+    }
+}

@@ -1,0 +1,15 @@
+namespace QedEdge.Text;
+
+/// <summary>How text becomes token ids.</summary>
+[Flags]
+public enum EncodeOptions
+{
+    /// <summary>Everything is plain text: a special token's text gives no special token. For text from strangers.</summary>
+    Plain = 0,
+    /// <summary>The text of special and added tokens, such as <c>&lt;eos&gt;</c>, gives those tokens.</summary>
+    ParseSpecial = 1,
+    /// <summary>The begin-of-text id comes first.</summary>
+    AddBos = 2,
+    /// <summary>The end-of-text id comes last.</summary>
+    AddEos = 4,
+}

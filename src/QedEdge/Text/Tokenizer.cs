@@ -1,0 +1,208 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Unicode;
+using QedEdge.Gguf;
+
+namespace QedEdge.Text;
+
+/// <summary>
+/// An exact byte-level byte-pair encoding: the same ids as Hugging Face's tokenizers give. Immutable, for any number of threads.
+/// It also is a <see cref="Microsoft.ML.Tokenizers.Tokenizer"/>, for programs written against that.
+/// </summary>
+public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
+{
+    /// <summary>The longest text of a special token, in bytes; longer ones are not looked for.</summary>
+    private const int LongestSpecial = 1024;
+
+    private readonly TokenizerData _data;
+    private readonly TokenTable _tokens;
+    private readonly int[] _symbols = new int[256];
+    private readonly SearchValues<byte> _specialFirst;
+    private readonly int[] _specialLengths;
+
+    /// <summary>Prepares a tokenizer for use.</summary>
+    internal Tokenizer(TokenizerData data)
+    {
+        _data = data;
+        _tokens = data.Tokens;
+        Span<byte> symbol = stackalloc byte[ByteAlphabet.MaxSymbolBytes];
+        for (int b = 0; b < _symbols.Length; b++)
+        {
+            int id = _tokens.Find(symbol[..ByteAlphabet.Encode([(byte)b], symbol)]);
+            _symbols[b] = id >= 0 && _tokens.Type(id) == TokenType.Normal ? id : data.UnkId;
+        }
+
+        var first = new HashSet<byte>();
+        var lengths = new SortedSet<int>();
+        for (int id = 0; id < _tokens.Count; id++)
+        {
+            if (!_tokens.IsAdded(id) || _tokens.Text(id).Length > LongestSpecial)
+                continue;
+            first.Add(_tokens.Text(id)[0]);
+            lengths.Add(_tokens.Text(id).Length);
+        }
+        _specialFirst = SearchValues.Create([.. first]);
+        _specialLengths = [.. lengths.Reverse()];
+    }
+
+    /// <summary>The number of ids: 0 … <see cref="VocabSize"/> − 1 are valid.</summary>
+    public int VocabSize => _tokens.Count;
+
+    /// <summary>The id that begins a text, or -1.</summary>
+    public int BosId => _data.BosId;
+
+    /// <summary>The id that ends a text, or -1.</summary>
+    public int EosId => _data.EosId;
+
+    /// <summary>The id that stands for each byte outside the vocabulary, or -1: such bytes vanish.</summary>
+    public int UnkId => _data.UnkId;
+
+    /// <summary>The id that fills a batch's short rows, or -1.</summary>
+    public int PadId => _data.PadId;
+
+    /// <summary>How a prompt for generation is encoded: special tokens parsed, begin- and end-of-text as the model file says.</summary>
+    public EncodeOptions PromptOptions =>
+        EncodeOptions.ParseSpecial | (_data.AddBos ? EncodeOptions.AddBos : 0) | (_data.AddEos ? EncodeOptions.AddEos : 0);
+
+    /// <summary>The chat template as the model file has it, or null.</summary>
+    public string? ChatTemplateText => _data.ChatTemplate;
+
+    /// <summary>The length of the longest piece in bytes.</summary>
+    internal int LongestPiece => _tokens.LongestText;
+
+    /// <summary>Reads the tokenizer from a model file, or returns null where the file has none (it then works with ids only).</summary>
+    /// <exception cref="ModelFormatException">A key is missing, damaged, or names what this version does not have.</exception>
+    public static Tokenizer? Open(GgufFile file) =>
+        TokenizerMetadata.Read(file.Metadata, file.Name) is TokenizerData data ? new Tokenizer(data) : null;
+
+    /// <summary>Appends a text's ids.</summary>
+    /// <param name="text">UTF-16; lone surrogates are read as U+FFFD.</param>
+    /// <param name="destination">Where the ids are appended.</param>
+    /// <param name="options">Whether special tokens are parsed, and what is added.</param>
+    /// <exception cref="QedException">Begin- or end-of-text is asked for and the vocabulary has none.</exception>
+    public void Encode(ReadOnlySpan<char> text, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
+    {
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        EncodeWellFormed(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), destination, options);
+        ArrayPool<byte>.Shared.Return(utf8);
+    }
+
+    /// <summary>Appends a text's ids.</summary>
+    /// <param name="utf8">UTF-8; ill-formed sequences are read as U+FFFD.</param>
+    /// <param name="destination">Where the ids are appended.</param>
+    /// <param name="options">Whether special tokens are parsed, and what is added.</param>
+    /// <exception cref="QedException">Begin- or end-of-text is asked for and the vocabulary has none.</exception>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
+    {
+        if (Utf8.IsValid(utf8))
+            EncodeWellFormed(utf8, destination, options);
+        else
+            Encode(Encoding.UTF8.GetString(utf8), destination, options);
+    }
+
+    /// <summary>The text of a sequence of ids. Ill-formed UTF-8 becomes U+FFFD.</summary>
+    /// <param name="ids">Valid ids.</param>
+    /// <param name="special">What to do with special tokens.</param>
+    /// <exception cref="QedException">An id is outside the vocabulary.</exception>
+    public string Decode(ReadOnlySpan<int> ids, SpecialTokenText special = SpecialTokenText.Skip)
+    {
+        var decoder = new StreamingDecoder(this, special);
+        var text = new StringBuilder();
+        foreach (int id in ids)
+            text.Append(decoder.Append(id));
+        return text.Append(decoder.Flush()).ToString();
+    }
+
+    /// <summary>The bytes that an id stands for (often no whole character); a special token's are those of its name.</summary>
+    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    public byte[] Piece(int id) => _tokens.Piece(Checked(id));
+
+    /// <summary>The id that stands for exactly these bytes, or -1. A special token is found by its name.</summary>
+    public int Find(ReadOnlySpan<byte> piece) => _tokens.FindPiece(piece);
+
+    /// <summary>Whether an id is a special token, which decoding leaves out.</summary>
+    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    public bool IsSpecial(int id) => _tokens.Type(Checked(id)) is TokenType.Control or TokenType.Unknown;
+
+    /// <summary>Writes the bytes that an id adds to a text.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="special">What to do with special tokens.</param>
+    /// <param name="destination">At least <see cref="LongestPiece"/> bytes.</param>
+    /// <returns>The number of bytes written.</returns>
+    internal int CopyPiece(int id, SpecialTokenText special, Span<byte> destination) =>
+        special == SpecialTokenText.Skip && IsSpecial(id) ? 0 : _tokens.CopyPiece(Checked(id), destination);
+
+    private void EncodeWellFormed(ReadOnlySpan<byte> text, List<int> destination, EncodeOptions options)
+    {
+        if (options.HasFlag(EncodeOptions.AddBos))
+            destination.Add(BosId >= 0 ? BosId : throw new QedException("the vocabulary has no begin-of-text token"));
+        if (options.HasFlag(EncodeOptions.AddEos) && EosId < 0)
+            throw new QedException("the vocabulary has no end-of-text token");
+
+        if (options.HasFlag(EncodeOptions.ParseSpecial))
+        {
+            while (FindSpecial(text, out int start, out int length) is int id and >= 0)
+            {
+                EncodePlain(text[..start], destination);
+                destination.Add(id);
+                text = text[(start + length)..];
+            }
+        }
+        EncodePlain(text, destination);
+        if (options.HasFlag(EncodeOptions.AddEos))
+            destination.Add(EosId);
+    }
+
+    /// <summary>The first special or added token in a text, the longest of those that begin there, or -1.</summary>
+    private int FindSpecial(ReadOnlySpan<byte> text, out int start, out int length)
+    {
+        for (start = 0; start < text.Length; start++)
+        {
+            int skip = text[start..].IndexOfAny(_specialFirst);
+            if (skip < 0)
+                break;
+            start += skip;
+            foreach (int candidate in _specialLengths)
+            {
+                if (candidate > text.Length - start || _tokens.Find(text.Slice(start, candidate)) is not (int id and >= 0) || !_tokens.IsAdded(id))
+                    continue;
+                length = candidate;
+                return id;
+            }
+        }
+        length = 0;
+        return -1;
+    }
+
+    private void EncodePlain(ReadOnlySpan<byte> text, List<int> destination)
+    {
+        while (!text.IsEmpty)
+        {
+            int length = WordSplitter.FirstWord(text, _data.PreTokenizer);
+            EncodeWord(text[..length], destination);
+            text = text[length..];
+        }
+    }
+
+    /// <summary>Appends a word's symbols, and merges them where they stand.</summary>
+    private void EncodeWord(ReadOnlySpan<byte> word, List<int> destination)
+    {
+        int count = destination.Count;
+        CollectionsMarshal.SetCount(destination, count + word.Length);
+        var ids = CollectionsMarshal.AsSpan(destination)[count..];
+        int symbols = 0;
+        foreach (byte b in word)
+        {
+            int id = _symbols[b];
+            if (id >= 0)
+                ids[symbols++] = id;
+        }
+        if (symbols > 1)
+            symbols = WordMerger.Merge(_data.Merges, ids[..symbols]);
+        CollectionsMarshal.SetCount(destination, count + symbols);
+    }
+
+    private int Checked(int id) =>
+        (uint)id < (uint)_tokens.Count ? id : throw new QedException($"token id {id} is outside the vocabulary of {_tokens.Count}");
+}
