@@ -28,6 +28,16 @@ public static class TensorTypes
         _ => null,
     };
 
+    /// <summary>The type of a tensor whose values are encoded in a format, in plain or packed order.</summary>
+    internal static TensorType Of(BlockFormat format, bool packed) => format switch
+    {
+        BlockFormat.F32 => packed ? TensorType.PackedF32 : TensorType.F32,
+        BlockFormat.F16 => packed ? TensorType.PackedF16 : TensorType.F16,
+        BlockFormat.Q8_0 => packed ? TensorType.PackedQ8_0 : TensorType.Q8_0,
+        BlockFormat.Q4_0 => packed ? TensorType.PackedQ4_0 : TensorType.Q4_0,
+        _ => throw new ArgumentOutOfRangeException(nameof(format)),
+    };
+
     /// <summary>The bytes that a tensor takes, without the padding behind it.</summary>
     /// <param name="type">A known type.</param>
     /// <param name="dimensions">Dimensions, outermost first; none negative; any may be zero.</param>

@@ -28,10 +28,25 @@ internal sealed unsafe class MappedFile : IDisposable
     /// <summary>Maps a whole file. An empty file gives an empty view.</summary>
     /// <exception cref="IOException">The file does not exist, is a directory, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
-    public static MappedFile Open(string path)
+    public static MappedFile Open(string path) => Open(path, 0, null);
+
+    /// <summary>
+    /// Maps a part of a file, at any offset: who reads a file larger than memory part by part keeps no more of it mapped than one part.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="offset">The part's first byte.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <exception cref="IOException">The file cannot be read, or no longer reaches to the part's end.</exception>
+    /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
+    public static MappedFile Open(string path, long offset, long length) => Open(path, offset, (long?)length);
+
+    private static MappedFile Open(string path, long offset, long? part)
     {
         using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        long length = RandomAccess.GetLength(handle);
+        long available = RandomAccess.GetLength(handle) - offset;
+        long length = part ?? available;
+        if (offset < 0 || length < 0 || length > available)
+            throw new EndOfStreamException($"{path} has no {length} bytes from {offset}; it was changed while it was read");
         if (length == 0)
             return new MappedFile(path, null, null, default);
 
@@ -40,7 +55,7 @@ internal sealed unsafe class MappedFile : IDisposable
         try
         {
             file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-            accessor = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+            accessor = file.CreateViewAccessor(offset, length, MemoryMappedFileAccess.Read);
             byte* start = null;
             accessor.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
             return new MappedFile(path, file, accessor, new NativeView(start + accessor.PointerOffset, length));

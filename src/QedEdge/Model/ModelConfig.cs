@@ -11,9 +11,9 @@ public sealed record ModelConfig
     /// <summary>The value of <c>general.architecture</c> in a QED file.</summary>
     internal const string Architecture = "qed";
 
-    private const int MostLayers = 1024;
-    private const int LargestSize = 1 << 20;
-    private const int LongestContext = 1 << 24;
+    internal const int MostLayers = 1024;
+    internal const int LargestSize = 1 << 20;
+    internal const int LongestContext = 1 << 24;
 
     private ModelConfig() { }
 

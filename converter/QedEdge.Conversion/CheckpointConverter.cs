@@ -1,0 +1,75 @@
+using QedEdge.Conversion.Checkpoints;
+using QedEdge.Gguf;
+using QedEdge.Memory;
+
+namespace QedEdge.Conversion;
+
+/// <summary>Converts a checkpoint's folder into a GGUF file, streaming: no more than a tensor is mapped and a few rows are in memory at a time.</summary>
+internal static class CheckpointConverter
+{
+    /// <summary>Converts.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="output">The file to write; it appears only when whole.</param>
+    /// <param name="options">What to write.</param>
+    /// <param name="progress">Takes the share done, 0 to 1, and the tensor being written.</param>
+    /// <param name="cancellation">Stops the work; no file is left then.</param>
+    /// <exception cref="ModelFormatException">The checkpoint cannot be used.</exception>
+    /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">The work was stopped.</exception>
+    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default)
+    {
+        if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
+            throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
+        var checkpoint = Checkpoint.Open(folder);
+        var plan = new TensorPlan(checkpoint, options);
+        if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors["embed_tokens.weight"], head))
+        {
+            throw new ModelFormatException(ModelFault.Damaged, head.File,
+                "config.json says that the head is the embedding (tie_word_embeddings), yet this tensor differs from it; set it to false if the head was trained on its own", tensor: head.Name);
+        }
+
+        var report = new ConversionReport();
+        var writer = new GgufWriter();
+        ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
+        ModelMetadata.WriteSampling(writer, folder);
+        TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
+        foreach (var tensor in plan.Tensors)
+            writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
+
+        using var file = new AtomicFile(output, options.Overwrite);
+        OutputFile.Write(file, () =>
+        {
+            writer.Begin(file.Stream);
+            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads), progress, cancellation);
+            writer.End();
+            report.FileBytes = file.Stream.Length;
+        });
+        AddFallbacks(plan, options, report);
+        return report;
+    }
+
+    private static void WriteTensors(TensorPlan plan, GgufWriter writer, ConversionReport report, TensorEncoder encoder, Action<double, string>? progress, CancellationToken cancellation)
+    {
+        double total = Math.Max(1, plan.Tensors.Sum(static tensor => (double)(tensor.Source?.Bytes ?? 0)));
+        double before = 0;
+        for (int i = 0; i < plan.Tensors.Count; i++)
+        {
+            var tensor = plan.Tensors[i];
+            encoder.Encode(tensor, bytes => writer.WriteTensor(i, bytes), report.Of(tensor.Type),
+                done => progress?.Invoke((before + done) / total, tensor.Name), cancellation);
+            before += tensor.Source?.Bytes ?? 0;
+        }
+    }
+
+    private static void AddFallbacks(TensorPlan plan, ConversionOptions options, ConversionReport report)
+    {
+        if (options.Layout == FileLayout.Packed)
+            return;
+        var changed = plan.Tensors.Where(tensor => tensor.IsMatrix && tensor.Format != Wanted(tensor)).ToList();
+        if (changed.Count > 0)
+            report.Warnings.Add($"{changed.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {changed[0].Name}{(changed.Count > 1 ? ", …" : "")}");
+
+        Quantization.BlockFormat Wanted(PlannedTensor tensor) =>
+            tensor.Name is "token_embd.weight" or "output.weight" ? options.EffectiveEmbeddingType : options.Type;
+    }
+}

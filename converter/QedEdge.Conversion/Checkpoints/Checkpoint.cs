@@ -1,0 +1,105 @@
+namespace QedEdge.Conversion.Checkpoints;
+
+/// <summary>
+/// A checkpoint's folder: configuration and tensor tables, all of them checked; no weights are read. Names are those of the
+/// reference: an export's prefix <c>model.</c> is taken off, and buffers that can be computed are left out.
+/// </summary>
+internal sealed class Checkpoint
+{
+    private const string SingleFile = "model.safetensors";
+    private const string IndexFile = "model.safetensors.index.json";
+    private const string Prefix = "model.";
+
+    /// <summary>Last parts of the names of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
+    private static readonly HashSet<string> Buffers = ["cos_cached", "sin_cached", "inv_freq", "causal_mask", "attn_mask", "mask", "tril"];
+
+    private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
+
+    private Checkpoint(string folder)
+    {
+        Folder = folder;
+        Config = CheckpointConfig.ReadFolder(folder);
+        string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
+        WeightsFile = File.Exists(single) || !File.Exists(index) ? single : index;
+        if (WeightsFile == index)
+            AddShards(index);
+        else if (File.Exists(single) || Directory.Exists(single))
+            Add(SafetensorsHeader.Read(single));
+        else
+            throw NoWeights(folder);
+    }
+
+    /// <summary>The folder's path.</summary>
+    public string Folder { get; }
+
+    /// <summary>The configuration.</summary>
+    public CheckpointConfig Config { get; }
+
+    /// <summary>The file that errors about missing tensors name: the weights' file or the index of its parts.</summary>
+    public string WeightsFile { get; }
+
+    /// <summary>The tensors by their names in the reference.</summary>
+    public IReadOnlyDictionary<string, SafetensorsTensor> Tensors => _tensors;
+
+    /// <summary>Opens a checkpoint.</summary>
+    /// <param name="folder">Holds config.json and model.safetensors, or parts with model.safetensors.index.json.</param>
+    /// <exception cref="ModelFormatException">A file is missing, cannot be read, is damaged or contradicts another one.</exception>
+    public static Checkpoint Open(string folder)
+    {
+        if (File.Exists(folder))
+            throw new ModelFormatException(ModelFault.Unreadable, folder, "is a file; name the checkpoint's folder, which holds config.json and *.safetensors");
+        if (!Directory.Exists(folder))
+            throw new ModelFormatException(ModelFault.Unreadable, folder, "there is no such folder");
+        return new Checkpoint(folder);
+    }
+
+    private void AddShards(string index)
+    {
+        using var document = CheckpointFiles.ReadObject(index);
+        var json = new JsonValues(document.RootElement, index);
+        if (json.Find("weight_map") is not { ValueKind: System.Text.Json.JsonValueKind.Object } map)
+            throw json.Wrong("weight_map", "the key is missing or no object");
+        var shardOf = new Dictionary<string, string>();
+        foreach (var entry in map.EnumerateObject())
+        {
+            string name = json.Text(entry.Value, entry.Name);
+            if (!IsPlainFileName(name))
+                throw json.Wrong(entry.Name, $"the part's name '{ModelFormatException.OneLine(name)}' is no plain file name in the checkpoint's folder");
+            shardOf.Add(entry.Name, name);
+        }
+        foreach (string shard in shardOf.Values.Distinct().Order(StringComparer.Ordinal))
+        {
+            string path = Path.Combine(Folder, shard);
+            var tensors = SafetensorsHeader.Read(path);
+            foreach (var tensor in tensors)
+            {
+                if (!shardOf.Remove(tensor.Name, out string? expected) || expected != shard)
+                    throw new ModelFormatException(ModelFault.Damaged, path, $"{IndexFile} places the tensor {(expected is null ? "nowhere" : $"in another part, {expected}")}", tensor: tensor.Name);
+            }
+            Add(tensors);
+        }
+        foreach (var (tensor, shard) in shardOf)
+            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"{IndexFile} places the tensor in this part, which does not hold it", tensor: tensor);
+    }
+
+    private void Add(List<SafetensorsTensor> tensors)
+    {
+        foreach (var tensor in tensors)
+        {
+            if (Buffers.Contains(tensor.Name[(tensor.Name.LastIndexOf('.') + 1)..]))
+                continue;
+            string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
+            if (!_tensors.TryAdd(name, tensor))
+                throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"the tensor occurs with and without the prefix '{Prefix}'", tensor: tensor.Name);
+        }
+    }
+
+    /// <summary>An index may come from anywhere: a part must lie in the checkpoint's own folder on every operating system.</summary>
+    private static bool IsPlainFileName(string name) =>
+        name.Length is > 0 and < 256 && name is not "." and not ".." && !name.AsSpan().ContainsAny("/\\:") && !name.Any(char.IsControl);
+
+    private static ModelFormatException NoWeights(string folder) => new(ModelFault.Unreadable, folder,
+        Directory.EnumerateFiles(folder, "*.bin").Any()
+            ? $"holds PyTorch weights and no {SingleFile}; save the checkpoint as safetensors first"
+            : $"holds neither {SingleFile} nor {IndexFile}");
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+
+namespace QedEdge.Conversion.Checkpoints;
+
+/// <summary>Opens the files of a checkpoint's folder, and turns what goes wrong there into errors of one line.</summary>
+internal static class CheckpointFiles
+{
+    /// <summary>Text files of a checkpoint are small; a tokenizer of 250,000 entries takes 35 MB.</summary>
+    private const long LongestText = 256L << 20;
+
+    /// <summary>Reads a JSON file whose top level is an object.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ModelFormatException">It is missing, cannot be read, is too large, or is no JSON object without repeated keys.</exception>
+    public static JsonDocument ReadObject(string path)
+    {
+        try
+        {
+            var document = JsonDocument.Parse(ReadBytes(path), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                return document;
+            document.Dispose();
+            throw new ModelFormatException(ModelFault.Damaged, path, "the file is JSON, but no JSON object");
+        }
+        catch (JsonException exception)
+        {
+            throw new ModelFormatException(ModelFault.Damaged, path, $"no valid JSON: {FirstLine(exception)}", inner: exception);
+        }
+    }
+
+    /// <summary>Reads a JSON object, or returns null where there is no such file.</summary>
+    public static JsonDocument? FindObject(string path) => File.Exists(path) ? ReadObject(path) : null;
+
+    /// <summary>Reads a small file whole, without the mark that some editors put before UTF-8.</summary>
+    /// <exception cref="ModelFormatException">It is missing, cannot be read, or is too large.</exception>
+    public static ReadOnlyMemory<byte> ReadBytes(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            if (stream.Length > LongestText)
+                throw new ModelFormatException(ModelFault.Unsupported, path, $"{stream.Length} bytes are more than the {LongestText} that such a file may have");
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
+
+    /// <summary>The error for a file that cannot be opened or read.</summary>
+    public static ModelFormatException Unreadable(string path, Exception exception) => new(ModelFault.Unreadable, path, exception switch
+    {
+        _ when Directory.Exists(path) => "is a folder, not a file",
+        FileNotFoundException or DirectoryNotFoundException => "there is no such file",
+        UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
+        NotSupportedException => "not a regular file; save it to disk first",
+        _ => $"the file cannot be read: {FirstLine(exception)}",
+    }, inner: exception);
+
+    /// <summary>The first line of an error's text.</summary>
+    public static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
+}

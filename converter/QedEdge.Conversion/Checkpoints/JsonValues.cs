@@ -1,0 +1,70 @@
+using System.Text.Json;
+
+namespace QedEdge.Conversion.Checkpoints;
+
+/// <summary>Typed, checked access to a JSON object's values. A null value counts as absent; errors name file and key.</summary>
+internal readonly struct JsonValues(JsonElement json, string file)
+{
+    /// <summary>Whether the key is there and not null.</summary>
+    public bool Contains(string key) => Find(key) is not null;
+
+    /// <summary>The value of a key, or null.</summary>
+    public JsonElement? Find(string key) =>
+        json.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    /// <summary>A whole number within limits, or null.</summary>
+    public int? FindInt32(string key, int smallest, int largest)
+    {
+        if (Find(key) is not JsonElement value)
+            return null;
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int number) || number < smallest || number > largest)
+            throw Wrong(key, $"the value is no whole number from {smallest} to {largest}");
+        return number;
+    }
+
+    /// <summary>A whole number within limits.</summary>
+    public int GetInt32(string key, int smallest, int largest) => FindInt32(key, smallest, largest) ?? throw Missing(key);
+
+    /// <summary>A number that float32 can hold, or null.</summary>
+    public float? FindFloat32(string key)
+    {
+        if (Find(key) is not JsonElement value)
+            return null;
+        // Through double, as the reference reads it.
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !float.IsFinite((float)number))
+            throw Wrong(key, "the value is no number, or beyond float32");
+        return (float)number;
+    }
+
+    /// <summary>True or false, or null.</summary>
+    public bool? FindBool(string key) => Find(key) is not JsonElement value ? null : value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Wrong(key, "the value is neither true nor false"),
+    };
+
+    /// <summary>Text, or null.</summary>
+    public string? FindString(string key) => Find(key) is JsonElement value ? Text(value, key) : null;
+
+    /// <summary>The text of a value that stands under a key.</summary>
+    public string Text(JsonElement value, string key)
+    {
+        if (value.ValueKind != JsonValueKind.String)
+            throw Wrong(key, "the value is no text");
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Wrong(key, "the text is no valid Unicode");
+        }
+    }
+
+    /// <summary>The error for a key that must be there.</summary>
+    public ModelFormatException Missing(string key) => Wrong(key, "the key is missing");
+
+    /// <summary>The error for a value that cannot be used.</summary>
+    public ModelFormatException Wrong(string key, string problem) => new(ModelFault.Damaged, file, problem, key);
+}

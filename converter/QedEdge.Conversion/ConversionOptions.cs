@@ -1,0 +1,46 @@
+using QedEdge.Quantization;
+
+namespace QedEdge.Conversion;
+
+/// <summary>The order in which a file's matrices are stored.</summary>
+internal enum FileLayout
+{
+    /// <summary>The kernels' own order (<see cref="PackedLayout"/>), used in place.</summary>
+    Packed,
+    /// <summary>GGUF's standard types, which any tool reads.</summary>
+    Plain,
+}
+
+/// <summary>Whose model a converted file describes.</summary>
+internal enum FileArchitecture
+{
+    /// <summary>QedEdge's own.</summary>
+    Qed,
+    /// <summary>What llama.cpp and its relatives call the same network; plain layout only.</summary>
+    Qwen2,
+}
+
+/// <summary>What a conversion is to produce.</summary>
+internal sealed record ConversionOptions
+{
+    /// <summary>The format of the layers' matrices; norms and biases stay F32.</summary>
+    public BlockFormat Type { get; init; } = BlockFormat.Q8_0;
+
+    /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> is Q4_0, else the same.</summary>
+    public BlockFormat? EmbeddingType { get; init; }
+
+    /// <summary>The order of the matrices' values.</summary>
+    public FileLayout Layout { get; init; } = FileLayout.Packed;
+
+    /// <summary>The architecture that the file announces.</summary>
+    public FileArchitecture Architecture { get; init; } = FileArchitecture.Qed;
+
+    /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Whether an existing output is replaced.</summary>
+    public bool Overwrite { get; init; }
+
+    /// <summary>The format of the embedding and the head.</summary>
+    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (Type == BlockFormat.Q4_0 ? BlockFormat.Q8_0 : Type);
+}

@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using QedEdge.Conversion.Checkpoints;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+using QedEdge.Sampling;
+
+namespace QedEdge.Conversion;
+
+/// <summary>How a checkpoint's weights are stored.</summary>
+internal enum CheckpointType
+{
+    /// <summary>32-bit floats.</summary>
+    F32,
+    /// <summary>16-bit floats.</summary>
+    F16,
+    /// <summary>The upper half of 32-bit floats.</summary>
+    BF16,
+}
+
+/// <summary>
+/// Writes a checkpoint of any shape with random weights, the same for the same seed on every machine. Tensor i (in the file's
+/// order) draws from xoshiro256** seeded with <c>seed + i · 2^32</c>; each output gives one value: the sum of its four 16-bit parts, which is
+/// nearly normal, moved to mean 0 and scaled to the standard deviation <c>initializer_range</c>. Norms are 1 plus such values.
+/// </summary>
+internal static class RandomCheckpoint
+{
+    /// <summary>Values made between two writes.</summary>
+    private const int Part = 1 << 16;
+
+    /// <summary>Standard deviation of the sum of four numbers drawn from 0 … 65535: sqrt(4 · (2^32 − 1) / 12).</summary>
+    private const float SumDeviation = 37837.227f;
+
+    /// <summary>Mean of that sum.</summary>
+    private const int SumMean = 2 * 65535;
+
+    /// <summary>Writes config.json and model.safetensors.</summary>
+    /// <param name="configFile">The configuration; copied as it is.</param>
+    /// <param name="folder">The checkpoint's folder; created if need be.</param>
+    /// <param name="seed">Which random numbers.</param>
+    /// <param name="type">How weights are stored.</param>
+    /// <param name="overwrite">Whether files of those names are replaced.</param>
+    /// <param name="progress">Takes the share done, 0 to 1, and the tensor being written.</param>
+    /// <param name="cancellation">Stops the work; neither file is left then.</param>
+    /// <returns>The bytes of weights written.</returns>
+    /// <exception cref="ModelFormatException">The configuration cannot be used.</exception>
+    /// <exception cref="QedException">The output exists already or cannot be written.</exception>
+    public static long Write(string configFile, string folder, ulong seed, CheckpointType type, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
+    {
+        var config = CheckpointConfig.Read(configFile);
+        var configBytes = CheckpointFiles.ReadBytes(configFile);
+        var tensors = Tensors(config);
+        int size = type == CheckpointType.F32 ? 4 : 2;
+        long total = tensors.Sum(tensor => tensor.Count * size);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{folder}: the folder cannot be created: {CheckpointFiles.FirstLine(exception)}", exception);
+        }
+
+        string configTo = Path.Combine(folder, "config.json");
+        bool sameConfig = Path.GetFullPath(configTo) == Path.GetFullPath(configFile);
+        using var weights = new AtomicFile(Path.Combine(folder, "model.safetensors"), overwrite);
+        using var copy = sameConfig ? null : new AtomicFile(configTo, overwrite);
+        OutputFile.Write(weights, () =>
+        {
+            WriteHeader(weights.Stream, tensors, type, size);
+            byte[] encoded = new byte[Part * size];
+            float[] values = new float[Part];
+            long done = 0;
+            for (int i = 0; i < tensors.Count; i++)
+            {
+                var random = new RandomSource(seed + ((ulong)i << 32));
+                for (long at = 0; at < tensors[i].Count; at += Part)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    var part = values.AsSpan(0, (int)Math.Min(Part, tensors[i].Count - at));
+                    Fill(ref random, part, tensors[i].Mean, config.InitializerRange);
+                    weights.Stream.Write(Encode(part, type, encoded));
+                    done += part.Length * size;
+                    progress?.Invoke((double)done / total, tensors[i].Name);
+                }
+            }
+        });
+        if (copy is not null)
+            OutputFile.Write(copy, () => copy.Stream.Write(configBytes.Span));
+        return total;
+    }
+
+    private static void Fill(ref RandomSource random, Span<float> values, float mean, float deviation)
+    {
+        float scale = deviation / SumDeviation;
+        foreach (ref float value in values)
+        {
+            ulong bits = random.Next();
+            int sum = (int)(bits & 0xFFFF) + (int)((bits >> 16) & 0xFFFF) + (int)((bits >> 32) & 0xFFFF) + (int)(bits >> 48);
+            value = ((sum - SumMean) * scale) + mean;
+        }
+    }
+
+    private static ReadOnlySpan<byte> Encode(ReadOnlySpan<float> values, CheckpointType type, byte[] buffer)
+    {
+        switch (type)
+        {
+            case CheckpointType.F32:
+                return MemoryMarshal.AsBytes(values);
+            case CheckpointType.F16:
+                FloatCodec.ToHalf(values, MemoryMarshal.Cast<byte, Half>(buffer.AsSpan()));
+                break;
+            default:
+                FloatCodec.ToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(buffer.AsSpan()));
+                break;
+        }
+        return buffer.AsSpan(0, values.Length * 2);
+    }
+
+    private static void WriteHeader(Stream stream, List<RandomTensor> tensors, CheckpointType type, int size)
+    {
+        using var json = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(json))
+        {
+            long offset = 0;
+            writer.WriteStartObject();
+            foreach (var tensor in tensors)
+            {
+                writer.WriteStartObject(tensor.Name);
+                writer.WriteString("dtype", type.ToString());
+                writer.WriteStartArray("shape");
+                foreach (int dimension in tensor.Shape)
+                    writer.WriteNumberValue(dimension);
+                writer.WriteEndArray();
+                writer.WriteStartArray("data_offsets");
+                writer.WriteNumberValue(offset);
+                writer.WriteNumberValue(offset += tensor.Count * size);
+                writer.WriteEndArray();
+                writer.WriteEndObject();
+            }
+            writer.WriteEndObject();
+        }
+        json.Write(Encoding.ASCII.GetBytes(new string(' ', (int)(-json.Length & 7)))); // data start aligned
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
+        stream.Write(length);
+        json.WriteTo(stream);
+    }
+
+    /// <summary>The tensors of the reference's checkpoints, in its order.</summary>
+    private static List<RandomTensor> Tensors(CheckpointConfig config)
+    {
+        int hidden = config.HiddenSize, inner = config.FeedForwardSize;
+        var tensors = new List<RandomTensor> { new("embed_tokens.weight", 0, config.VocabSize, hidden) };
+        for (int i = 0; i < config.LayerCount; i++)
+        {
+            string layer = $"layers.{i}.";
+            tensors.Add(new(layer + "input_norm.weight", 1, hidden));
+            foreach (string name in (string[])["q_proj", "k_proj", "v_proj", "o_proj"])
+                Linear(layer + "attention." + name, hidden, hidden);
+            tensors.Add(new(layer + "post_attn_norm.weight", 1, hidden));
+            Linear(layer + "mlp.gate_proj", inner, hidden);
+            Linear(layer + "mlp.up_proj", inner, hidden);
+            Linear(layer + "mlp.down_proj", hidden, inner);
+        }
+        tensors.Add(new("norm.weight", 1, hidden));
+        if (!config.TiedHead)
+            tensors.Add(new("lm_head.weight", 0, config.VocabSize, hidden));
+        tensors.Add(new("lm_head.bias", 0, config.VocabSize));
+        return tensors;
+
+        void Linear(string name, int rows, int cols)
+        {
+            tensors.Add(new(name + ".weight", 0, rows, cols));
+            if (config.Bias)
+                tensors.Add(new(name + ".bias", 0, rows));
+        }
+    }
+
+    /// <summary>A tensor to invent: its name, the mean of its values, its shape.</summary>
+    private sealed record RandomTensor(string Name, float Mean, params int[] Shape)
+    {
+        public long Count => Shape.Aggregate(1L, static (product, dimension) => product * dimension);
+    }
+}

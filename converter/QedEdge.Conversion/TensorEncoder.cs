@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+using QedEdge.Conversion.Checkpoints;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Conversion;
+
+/// <summary>Encodes a checkpoint's tensors, a few rows in memory at a time, and measures the error of each.</summary>
+/// <param name="threads">Threads to use.</param>
+internal sealed class TensorEncoder(int threads)
+{
+    private readonly RowGroupRunner _runner = new(threads);
+    private readonly Scratch[] _scratch = [.. Enumerable.Range(0, Math.Max(1, threads)).Select(static _ => new Scratch())];
+    private GroupResult[] _results = [];
+
+    /// <summary>Encodes a tensor.</summary>
+    /// <param name="tensor">What to write.</param>
+    /// <param name="write">Takes the tensor's bytes, in order.</param>
+    /// <param name="report">Takes the tensor's sizes and errors.</param>
+    /// <param name="progress">Takes the source's bytes done so far.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="ModelFormatException">A value is not finite, or does not fit the format; or the source was changed meanwhile.</exception>
+    public void Encode(PlannedTensor tensor, Action<ReadOnlySpan<byte>> write, TypeReport report, Action<long> progress, CancellationToken cancellation)
+    {
+        using var mapped = tensor.Source is { } source ? Map(source) : null;
+        var data = mapped?.View ?? default;
+        int groups = PackedLayout.RowGroups(tensor.Rows);
+        if (_results.Length < groups)
+            _results = new GroupResult[groups];
+        float largest = 0;
+        double sum = 0;
+        int checkedGroups = 0;
+        _runner.Run(tensor.Rows, tensor.GroupBytes,
+            (worker, firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, _scratch[worker], firstRow, rows, output),
+            (rowsDone, bytes) =>
+            {
+                // In the groups' order, whichever thread made them: the first fault is named, and sums do not depend on the threads.
+                for (int doneGroups = PackedLayout.RowGroups(rowsDone); checkedGroups < doneGroups; checkedGroups++)
+                {
+                    ref var result = ref _results[checkedGroups];
+                    if (result.Problem is not null)
+                        throw new ModelFormatException(result.Fault, tensor.Source!.File, result.Problem, tensor: tensor.Source.Name);
+                    largest = Math.Max(largest, result.LargestError);
+                    sum += result.ErrorSum;
+                }
+                write(bytes);
+                progress(data.Length / tensor.Rows * rowsDone);
+            },
+            cancellation);
+        report.Add((long)tensor.Rows * tensor.Cols, tensor.Bytes, largest, sum);
+    }
+
+    /// <summary>Compares two tensors byte by byte.</summary>
+    public static bool AreEqual(SafetensorsTensor a, SafetensorsTensor b)
+    {
+        if (a.Type != b.Type || a.Bytes != b.Bytes)
+            return false;
+        using var left = Map(a);
+        using var right = Map(b);
+        const int part = 1 << 20;
+        for (long at = 0; at < a.Bytes; at += part)
+        {
+            int length = (int)Math.Min(part, a.Bytes - at);
+            if (!left.View.Span(at, length).SequenceEqual(right.View.Span(at, length)))
+                return false;
+        }
+        return true;
+    }
+
+    private static MappedFile Map(SafetensorsTensor tensor)
+    {
+        try
+        {
+            // A mapping for each tensor: pages of the ones before do not stay in memory.
+            return MappedFile.Open(tensor.File, tensor.Offset, tensor.Bytes);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw CheckpointFiles.Unreadable(tensor.File, exception);
+        }
+    }
+
+    private static GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, Scratch scratch, int firstRow, int rows, Span<byte> output)
+    {
+        int rowBytes = (int)BlockCodec.RowBytes(tensor.Format, tensor.Cols);
+        scratch.Reserve(tensor.Cols, tensor.Packed ? PackedLayout.GroupRows * rowBytes : 0);
+        var plain = tensor.Packed ? scratch.Plain.AsSpan(0, rows * rowBytes) : output;
+        var row = scratch.Row.AsSpan(0, tensor.Cols);
+        var decoded = scratch.Decoded.AsSpan(0, tensor.Cols);
+        var result = default(GroupResult);
+        for (int i = 0; i < rows; i++)
+        {
+            var encoded = plain.Slice(i * rowBytes, rowBytes);
+            ReadRow(tensor, data, firstRow + i, row);
+            int notFinite = FindNotFinite(row);
+            if (notFinite >= 0)
+                return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; the checkpoint is damaged or was not trained to an end" };
+            if (!BlockCodec.EncodeRow(tensor.Format, row, encoded))
+                return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(firstRow + i, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
+            if (tensor.Format == BlockFormat.F32)
+                continue;
+            BlockCodec.DecodeRow(tensor.Format, encoded, decoded);
+            result.Measure(row, decoded);
+        }
+        if (tensor.Packed)
+            Packing.PackGroup(tensor.Format, plain, rows, tensor.Cols, output);
+        return result;
+    }
+
+    private static void ReadRow(PlannedTensor tensor, NativeView data, int index, Span<float> row)
+    {
+        if (tensor.Source is not { } source)
+        {
+            row.Clear();
+            return;
+        }
+        int size = source.Type == "F32" ? 4 : 2;
+        var bytes = data.Span((long)index * row.Length * size, row.Length * size);
+        if (source.Type == "F32")
+            bytes.CopyTo(MemoryMarshal.AsBytes(row));
+        else if (source.Type == "F16")
+            FloatCodec.FromHalf(MemoryMarshal.Cast<byte, Half>(bytes), row);
+        else
+            FloatCodec.FromBFloat16(MemoryMarshal.Cast<byte, ushort>(bytes), row);
+    }
+
+    private static int FindNotFinite(ReadOnlySpan<float> row)
+    {
+        for (int i = 0; i < row.Length; i++)
+        {
+            if (!float.IsFinite(row[i]))
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>What a row group came to.</summary>
+    private struct GroupResult
+    {
+        public ModelFault Fault;
+        public string? Problem;
+        public float LargestError;
+        public double ErrorSum;
+
+        public void Measure(ReadOnlySpan<float> exact, ReadOnlySpan<float> stored)
+        {
+            for (int i = 0; i < exact.Length; i++)
+            {
+                float error = MathF.Abs(exact[i] - stored[i]);
+                LargestError = MathF.Max(LargestError, error);
+                ErrorSum += error;
+            }
+        }
+    }
+
+    /// <summary>One worker's memory, which grows to the widest tensor.</summary>
+    private sealed class Scratch
+    {
+        public float[] Row = [];        // [cols]
+        public float[] Decoded = [];    // [cols]
+        public byte[] Plain = [];       // [8][row bytes]
+
+        public void Reserve(int cols, int plainBytes)
+        {
+            if (Row.Length < cols)
+            {
+                Row = new float[cols];
+                Decoded = new float[cols];
+            }
+            if (Plain.Length < plainBytes)
+                Plain = new byte[plainBytes];
+        }
+    }
+}

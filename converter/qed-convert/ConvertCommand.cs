@@ -1,0 +1,55 @@
+using System.CommandLine;
+using QedEdge.Quantization;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary><c>qed-convert MODEL_DIR -o OUT.gguf</c>: a checkpoint's folder becomes one quantized file.</summary>
+internal static class ConvertCommand
+{
+    private static readonly string[] Types = ["q4_0", "q8_0", "f16", "f32"];
+
+    /// <summary>The program's root command.</summary>
+    public static RootCommand Create()
+    {
+        var folder = new Argument<string>("MODEL_DIR") { Description = "folder with config.json, *.safetensors and tokenizer.json" };
+        var output = Options.Output("OUT.gguf", "file to write");
+        var type = Options.OneOf("--type", "format of the matrices; norms and biases stay f32", "q8_0", Types);
+        var embedding = Options.OneOf("--embedding-type", "format of the embedding and the head [default: q8_0 where --type is q4_0, else the same]", null, Types);
+        var layout = Options.OneOf("--layout", "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", null, "packed", "plain");
+        var architecture = Options.OneOf("--arch", "qwen2: a file for llama.cpp and tools built on it", "qed", "qed", "qwen2");
+        var threads = Options.Threads();
+        var force = Options.Force();
+        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, layout, architecture, threads, force };
+        command.SetAction((parsed, cancellation) => Outcome.Of(() =>
+        {
+            bool qwen2 = parsed.GetValue(architecture) == "qwen2";
+            var options = new ConversionOptions
+            {
+                Type = Format(parsed.GetValue(type)!),
+                EmbeddingType = parsed.GetValue(embedding) is string name ? Format(name) : null,
+                Layout = Options.Layout(parsed.GetValue(layout), qwen2),
+                Architecture = qwen2 ? FileArchitecture.Qwen2 : FileArchitecture.Qed,
+                Threads = parsed.GetValue(threads),
+                Overwrite = parsed.GetValue(force),
+            };
+            ConversionReport? report = null;
+            string to = parsed.GetValue(output)!;
+            Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
+            Terminal.Print(report!, to);
+        }));
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(architecture) == "qwen2" && result.GetValue(layout) == "packed")
+                result.AddError("--arch qwen2 is for other tools, which read only --layout plain.");
+        });
+        return command;
+    }
+
+    private static BlockFormat Format(string type) => type switch
+    {
+        "q4_0" => BlockFormat.Q4_0,
+        "q8_0" => BlockFormat.Q8_0,
+        "f16" => BlockFormat.F16,
+        _ => BlockFormat.F32,
+    };
+}

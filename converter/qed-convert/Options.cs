@@ -1,0 +1,48 @@
+using System.CommandLine;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary>Options that several commands share.</summary>
+internal static class Options
+{
+    /// <summary><c>-o</c>, required.</summary>
+    public static Option<string> Output(string name, string description) =>
+        new("--output", "-o") { Description = description, HelpName = name, Required = true };
+
+    /// <summary><c>--force</c>.</summary>
+    public static Option<bool> Force() => new("--force") { Description = "replace an existing output" };
+
+    /// <summary><c>--threads</c>, 1 to 1024.</summary>
+    public static Option<int> Threads()
+    {
+        const int most = 1024;
+        var option = new Option<int>("--threads", "-t") { Description = "threads to use; the output does not depend on it", HelpName = "N", DefaultValueFactory = static _ => Environment.ProcessorCount };
+        option.Validators.Add(result =>
+        {
+            // The text, not the value: asking for the value of something else than a number throws.
+            if (result.Tokens.Count > 0 && !(int.TryParse(result.Tokens[^1].Value, out int threads) && threads is >= 1 and <= most))
+                result.AddError($"--threads takes a number from 1 to {most}.");
+        });
+        return option;
+    }
+
+    /// <summary>An option that takes one of some words.</summary>
+    public static Option<string?> OneOf(string name, string description, string? absent, params string[] words)
+    {
+        var option = new Option<string?>(name) { Description = description, HelpName = string.Join('|', words) };
+        if (absent is not null)
+            option.DefaultValueFactory = _ => absent;
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result =>
+        {
+            string? value = result.Tokens.Count > 0 ? result.Tokens[^1].Value : absent;
+            if (value is not null && !words.Contains(value))
+                result.AddError($"{name} takes {string.Join(", ", words[..^1])} or {words[^1]}, not '{value}'.");
+        });
+        return option;
+    }
+
+    /// <summary>The layout that a word names.</summary>
+    public static FileLayout Layout(string? word, bool plainByDefault) =>
+        word == "plain" || (word is null && plainByDefault) ? FileLayout.Plain : FileLayout.Packed;
+}

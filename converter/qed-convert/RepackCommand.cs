@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary><c>qed-convert repack IN.gguf -o OUT.gguf --layout packed|plain</c>: the same values in the other order.</summary>
+internal static class RepackCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var input = new Argument<string>("IN.gguf") { Description = "a QED model file of either layout" };
+        var output = Options.Output("OUT.gguf", "file to write");
+        var layout = Options.OneOf("--layout", "the order to write", null, "packed", "plain");
+        layout.Required = true;
+        var threads = Options.Threads();
+        var force = Options.Force();
+        var command = new Command("repack", "Changes a file's layout; values stay the same.") { input, output, layout, threads, force };
+        command.SetAction((parsed, cancellation) => Outcome.Of(() =>
+        {
+            ConversionReport? report = null;
+            string to = parsed.GetValue(output)!;
+            var order = Options.Layout(parsed.GetValue(layout), plainByDefault: false);
+            Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, parsed.GetValue(threads), parsed.GetValue(force), progress, cancellation));
+            Terminal.Print(report!, to);
+        }));
+        return command;
+    }
+}

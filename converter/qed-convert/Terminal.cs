@@ -1,0 +1,71 @@
+using QedEdge.Gguf;
+using Spectre.Console;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary>Progress and the closing table, on stderr: stdout is for results. Colours and movement only on a terminal.</summary>
+internal static class Terminal
+{
+    private static readonly IAnsiConsole Console = Create();
+
+    /// <summary>Runs work under a progress bar where stderr is a terminal.</summary>
+    /// <param name="work">Takes what to call with the share done (0 to 1) and a word about it.</param>
+    public static void WithProgress(Action<Action<double, string>> work)
+    {
+        if (!Console.Profile.Capabilities.Interactive)
+        {
+            work(static (_, _) => { });
+            return;
+        }
+        Console.Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Start(context =>
+            {
+                var task = context.AddTask("reading", maxValue: 1);
+                work((share, word) =>
+                {
+                    task.Value = share;
+                    task.Description = Markup.Escape(word);
+                });
+            });
+    }
+
+    /// <summary>Prints warnings and what was written.</summary>
+    public static void Print(ConversionReport report, string output)
+    {
+        foreach (string warning in report.Warnings)
+            System.Console.Error.WriteLine("warning: " + warning);
+        var table = new Table { Border = TableBorder.Simple };
+        table.AddColumn("type");
+        foreach (string title in (string[])["tensors", "values", "bits/value", "size", "largest error", "mean error"])
+            table.AddColumn(new TableColumn(title).RightAligned());
+        foreach (var type in report.Types)
+        {
+            table.AddRow(TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", Size(type.Bytes),
+                Error(type.LargestError), Error(type.MeanError));
+        }
+        table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
+        Console.Write(table);
+        System.Console.Error.WriteLine($"wrote {output}");
+
+        static string Error(double error) => error == 0 ? "0" : error.ToString("G3");
+    }
+
+    private static string Size(long bytes) => bytes < 1 << 20 ? $"{bytes / 1024.0:F1} KB" : $"{bytes / (1024.0 * 1024):F1} MB";
+
+    private static IAnsiConsole Create()
+    {
+        bool terminal = !System.Console.IsErrorRedirected;
+        bool colour = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(System.Console.Error),
+            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = colour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = terminal ? InteractionSupport.Detect : InteractionSupport.No,
+        });
+        if (!terminal)
+            console.Profile.Width = 120; // a file has no width; do not wrap the table
+        return console;
+    }
+}
