@@ -28,11 +28,11 @@ public delegate void LogitsHandler(int index, ReadOnlySpan<float> logits);
 /// <summary>What goes with the tokens of one <see cref="Session.Feed(ReadOnlySpan{int}, FeedOptions)"/>.</summary>
 public sealed record FeedOptions
 {
-    /// <summary>A byte per past and new token, 1 real and 0 padding that is never attended to; null for all real.</summary>
-    public ReadOnlyMemory<byte>? AttentionMask { get; init; }
+    /// <summary>A byte per past and new token, 1 real and 0 padding that is never attended to; empty for all real.</summary>
+    public ReadOnlyMemory<byte> AttentionMask { get; init; }
 
-    /// <summary>The new tokens' positions for the rotary embedding; null for past, past + 1, ….</summary>
-    public ReadOnlyMemory<int>? PositionIds { get; init; }
+    /// <summary>The new tokens' positions for the rotary embedding; empty for past, past + 1, ….</summary>
+    public ReadOnlyMemory<int> PositionIds { get; init; }
 
     /// <summary>Receives the logits of every new token in order; null computes only the last token's.</summary>
     public LogitsHandler? OnLogits { get; init; }

@@ -168,14 +168,16 @@ public sealed class Session : IDisposable
             if ((uint)id >= (uint)_model.Config.VocabSize)
                 throw new QedException($"token id {id} is outside the vocabulary of {_model.Config.VocabSize} entries");
         }
-        if (options.AttentionMask is { } mask)
+        ReadOnlyMemory<byte> mask = options.AttentionMask;
+        if (!mask.IsEmpty)
         {
             if (mask.Length != Position + tokens.Length)
                 throw new QedException($"the attention mask has {mask.Length} entries; {Position} past + {tokens.Length} new tokens need {Position + tokens.Length}");
             if (mask.Span.ContainsAnyExceptInRange((byte)0, (byte)1))
                 throw new QedException("the attention mask may hold only 0 and 1");
         }
-        if (options.PositionIds is { } positions)
+        ReadOnlyMemory<int> positions = options.PositionIds;
+        if (!positions.IsEmpty)
         {
             if (positions.Length != tokens.Length)
                 throw new QedException($"{positions.Length} position ids were given for {tokens.Length} tokens");
@@ -185,12 +187,12 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>A mask given once stays: later tokens go on ignoring what it left out.</summary>
-    private void TakeMask(ReadOnlyMemory<byte>? mask, int added)
+    private void TakeMask(ReadOnlyMemory<byte> mask, int added)
     {
-        if (mask is { } given)
+        if (!mask.IsEmpty)
         {
-            given.Span.CopyTo(_mask);
-            _masked = given.Span.Contains((byte)0);
+            mask.Span.CopyTo(_mask);
+            _masked = mask.Span.Contains((byte)0);
         }
         else
         {
@@ -202,9 +204,9 @@ public sealed class Session : IDisposable
     {
         tokens.CopyTo(_tokens);
         Span<int> positions = _positions.AsSpan(0, tokens.Length);
-        if (options.PositionIds is { } given)
+        if (!options.PositionIds.IsEmpty)
         {
-            given.Span.Slice(begin, tokens.Length).CopyTo(positions);
+            options.PositionIds.Span.Slice(begin, tokens.Length).CopyTo(positions);
         }
         else
         {
