@@ -1,18 +1,74 @@
+using System.Text;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
+using QedEdge.Text;
 
 namespace QedEdge.Conversion;
 
 /// <summary>Writes a checkpoint's tokenizer into a file's metadata.</summary>
 internal static class TokenizerConversion
 {
+    private const string ConfigFile = "tokenizer_config.json";
+    private const string TemplateFile = "chat_template.jinja";
+
     /// <summary>Writes the tokenizer, or a warning where the checkpoint has none.</summary>
     public static void Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
         WriteIds(writer, checkpoint.Config);
-        if (options.Architecture == FileArchitecture.Qwen2)
-            writer.Add(GgufKeys.TokenizerModel, "no_vocab"); // llama.cpp's word for a file that takes token ids only
-        warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
+        string path = Path.Combine(checkpoint.Folder, TokenizerJson.FileName);
+        if (!File.Exists(path))
+        {
+            if (options.Architecture == FileArchitecture.Qwen2)
+                writer.Add(GgufKeys.TokenizerModel, "no_vocab"); // llama.cpp's word for a file that takes token ids only
+            warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
+            return;
+        }
+        TokenizerData data = TokenizerJson.Read(path, checkpoint.Config, ChatTemplate(checkpoint.Folder));
+        TokenizerCrossCheck.Compare(data, path, data.ChatTemplate);
+        Write(writer, data, options.Layout);
+    }
+
+    /// <summary>Writes vocabulary, merges and flags; the special ids but the unknown one are written with the model.</summary>
+    internal static void Write(GgufWriter writer, TokenizerData data, FileLayout layout)
+    {
+        writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.Model);
+        writer.Add(GgufKeys.TokenizerPre, data.PreTokenizer == PreTokenizer.Gpt2 ? TokenizerMetadata.Gpt2 : TokenizerMetadata.DigitsThenGpt2);
+        writer.Add(GgufKeys.Tokens, [.. Enumerable.Range(0, data.Tokens.Count).Select(id => Encoding.UTF8.GetString(data.Tokens.Text(id)))]);
+        writer.Add(GgufKeys.TokenType, (int[])[.. Enumerable.Range(0, data.Tokens.Count).Select(id => (int)data.Tokens.Type(id))]);
+        WriteMerges(writer, data, layout);
+        if (data.UnkId >= 0)
+            writer.Add(GgufKeys.UnknownTokenId, data.UnkId);
+        writer.Add(GgufKeys.AddBosToken, data.AddBos);
+        writer.Add(GgufKeys.AddEosToken, data.AddEos);
+        if (data.ChatTemplate is not null)
+            writer.Add(GgufKeys.ChatTemplate, data.ChatTemplate);
+    }
+
+    /// <summary>Whether a key is written differently in the two layouts.</summary>
+    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds;
+
+    /// <summary>Writes a file's merges in the form that a layout has.</summary>
+    public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
+    {
+        if (TokenizerMetadata.Read(source.Metadata, source.Name) is { } data)
+            WriteMerges(writer, data, layout);
+    }
+
+    /// <summary>Plain: pairs of pieces as text, which every tool reads. Packed: pairs of ids, which need no look-up when the file is opened.</summary>
+    private static void WriteMerges(GgufWriter writer, TokenizerData data, FileLayout layout)
+    {
+        if (layout == FileLayout.Packed)
+        {
+            writer.Add(GgufKeys.PackedMerges, data.Merges.Pairs.ToArray());
+            writer.Add(GgufKeys.PackedMergeIds, data.Merges.MergedIds.ToArray());
+            return;
+        }
+        var merges = new string[data.Merges.Count];
+        for (int rank = 0; rank < merges.Length; rank++)
+            merges[rank] = $"{Piece(data.Merges.Pairs[2 * rank])} {Piece(data.Merges.Pairs[2 * rank + 1])}";
+        writer.Add(GgufKeys.Merges, merges);
+
+        string Piece(uint id) => Encoding.UTF8.GetString(data.Tokens.Text((int)id));
     }
 
     private static void WriteIds(GgufWriter writer, CheckpointConfig config)
@@ -25,16 +81,14 @@ internal static class TokenizerConversion
             writer.Add(GgufKeys.PaddingTokenId, pad);
     }
 
-    /// <summary>Whether a key is written differently in the two layouts.</summary>
-    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds;
-
-    /// <summary>Copies a file's merges in the form that a layout has.</summary>
-    public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
+    /// <summary>The checkpoint's own template, or QED's, which the family is trained with.</summary>
+    private static string ChatTemplate(string folder)
     {
-        foreach (string key in source.Metadata.Keys)
-        {
-            if (IsLayoutDependent(key))
-                writer.Copy(source.Metadata, key);
-        }
+        string file = Path.Combine(folder, TemplateFile), configFile = Path.Combine(folder, ConfigFile);
+        if (File.Exists(file))
+            return Encoding.UTF8.GetString(CheckpointFiles.ReadBytes(file).Span);
+        using var config = CheckpointFiles.FindObject(configFile);
+        string? own = config is null ? null : new JsonValues(config.RootElement, configFile).FindString("chat_template");
+        return own ?? Text.ChatTemplate.Jinja;
     }
 }
