@@ -1,0 +1,130 @@
+using QedEdge.Conversion;
+using QedEdge.Gguf;
+using QedEdge.Quantization;
+
+#pragma warning disable xUnit1051 // every call here takes milliseconds; none needs to be cancelled
+
+namespace QedEdge.Tests.Conversion;
+
+public class CheckpointConverterTests
+{
+    public static TheoryData<string> Goldens => new("head32-odd-vocab", "sharded-f16-model-prefix", "tied-f32", "untied-bias-bf16", "width-80-head-40", "width-96-head-24");
+
+    [Theory]
+    [MemberData(nameof(Goldens))]
+    public void Convert_EveryTypeAndLayout_OpensAndRepacksToTheSameBytes(string golden)
+    {
+        using var folder = new CheckpointFolder();
+        foreach (var type in Enum.GetValues<BlockFormat>())
+        {
+            string packed = folder[$"{type}-packed.gguf"], plain = folder[$"{type}-plain.gguf"], other = folder[$"{type}-other.gguf"];
+            CheckpointConverter.Convert(CheckpointFolder.Golden(golden), packed, new() { Type = type, Threads = 2 });
+            var report = CheckpointConverter.Convert(CheckpointFolder.Golden(golden), plain, new() { Type = type, Layout = FileLayout.Plain, Threads = 2 });
+            using (var model = QedModel.Open(packed))
+                Assert.Empty(GgufChecksums.Verify(model.File));
+            using (var model = QedModel.Open(plain))
+                Assert.Empty(GgufChecksums.Verify(model.File));
+
+            FileRepacker.Repack(packed, other, FileLayout.Packed, 1, overwrite: false);
+            Assert.Equal(File.ReadAllBytes(packed), File.ReadAllBytes(other));
+            if (report.Warnings.Any(static warning => warning.Contains("F16")))
+                continue; // values were rounded to F16
+            FileRepacker.Repack(plain, other, FileLayout.Packed, 2, overwrite: true);
+            Assert.Equal(File.ReadAllBytes(packed), File.ReadAllBytes(other));
+            FileRepacker.Repack(packed, other, FileLayout.Plain, 2, overwrite: true);
+            Assert.Equal(File.ReadAllBytes(plain), File.ReadAllBytes(other));
+        }
+    }
+
+    [Fact]
+    public void Convert_OddWidths_FallBackToF16InPlainLayoutOnly()
+    {
+        using var folder = new CheckpointFolder();
+        string golden = CheckpointFolder.Golden("width-80-head-40");
+        var report = CheckpointConverter.Convert(golden, folder["plain"], new() { Layout = FileLayout.Plain });
+        Assert.Contains(report.Warnings, static warning => warning.Contains("F16") && warning.Contains("token_embd.weight"));
+        report = CheckpointConverter.Convert(golden, folder["packed"], new());
+        Assert.DoesNotContain(report.Warnings, static warning => warning.Contains("F16"));
+        using var file = GgufFile.Open(folder["packed"]);
+        Assert.Equal(TensorType.PackedQ8_0, file.Find("token_embd.weight")!.Type);
+    }
+
+    [Fact]
+    public void Convert_AnyNumberOfThreads_GivesTheSameBytes()
+    {
+        using var folder = new CheckpointFolder();
+        foreach (int threads in (int[])[1, 2, 5])
+            CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder[$"{threads}"], new() { Type = BlockFormat.Q4_0, Threads = threads });
+        Assert.Equal(File.ReadAllBytes(folder["1"]), File.ReadAllBytes(folder["2"]));
+        Assert.Equal(File.ReadAllBytes(folder["1"]), File.ReadAllBytes(folder["5"]));
+    }
+
+    [Fact]
+    public void Convert_Interrupted_LeavesNothing()
+    {
+        using var folder = new CheckpointFolder();
+        using var source = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["out"], new(),
+            (_, name) => { if (name.StartsWith("blk.1", StringComparison.Ordinal)) source.Cancel(); }, source.Token));
+        Assert.Throws<InvalidOperationException>(() => CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["out"], new(),
+            static (_, name) => { if (name == "output.bias") throw new InvalidOperationException(); }));
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public void Convert_ExistingOutput_IsReplacedOnlyWhenAsked()
+    {
+        using var folder = new CheckpointFolder();
+        File.WriteAllText(folder["out"], "kept");
+        Assert.Throws<QedException>(() => CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["out"], new()));
+        Assert.Equal("kept", File.ReadAllText(folder["out"]));
+        CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["out"], new() { Overwrite = true });
+        Assert.NotEqual(4, new FileInfo(folder["out"]).Length);
+    }
+
+    [Fact]
+    public void Convert_Qwen2_HasItsKeysAndZeroBiases()
+    {
+        using var folder = new CheckpointFolder();
+        CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["out"], new() { Architecture = FileArchitecture.Qwen2, Layout = FileLayout.Plain });
+        using var file = GgufFile.Open(folder["out"]);
+        Assert.Equal("qwen2", file.Metadata.GetString(GgufKeys.Architecture));
+        Assert.Equal(128u, file.Metadata.GetUInt32("qwen2.embedding_length"));
+        var bias = file.Find("blk.2.attn_k.bias")!;
+        Assert.Equal((TensorType.F32, 128L), (bias.Type, bias.ElementCount));
+        Assert.Equal(new byte[512], file.Data(bias).Span(0, 512).ToArray());
+        Assert.NotNull(file.Find("output.bias"));
+
+        var refused = Assert.Throws<ModelFormatException>(() => CheckpointConverter.Convert(CheckpointFolder.Golden("untied-bias-bf16"), folder["no"], new() { Architecture = FileArchitecture.Qwen2, Layout = FileLayout.Plain }));
+        Assert.Equal("layers.0.attention.o_proj.bias", refused.Tensor);
+    }
+
+    [Fact]
+    public void Convert_LargerCheckpoint_KeepsItsMemory()
+    {
+        using var folder = new CheckpointFolder();
+        File.WriteAllText(folder["c.json"], """{"model_type":"qed","vocab_size":8192,"d_model":256,"n_layers":24,"n_heads":4,"ffn_hidden_dim":1024,"max_seq_len":256}""");
+        long bytes = RandomCheckpoint.Write(folder["c.json"], folder["model"], 1, CheckpointType.F32, overwrite: false);
+        Assert.True(bytes > 100_000_000);
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        CheckpointConverter.Convert(folder["model"], folder["out"], new() { Threads = 2 });
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 64 << 20);
+    }
+
+    [Theory]
+    [InlineData(CheckpointType.F32)]
+    [InlineData(CheckpointType.F16)]
+    [InlineData(CheckpointType.BF16)]
+    internal void Random_SameSeed_SameBytesThatConvert(CheckpointType type)
+    {
+        using var folder = new CheckpointFolder();
+        string config = Path.Combine(CheckpointFolder.Golden("untied-bias-bf16"), "config.json");
+        foreach (var (name, seed) in new[] { ("a", 1ul), ("b", 1ul), ("c", 2ul) })
+            RandomCheckpoint.Write(config, folder[name], seed, type, overwrite: false);
+        byte[] Weights(string name) => File.ReadAllBytes(Path.Combine(folder[name], "model.safetensors"));
+        Assert.Equal(Weights("a"), Weights("b"));
+        Assert.NotEqual(Weights("a"), Weights("c"));
+        CheckpointConverter.Convert(folder["a"], folder["out"], new());
+        using var model = QedModel.Open(folder["out"]);
+    }
+}
