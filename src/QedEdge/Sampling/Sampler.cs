@@ -5,6 +5,9 @@ namespace QedEdge.Sampling;
 /// <summary>Chooses tokens from logits. All memory is allocated at construction; every step is exact or correctly rounded.</summary>
 public sealed class Sampler
 {
+    // One object for all sorts: a lambda or a struct would be wrapped anew for each token.
+    private static readonly IComparer<double> LargestFirst = Comparer<double>.Create(static (a, b) => b.CompareTo(a));
+
     private readonly SamplingOptions _options;
     private readonly float[] _logits;
     private readonly int[] _ids;         // candidates
@@ -144,7 +147,7 @@ public sealed class Sampler
     /// <summary>The most likely candidates, the token that crosses top-p included; equals in order of id.</summary>
     private int Nucleus(int count, ref double total)
     {
-        _weights.AsSpan(0, count).Sort(_ids.AsSpan(0, count), static (a, b) => b.CompareTo(a));
+        _weights.AsSpan(0, count).Sort(_ids.AsSpan(0, count), LargestFirst);
         // The sort is not stable: equal weights are put in order of id, so that all machines cut at the same place.
         for (int i = 0; i < count;)
         {

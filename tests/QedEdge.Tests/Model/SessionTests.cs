@@ -1,0 +1,212 @@
+using QedEdge.Conversion;
+using QedEdge.Generation;
+using QedEdge.Sampling;
+using QedEdge.Threading;
+
+namespace QedEdge.Tests.Model;
+
+/// <summary>What a session promises its caller.</summary>
+public sealed class SessionTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+    private readonly QedModel _model;
+
+    public SessionTests()
+    {
+        string path = Path.Combine(_folder, "tiny.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions());
+        _model = QedModel.Open(path);
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void Feed_MoreThanFits_ThrowsAndChangesNothing()
+    {
+        using Session session = _model.CreateSession(new SessionOptions { ContextLength = 10 });
+        session.Feed([1, 2, 3]);
+        float[] before = session.Logits.ToArray();
+        var error = Assert.Throws<ContextLengthException>(() => session.Feed(new int[8]));
+        Assert.Equal((3, 8, 10), (error.Past, error.Added, error.Limit));
+        Assert.Equal(3, session.Position);
+        Assert.Equal(before, session.Logits.ToArray());
+        session.Feed(new int[7]);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(2048)]
+    [InlineData(int.MaxValue)]
+    public void Feed_AnIdOutsideTheVocabulary_ThrowsAndChangesNothing(int id)
+    {
+        using Session session = _model.CreateSession();
+        Assert.Throws<QedException>(() => session.Feed([1, id]));
+        Assert.Equal(0, session.Position);
+        Assert.Throws<InvalidOperationException>(() => session.Logits.Length);
+    }
+
+    [Fact]
+    public void Feed_MaskOrPositionsOfTheWrongLength_Throw()
+    {
+        using Session session = _model.CreateSession();
+        session.Feed([1]);
+        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1 } }));
+        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1, 2 } }));
+        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1 } }));
+        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1, -1 } }));
+        Assert.Equal(1, session.Position);
+    }
+
+    [Fact]
+    public void Rollback_ThenFeedingAgain_GivesTheSameBits()
+    {
+        using Session session = _model.CreateSession();
+        session.Feed([1, 779, 147, 137, 100, 9]);
+        float[] expected = session.Logits.ToArray();
+        session.Feed([5, 6, 7]);
+        session.Rollback(3);
+        session.Feed([137, 100, 9]);
+        Assert.Equal(expected, session.Logits.ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => session.Rollback(7));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Decoding_AllocatesNothing(int threads)
+    {
+        using Session session = _model.CreateSession(new SessionOptions { Threads = threads });
+        var sampler = new Sampler(new SamplingOptions { TopP = 0.9f, MinP = 0.01f, RepeatPenalty = 1.1f }, session.VocabSize);
+        int[] next = [1];
+        void Step()
+        {
+            session.Feed(next);
+            next[0] = sampler.Next(session.Logits);
+            sampler.Accept(next[0]);
+        }
+        for (int i = 0; i < 300; i++)
+            Step(); // into the second attention chunk
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+            Step();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Generate_TheSameSeed_GivesTheSameTokens()
+    {
+        List<int> Run(ulong seed)
+        {
+            using Session session = _model.CreateSession();
+            var ids = new List<int>();
+            new Generator(session, new GenerationOptions { Sampling = new SamplingOptions { Seed = seed }, MaxTokens = 50 }).Run([1], (id, _) =>
+            {
+                ids.Add(id);
+                return true;
+            });
+            return ids;
+        }
+        Assert.Equal(Run(1), Run(1));
+        Assert.NotEqual(Run(1), Run(2));
+    }
+
+    [Fact]
+    public void Generate_IntoAFullContext_EndsWithLength()
+    {
+        using Session session = _model.CreateSession(new SessionOptions { ContextLength = 10 });
+        int count = 0;
+        GenerationResult result = new Generator(session, new GenerationOptions { MaxTokens = 1000 }).Run([1, 2, 3], (_, _) => ++count > 0);
+        Assert.Equal(FinishReason.Length, result.Finish);
+        Assert.Equal(count, result.GeneratedTokens);
+        Assert.Equal(8, count); // seven more fit; the eighth is chosen from the last logits
+    }
+
+    [Fact]
+    public void TwoThreads_OnOneSession_AreToldSo()
+    {
+        using Session session = _model.CreateSession();
+        Exception? seen = null;
+        session.Feed([1, 2, 3], new FeedOptions
+        {
+            OnLogits = (_, _) =>
+            {
+                var other = new Thread(() => seen ??= Record.Exception(() => session.Feed([1])));
+                other.Start();
+                other.Join();
+            },
+        });
+        Assert.IsType<InvalidOperationException>(seen);
+    }
+
+    [Fact]
+    public void StopFilter_NeverShowsAStopStringOrWhatFollows()
+    {
+        foreach (string text in new[] { "one STOP two", "S ST STO STOP", "aaab", "no such thing" })
+        {
+            foreach (int piece in new[] { 1, 2, 3, 100 })
+            {
+                var filter = new StopFilter(["STOP", "aab"]);
+                string shown = "";
+                for (int i = 0; i < text.Length && !filter.Stopped; i += piece)
+                    shown += filter.Append(text.AsSpan(i, Math.Min(piece, text.Length - i)));
+                shown += filter.Flush();
+                int stop = new[] { "STOP", "aab" }.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
+                Assert.Equal(text[..stop], shown);
+            }
+        }
+    }
+
+    [Fact]
+    public void WorkerTeam_ManyThreadsAndBarriers_CountRight()
+    {
+        using var team = new WorkerTeam(8);
+        var work = new CountingWork(team);
+        for (int round = 0; round < 20; round++)
+            team.Run(work);
+        Assert.Equal(20 * 50 * 8, work.Count);
+    }
+
+    [Fact]
+    public void WorkerTeam_AFailingMember_IsReportedAndTheTeamGoesOn()
+    {
+        using var team = new WorkerTeam(3);
+        Assert.Throws<QedException>(() => team.Run(new FailingWork(team)));
+        var work = new CountingWork(team);
+        team.Run(work);
+        Assert.Equal(50 * 3, work.Count);
+    }
+
+    private sealed class CountingWork(WorkerTeam team) : ITeamWork
+    {
+        private int _count;
+
+        public int Count => _count;
+
+        public void Execute(int worker)
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                int before = Volatile.Read(ref _count);
+                team.Barrier();
+                Interlocked.Increment(ref _count);
+                team.Barrier();
+                Assert.Equal(before + team.Size, Volatile.Read(ref _count));
+                team.Barrier();
+            }
+        }
+    }
+
+    private sealed class FailingWork(WorkerTeam team) : ITeamWork
+    {
+        public void Execute(int worker)
+        {
+            if (worker == 1)
+                throw new ArithmeticException("on purpose");
+            team.Barrier();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using System.Text.Json;
+using QedEdge.Conversion;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Published;
+
+/// <summary>Drives the published executables from outside, on this processor and on emulated ones.</summary>
+public sealed class PublishedProgramTests : IDisposable
+{
+    private const long LargestExecutable = 6_000_000; // bytes, the sample model included
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("x64", "avxvnni,avx2")]
+    [InlineData("haswell", "avx2")]
+    [InlineData("cortex-a72", "neon")]
+    [InlineData("cortex-a76", "neon-dp")]
+    public void Info_ChoosesTheProcessorsKernels(string machine, string expected)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", machine, "info", "--json");
+        Assert.Equal(0, result.ExitCode);
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        Assert.True(json.RootElement.GetProperty("native").GetBoolean());
+        Assert.Contains(json.RootElement.GetProperty("isa").GetString(), expected.Split(','));
+    }
+
+    [Fact]
+    public void Logits_EveryGoldenCaseAndFormat_AreTheSameBitsEverywhere()
+    {
+        foreach (string golden in TestData.GoldenCases)
+        {
+            foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
+            {
+                string model = Path.Combine(_folder, $"{Path.GetFileName(golden)}-{format}.gguf");
+                CheckpointConverter.Convert(golden, model, new ConversionOptions { Type = format });
+                string tokens = Tokens(golden);
+                string expected = Output("x64", "logits", "-m", model, "--tokens", tokens, "--isa", "scalar", "-t", "1");
+                Assert.Equal(expected, Output("x64", "logits", "-m", model, "--tokens", tokens));
+                Assert.Equal(expected, Output("x64", "logits", "-m", model, "--tokens", tokens, "--isa", "avx2", "--chunk", "1"));
+                foreach (string machine in PublishedPrograms.Machines[1..])
+                    Assert.Equal(expected, Output(machine, "logits", "-m", model, "--tokens", tokens, "--chunk", "7", "-t", "2"));
+            }
+        }
+    }
+
+    [Fact]
+    public void Generate_SampledText_IsTheSameOnEveryMachine()
+    {
+        string[] arguments = ["generate", "Once upon a time", "-n", "40", "--seed", "7", "--json", "--digest"];
+        (string, string) expected = TextAndDigest(PublishedPrograms.Run("qed", "x64", arguments));
+        foreach (string machine in PublishedPrograms.Machines[1..])
+            Assert.Equal(expected, TextAndDigest(PublishedPrograms.Run("qed", machine, arguments)));
+    }
+
+    [Fact]
+    public void Convert_TheSampleCheckpoint_GivesTheSameBytesOnEveryMachine()
+    {
+        foreach (string type in new[] { "q4_0", "q8_0", "f16" })
+        {
+            var files = new List<byte[]>();
+            foreach (string machine in PublishedPrograms.Machines)
+            {
+                string file = Path.Combine(_folder, $"{machine}-{type}.gguf");
+                ProgramResult result = PublishedPrograms.Run("qed-convert", machine, TestData.TinyQed, "-o", file, "--type", type);
+                Assert.True(result.ExitCode == 0, result.Error);
+                files.Add(File.ReadAllBytes(file));
+            }
+            Assert.All(files[1..], file => Assert.Equal(files[0], file));
+        }
+    }
+
+    [Theory]
+    [InlineData("x64")]
+    [InlineData("arm64")]
+    public void Executable_WithTheSampleModel_IsSmall(string architecture) =>
+        Assert.InRange(new FileInfo(PublishedPrograms.File("qed", architecture)).Length, 1_000_000, LargestExecutable);
+
+    [Fact]
+    public void BadFiles_EndWithCodeThreeAndOneLine()
+    {
+        (string Name, byte[] Content)[] files =
+        [
+            ("empty", []),
+            ("html", "<!DOCTYPE html><html><body>404</body></html>"u8.ToArray()),
+            ("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8.ToArray()),
+            ("zip", [0x50, 0x4B, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            ("short", "GGUF"u8.ToArray()),
+        ];
+        foreach ((string name, byte[] content) in files)
+        {
+            string path = Path.Combine(_folder, name + ".gguf");
+            File.WriteAllBytes(path, content);
+            AssertFails(3, path, "generate", "-m", path, "x");
+            AssertFails(3, path, "inspect", "-m", path);
+        }
+        AssertFails(3, _folder, "generate", "-m", _folder, "x");
+        AssertFails(3, "missing.gguf", "generate", "-m", Path.Combine(_folder, "missing.gguf"), "x");
+    }
+
+    [Theory]
+    [InlineData("generate", "--tmep", "1")]
+    [InlineData("generate", "--tokens", "1,x")]
+    [InlineData("generate", "a", "-p", "b")]
+    [InlineData("generate", "a", "--top-p", "2")]
+    [InlineData("logits")]
+    [InlineData("unknown-command")]
+    public void WrongUsage_EndsWithCodeTwoAndOneLine(params string[] arguments) => AssertFails(2, "", arguments);
+
+    [Fact]
+    public void Verify_AFlippedByte_NamesTheTensor()
+    {
+        string model = Path.Combine(_folder, "model.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, model, new ConversionOptions());
+        Assert.Equal(0, PublishedPrograms.Run("qed", "x64", "verify", "-m", model).ExitCode);
+        byte[] bytes = File.ReadAllBytes(model);
+        bytes[^100_000] ^= 1;
+        File.WriteAllBytes(model, bytes);
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", "verify", "-m", model);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("blk.", result.Error);
+    }
+
+    [Fact]
+    public void Tokenize_ThenDetokenize_GivesTheText()
+    {
+        const string text = "Once upon a time, there was a king -- \"Oh!\" said he.";
+        string ids = Output("x64", "tokenize", text).Trim();
+        Assert.Equal(text + "\n", Output("x64", "detokenize", ids));
+    }
+
+    [Fact]
+    public void Interrupt_KeepsWhatWasPrinted_AndEndsWith130()
+    {
+        string program = PublishedPrograms.File("qed", "x64");
+        Tools.Require("timeout");
+        ProgramResult result = Tools.Run("timeout", ["-s", "INT", "--preserve-status", "0.5", program, "generate", "Once", "--ignore-eos", "-n", "1000000", "-t", "1", "--isa", "scalar"]);
+        Assert.Equal(130, result.ExitCode);
+        Assert.NotEmpty(result.Output);
+    }
+
+    [Fact]
+    public void Output_ToAClosedPipe_EndsQuietly()
+    {
+        string program = PublishedPrograms.File("qed", "x64");
+        ProgramResult result = Tools.Run("sh", ["-c", $"'{program}' generate Once --ignore-eos -n 500 --seed 1 | head -c 1"]);
+        Assert.Equal(1, result.Output.Length);
+        Assert.Equal("", result.Error);
+    }
+
+    [Fact]
+    public void ManyProcesses_OnOneFile_GiveTheSameText()
+    {
+        string program = PublishedPrograms.File("qed", "x64");
+        ProgramResult result = Tools.Run("sh", ["-c", $"for i in 1 2 3 4 5 6 7 8; do '{program}' generate Once -n 20 --greedy -t 1 & done; wait"], s => s.Environment["LANG"] = "C");
+        string[] texts = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.NotEmpty(texts);
+        Assert.Equal("", result.Error);
+    }
+
+    private static void AssertFails(int exitCode, string names, params string[] arguments)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
+        Assert.True(exitCode == result.ExitCode, $"{string.Join(' ', arguments)}: {result.ExitCode} {result.Error}");
+        Assert.Equal("", result.Output);
+        Assert.StartsWith("error: ", result.Error);
+        Assert.Contains(names, result.Error);
+        Assert.Equal(1, result.Error.Count(c => c == '\n'));
+    }
+
+    private static string Output(string machine, params string[] arguments)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", machine, arguments);
+        Assert.True(result.ExitCode == 0, result.Error);
+        return result.Output;
+    }
+
+    private static (string, string) TextAndDigest(ProgramResult result)
+    {
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        return (json.RootElement.GetProperty("text").GetString()!, json.RootElement.GetProperty("digest").GetString()!);
+    }
+
+    private static string Tokens(string golden)
+    {
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden, "expected.json")));
+        return string.Join(',', json.RootElement.GetProperty("input_ids").EnumerateArray().Select(e => e.GetInt32()));
+    }
+}

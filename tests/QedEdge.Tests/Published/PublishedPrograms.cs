@@ -1,0 +1,66 @@
+namespace QedEdge.Tests.Published;
+
+/// <summary>The ahead-of-time compiled executables as users get them, published once per test run into artifacts/published.</summary>
+internal static class PublishedPrograms
+{
+    /// <summary>The folder of the cross compiler's C library, where the emulator finds it.</summary>
+    private const string Arm64Root = "/usr/aarch64-linux-gnu";
+
+    private static readonly Dictionary<string, Lazy<string>> Programs = new()
+    {
+        ["qed x64"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed")),
+        ["qed arm64"] = new(() => Publish("src/QedEdge.Cli", "linux-arm64", "qed")),
+        ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
+        ["qed-convert arm64"] = new(() => Publish("converter/qed-convert", "linux-arm64", "qed-convert")),
+    };
+
+    /// <summary>Ways to run a program, by name: directly, or under an emulator that stands for another processor.</summary>
+    public static string[] Machines { get; } = ["x64", "haswell", "cortex-a72", "cortex-a76"];
+
+    /// <summary>The executable's file; skips the test where it cannot be built here.</summary>
+    public static string File(string program, string architecture)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64,
+            "the executables are built on Linux x64");
+        Tools.Require("clang");
+        if (architecture == "arm64")
+            Tools.Require("ld.lld", "aarch64-linux-gnu-objcopy", Arm64Root);
+        return Programs[$"{program} {architecture}"].Value;
+    }
+
+    /// <summary>Runs an executable on a machine.</summary>
+    public static ProgramResult Run(string program, string machine, params string[] arguments)
+    {
+        string file = File(program, machine is "x64" or "haswell" ? "x64" : "arm64");
+        switch (machine)
+        {
+            case "x64":
+                return Tools.Run(file, arguments);
+            case "haswell": // AVX2 without AVX-VNNI
+                Tools.Require("qemu-x86_64-static");
+                return Tools.Run("qemu-x86_64-static", ["-cpu", "Haswell", file, .. arguments]);
+            default:
+                Tools.Require("qemu-aarch64-static");
+                return Tools.Run("qemu-aarch64-static", ["-L", Arm64Root, "-cpu", machine, file, .. arguments]);
+        }
+    }
+
+    private static string Publish(string project, string runtime, string name)
+    {
+        // Artifacts of their own: the build that runs these tests stays as it is.
+        string artifacts = Path.Combine(TestData.Root, "artifacts", "published"), output = Path.Combine(artifacts, runtime);
+        string[] cross = runtime == "linux-arm64"
+            ? ["-p:CppCompilerAndLinker=clang", "-p:LinkerFlavor=lld", "-p:ObjCopyName=aarch64-linux-gnu-objcopy", "-p:SysRoot="]
+            : [];
+        ProgramResult result = Tools.Run("dotnet",
+            ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross],
+            start =>
+            {
+                // Variables of the build that started this test would steer the new one.
+                foreach (string key in start.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+                    start.Environment.Remove(key);
+            });
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        return Path.Combine(output, name);
+    }
+}
