@@ -15,16 +15,42 @@ internal static class CheckpointFiles
     {
         try
         {
-            var document = JsonDocument.Parse(ReadBytes(path), new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
+            var document = JsonDocument.Parse(ReadBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
+            if (RepeatedKey(document.RootElement) is { } key)
+            {
+                document.Dispose();
+                throw new ModelFormatException(ModelFault.Damaged, path, "the key is repeated in one object", key);
+            }
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
             document.Dispose();
             throw new ModelFormatException(ModelFault.Damaged, path, "the file is JSON, but no JSON object");
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException) // the latter: a key that is no valid Unicode
         {
             throw new ModelFormatException(ModelFault.Damaged, path, $"no valid JSON: {FirstLine(exception)}", inner: exception);
         }
+    }
+
+    /// <summary>
+    /// A key that an object, at any depth, has twice, or null. JsonDocumentOptions could refuse them itself, but asks the C library of
+    /// OpenSSL for a hash seed, which a small machine need not have.
+    /// </summary>
+    internal static string? RepeatedKey(JsonElement element)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+            return element.EnumerateArray().Select(RepeatedKey).FirstOrDefault(key => key is not null);
+        if (element.ValueKind != JsonValueKind.Object)
+            return null;
+        var keys = new HashSet<string>();
+        foreach (JsonProperty property in element.EnumerateObject())
+        {
+            if (!keys.Add(property.Name))
+                return property.Name;
+            if (RepeatedKey(property.Value) is { } inner)
+                return inner;
+        }
+        return null;
     }
 
     /// <summary>Reads a JSON object, or returns null where there is no such file.</summary>

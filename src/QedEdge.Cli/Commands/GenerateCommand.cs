@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text;
 using QedEdge.Generation;
 using QedEdge.Gguf;
@@ -148,7 +147,7 @@ internal sealed class GenerateCommand
             RepeatPenalty = parsed.GetValue(_repeat) ?? 1f,
             PresencePenalty = parsed.GetValue(_presence) ?? 0f,
             FrequencyPenalty = parsed.GetValue(_frequency) ?? 0f,
-            Seed = parsed.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue),
+            Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         try
         {

@@ -48,7 +48,7 @@ internal static class PublishedPrograms
     private static string Publish(string project, string runtime, string name)
     {
         // Artifacts of their own: the build that runs these tests stays as it is.
-        string artifacts = Path.Combine(TestData.Root, "artifacts", "published"), output = Path.Combine(artifacts, runtime);
+        string artifacts = Path.Combine(TestData.Root, "artifacts", "published", $"{name}-{runtime}"), output = Path.Combine(artifacts, "out");
         string[] cross = runtime == "linux-arm64"
             ? ["-p:CppCompilerAndLinker=clang", "-p:LinkerFlavor=lld", "-p:ObjCopyName=aarch64-linux-gnu-objcopy", "-p:SysRoot="]
             : [];
