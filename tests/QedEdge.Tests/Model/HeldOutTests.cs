@@ -1,0 +1,88 @@
+using System.Text;
+using QedEdge.Conversion;
+using QedEdge.Quantization;
+using QedEdge.Sampling;
+
+namespace QedEdge.Tests.Model;
+
+/// <summary>What quantization costs on text that the sample model was never trained on; the README's table comes from here.</summary>
+public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Perplexity_AndDivergence_AreWhatTheReadmeSays()
+    {
+        using QedModel reference = Open(BlockFormat.F32);
+        int[][] windows = [.. Windows(reference)];
+        foreach ((BlockFormat format, double maxDivergence, double maxNll) in new[] { (BlockFormat.F32, 0.0, 3.09603), (BlockFormat.Q8_0, 6e-4, 3.0970), (BlockFormat.Q4_0, 0.035, 3.14) })
+        {
+            using QedModel model = Open(format);
+            using Session a = reference.CreateSession(new SessionOptions { KvType = KvCacheType.F32 });
+            using Session b = model.CreateSession();
+            double nll = 0, divergence = 0;
+            long scored = 0, sameTop = 0;
+            foreach (int[] window in windows)
+            {
+                float[] expected = Logits(a, window), actual = Logits(b, window);
+                int vocab = a.VocabSize;
+                for (int t = 0; t + 1 < window.Length; t++)
+                {
+                    ReadOnlySpan<float> p = expected.AsSpan(t * vocab, vocab), q = actual.AsSpan(t * vocab, vocab);
+                    double sumP = LogSum(p), sumQ = LogSum(q);
+                    nll += sumQ - q[window[t + 1]];
+                    for (int i = 0; i < vocab; i++)
+                        divergence += Math.Exp(p[i] - sumP) * (p[i] - sumP - (q[i] - sumQ));
+                    sameTop += Sampler.ArgMax(p) == Sampler.ArgMax(q) ? 1 : 0;
+                    scored++;
+                }
+            }
+            nll /= scored;
+            divergence /= scored;
+            output.WriteLine($"{format}, kv {b.KvType}: {scored} tokens, mean NLL {nll:F6}, perplexity {Math.Exp(nll):F3}, mean KL {divergence:F6}, same top-1 {(double)sameTop / scored:P1}, {model.File.Length} bytes");
+            Assert.Equal(17423, scored);
+            Assert.InRange(divergence, -1e-9, maxDivergence + 1e-9);
+            Assert.InRange(nll, 3.0959, maxNll);
+        }
+    }
+
+    private QedModel Open(BlockFormat format)
+    {
+        string path = Path.Combine(_folder, $"{format}.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = format, Overwrite = true });
+        return QedModel.Open(path);
+    }
+
+    private static float[] Logits(Session session, int[] window)
+    {
+        session.Rollback(0);
+        var all = new float[window.Length * session.VocabSize];
+        session.Feed(window, new FeedOptions { OnLogits = (t, logits) => logits.CopyTo(all.AsSpan(t * logits.Length)) });
+        return all;
+    }
+
+    /// <summary>Each story as begin, text, end, cut into windows of the context that overlap by one token.</summary>
+    private static IEnumerable<int[]> Windows(QedModel model)
+    {
+        string text = File.ReadAllText(Path.Combine(TestData.TinyQed, "heldout.txt"), Encoding.UTF8).TrimEnd('\n');
+        foreach (string story in text.Split("\n<|story|>\n"))
+        {
+            var ids = new List<int>();
+            model.Tokenizer!.Encode(story, ids, QedEdge.Text.EncodeOptions.AddBos | QedEdge.Text.EncodeOptions.AddEos);
+            for (int begin = 0; begin + 1 < ids.Count; begin += model.Config.ContextLength - 1)
+                yield return [.. ids.Skip(begin).Take(model.Config.ContextLength)];
+        }
+    }
+
+    private static double LogSum(ReadOnlySpan<float> logits)
+    {
+        double max = double.NegativeInfinity, sum = 0;
+        foreach (float v in logits)
+            max = Math.Max(max, v);
+        foreach (float v in logits)
+            sum += Math.Exp(v - max);
+        return max + Math.Log(sum);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using QedEdge.Conversion;
+using QedEdge.Quantization;
+using QedEdge.Sampling;
+
+namespace QedEdge.Tests.Published;
+
+/// <summary>Files written with <c>--arch qwen2</c> run in an unmodified llama.cpp (npm node-llama-cpp) and give the reference's results.</summary>
+public sealed class LlamaOracleTests : IDisposable
+{
+    /// <summary>Names the folder in which <c>npm install node-llama-cpp</c> was run.</summary>
+    private const string Variable = "QED_NODE_LLAMA";
+
+    private const double LargestDifference = 0.01; // its KV cache is half precision
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("tied-f32")]
+    [InlineData("sharded-f16-model-prefix")]
+    public void Qwen2File_InLlama_GivesTheReferencesLogProbabilities(string name)
+    {
+        string modules = Environment.GetEnvironmentVariable(Variable) ?? "";
+        if (modules.Length == 0 && Environment.GetEnvironmentVariable("QED_REQUIRE_TOOLS") == "1")
+            Assert.Fail($"{Variable} does not name a folder with node-llama-cpp");
+        Assert.SkipWhen(modules.Length == 0, $"{Variable} does not name a folder with node-llama-cpp");
+        Tools.Require("node");
+
+        string golden = Path.Combine(TestData.Root, "tests", "golden", name);
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden, "expected.json")));
+        JsonElement expected = document.RootElement;
+        int[] ids = [.. expected.GetProperty("input_ids").EnumerateArray().Select(e => e.GetInt32())];
+        int vocab = expected.GetProperty("shape")[1].GetInt32();
+        string model = Path.Combine(_folder, "qwen2.gguf");
+        CheckpointConverter.Convert(WithTokenizer(golden, vocab), model,
+            new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain, Architecture = FileArchitecture.Qwen2 });
+
+        ProgramResult result = Tools.Run("node", [Path.Combine(TestData.Root, "tests", "oracle", "llama-log-probabilities.mjs"), modules, model, string.Join(',', ids)]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        float[] reference = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(golden, "logits.f32"))).ToArray();
+        string[] rows = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(ids.Length, rows.Length);
+        for (int t = 0; t < rows.Length; t++)
+        {
+            using JsonDocument row = JsonDocument.Parse(rows[t]);
+            float[] actual = [.. row.RootElement.EnumerateArray().Select(e => e.GetSingle())];
+            ReadOnlySpan<float> logits = reference.AsSpan(t * vocab, vocab);
+            Assert.Equal(expected.GetProperty("argmax")[t].GetInt32(), Sampler.ArgMax(actual));
+            double sum = 0;
+            foreach (float logit in logits)
+                sum += Math.Exp(logit);
+            for (int i = 0; i < vocab; i++)
+                Assert.Equal(logits[i] - Math.Log(sum), actual[i], LargestDifference);
+        }
+    }
+
+    /// <summary>The checkpoint beside a made-up tokenizer: llama.cpp's bindings do not open a file without one.</summary>
+    private string WithTokenizer(string golden, int vocab)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "checkpoint")).FullName;
+        foreach (string file in Directory.EnumerateFiles(golden))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        string[] special = ["<pad>", "<bos>", "<eos>", "<unk>"];
+        var text = new StringBuilder("{\"added_tokens\":[");
+        text.AppendJoin(',', special.Select((token, id) => $$"""{"id":{{id}},"content":"{{token}}","special":true}"""));
+        text.Append("],\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{");
+        text.AppendJoin(',', special.Select((token, id) => $"\"{token}\":{id}"));
+        for (int id = special.Length; id < vocab; id++)
+        {
+            string token = id < special.Length + 26 ? ((char)('a' + id - special.Length)).ToString() : id == special.Length + 26 ? "ab" : "tok" + id.ToString(CultureInfo.InvariantCulture);
+            text.Append(CultureInfo.InvariantCulture, $",\"{token}\":{id}");
+        }
+        text.Append("},\"merges\":[[\"a\",\"b\"]]}}");
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), text.ToString());
+        return folder;
+    }
+}

@@ -1,0 +1,23 @@
+// Prints llama.cpp's log-probabilities after each of the given tokens: one JSON array [vocabulary] per line.
+// node llama-log-probabilities.mjs FOLDER_WITH_NODE_MODULES MODEL.gguf 1,5,7
+import {join} from "node:path";
+import {pathToFileURL} from "node:url";
+
+const [,, folder, modelPath, ids] = process.argv;
+const {getLlama} = await import(pathToFileURL(join(folder, "node_modules/node-llama-cpp/dist/index.js")));
+const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
+const model = await llama.loadModel({modelPath});
+const context = await model.createContext({contextSize: 256});
+const options = {temperature: 1, topK: 0, topP: 1, minP: 0};
+const rows = await context.getSequence().controlledEvaluate(
+    ids.split(",").map(id => [Number(id), {generateNext: {probabilities: true, options}}]));
+let lines = "";
+for (const row of rows) {
+    const logs = [];
+    for (const [id, probability] of row.next.probabilities)
+        logs[id] = Math.log(probability);
+    lines += JSON.stringify(logs) + "\n";
+}
+// A pipe is written in the background: exit only when all of it is out.
+await new Promise(done => process.stdout.write(lines, done));
+process.exit(0);
