@@ -16,12 +16,15 @@ public sealed class LlamaOracleTests : IDisposable
 
     private const double LargestDifference = 0.01; // its KV cache is half precision
 
+    private const double Tie = 0.001; // tokens nearer than this in the reference may change places
+
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
     [InlineData("tied-f32")]
+    [InlineData("head32-odd-vocab")]
     [InlineData("sharded-f16-model-prefix")]
     public void Qwen2File_InLlama_GivesTheReferencesLogProbabilities(string name)
     {
@@ -50,7 +53,8 @@ public sealed class LlamaOracleTests : IDisposable
             using JsonDocument row = JsonDocument.Parse(rows[t]);
             float[] actual = [.. row.RootElement.EnumerateArray().Select(e => e.GetSingle())];
             ReadOnlySpan<float> logits = reference.AsSpan(t * vocab, vocab);
-            Assert.Equal(expected.GetProperty("argmax")[t].GetInt32(), Sampler.ArgMax(actual));
+            int top = expected.GetProperty("argmax")[t].GetInt32();
+            Assert.InRange(logits[top] - logits[Sampler.ArgMax(actual)], 0, Tie);
             double sum = 0;
             foreach (float logit in logits)
                 sum += Math.Exp(logit);
