@@ -28,12 +28,18 @@ internal static class FileRepacker
         ModelConfig.Read(source);
         var report = new ConversionReport();
         var writer = new GgufWriter();
+        bool mergesWritten = false;
         foreach (string key in source.Metadata.Keys)
         {
             if (!TokenizerConversion.IsLayoutDependent(key))
                 writer.Copy(source.Metadata, key);
+            else if (!mergesWritten)
+            {
+                // In their old place: repacking gives the bytes that converting to the layout gives.
+                TokenizerConversion.CopyMerges(writer, source, layout);
+                mergesWritten = true;
+            }
         }
-        TokenizerConversion.CopyMerges(writer, source, layout);
         var tensors = source.Tensors.Select(tensor => Plan(tensor, source.Name, layout)).ToList();
         foreach (var tensor in tensors)
             writer.AddTensor(tensor.Source.Name, tensor.Type, [.. tensor.Source.Dimensions], tensor.Bytes);

@@ -33,6 +33,8 @@ internal static class ModelMetadata
         writer.Add(Key(GgufKeys.RopeFreqBase), config.RopeTheta);
         writer.Add(Key(GgufKeys.RopeDimensionCount), config.HeadSize);
         writer.Add(Key(GgufKeys.VocabSize), config.VocabSize);
+        if (architecture == FileArchitecture.Qed)
+            writer.Add(GgufKeys.TieWordEmbeddings, config.TiedHead);
 
         string Key(string key) => $"{name}.{key[Prefix.Length..]}";
     }

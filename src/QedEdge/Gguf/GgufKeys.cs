@@ -25,6 +25,7 @@ internal static class GgufKeys
     public const string RopeFreqBase = "qed.rope.freq_base";
     public const string RopeDimensionCount = "qed.rope.dimension_count";
     public const string VocabSize = "qed.vocab_size";
+    public const string TieWordEmbeddings = "qed.tie_word_embeddings";
 
     public const string TokenizerModel = "tokenizer.ggml.model";
     public const string TokenizerPre = "tokenizer.ggml.pre";

@@ -59,6 +59,9 @@ public sealed record ModelConfig
     /// <summary>The token for bytes outside the vocabulary, or null.</summary>
     public int? UnkId { get; private init; }
 
+    /// <summary>Whether the head's matrix is the embedding's.</summary>
+    public bool TiedHead { get; private init; }
+
     /// <summary>Reads and checks a file's hyperparameters.</summary>
     /// <param name="file">A file of architecture "qed".</param>
     /// <exception cref="ModelFormatException">
@@ -108,6 +111,7 @@ public sealed record ModelConfig
             EosId = Token(file, GgufKeys.EosTokenId, vocabSize),
             PadId = Token(file, GgufKeys.PaddingTokenId, vocabSize),
             UnkId = Token(file, GgufKeys.UnknownTokenId, vocabSize),
+            TiedHead = metadata.FindBool(GgufKeys.TieWordEmbeddings) ?? file.Find("output.weight") is null,
         };
     }
 

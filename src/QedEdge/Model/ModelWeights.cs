@@ -59,8 +59,7 @@ internal sealed class ModelWeights : IDisposable
                 };
             }
             OutputNorm = Vector("output_norm.weight", hidden);
-            bool tied = file.Find("output.weight") is null;
-            Output = new Linear(tied ? Embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
+            Output = new Linear(config.TiedHead ? Embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
         }
         catch
         {
