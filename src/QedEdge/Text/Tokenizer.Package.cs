@@ -129,15 +129,16 @@ public sealed partial class Tokenizer
         int position = 0;
         for (int i = 0; i < ranges.Length; i++)
         {
-            // Bytes without a symbol gave no token.
-            while (_symbols[text[position]] < 0 && !_tokens.IsAdded(ids[i]))
+            // Without an unknown token, bytes without a symbol gave none.
+            bool isAdded = _tokens.IsAdded(ids[i]);
+            while (UnkId < 0 && (isAdded ? !text.AsSpan(position).StartsWith(_tokens.Text(ids[i])) : _symbols[text[position]] < 0))
                 position++;
             int start = position;
             bool isByteOutside = ids[i] == UnkId && !text.AsSpan(position).StartsWith(_tokens.Text(UnkId));
             int length = isByteOutside ? 1 : _tokens.CopyPiece(ids[i], piece);
             for (int taken = 0; taken < length; position++)
             {
-                if (_tokens.IsAdded(ids[i]) || _symbols[text[position]] >= 0)
+                if (isAdded || _symbols[text[position]] >= 0)
                     taken++;
             }
             int last = charOf[position - 1];

@@ -1,0 +1,158 @@
+using QedEdge.Gguf;
+using QedEdge.Text;
+
+namespace QedEdge.Tests.Text;
+
+/// <summary>A model file's tokenizer metadata with one thing wrong: the error names the key.</summary>
+public sealed class TokenizerMetadataTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public static TheoryData<string, object?> Damages => new()
+    {
+        { GgufKeys.TokenizerModel, "llama" },
+        { GgufKeys.TokenizerPre, null },
+        { GgufKeys.TokenizerPre, "qwen2" },
+        { GgufKeys.Tokens, null },
+        { GgufKeys.Tokens, Array.Empty<string>() },
+        { GgufKeys.Tokens, new[] { "<eos>", "a", "b", "" } },
+        { GgufKeys.Tokens, new[] { "<eos>", "a", "a", "ab" } },
+        { GgufKeys.Tokens, new[] { "<eos>", "a", "b", new string('x', TokenizerMetadata.LongestText + 1) } },
+        { GgufKeys.Tokens, new uint[] { 1, 2, 3, 4 } },
+        { GgufKeys.TokenType, null },
+        { GgufKeys.TokenType, new[] { 3, 1, 1 } },
+        { GgufKeys.TokenType, new[] { 3, 1, 1, 0 } },
+        { GgufKeys.TokenType, new[] { 3, 1, 1, 6 } },
+        { GgufKeys.TokenType, new uint[] { 3, 1, 1, 1 } },
+        { GgufKeys.Merges, null },
+        { GgufKeys.Merges, new[] { "ab" } },
+        { GgufKeys.Merges, new[] { "a  b" } },
+        { GgufKeys.Merges, new[] { "a b " } },
+        { GgufKeys.Merges, new[] { "a c" } },
+        { GgufKeys.Merges, new[] { "b a" } },
+        { GgufKeys.Merges, new[] { "a b", "a b" } },
+        { GgufKeys.PackedMerges, new uint[] { 1, 4 } },
+        { GgufKeys.PackedMerges, new uint[] { 1, 2, 1 } },
+        { GgufKeys.PackedMerges, new[] { 1, 2 } },
+        { GgufKeys.PackedMergeIds, new uint[] { 4 } },
+        { GgufKeys.PackedMergeIds, new uint[] { 3, 3 } },
+        { GgufKeys.BosTokenId, 4u },
+        { GgufKeys.EosTokenId, 4u },
+        { GgufKeys.PaddingTokenId, uint.MaxValue },
+        { GgufKeys.UnknownTokenId, 4u },
+        { GgufKeys.UnknownTokenId, "0" },
+        { GgufKeys.AddBosToken, true },
+        { GgufKeys.AddBosToken, 1u },
+        { GgufKeys.ChatTemplate, 1u },
+    };
+
+    [Theory]
+    [MemberData(nameof(Damages))]
+    public void Open_DamagedKey_IsNamed(string key, object? value)
+    {
+        Dictionary<string, object?> entries = Sound();
+        if (key is GgufKeys.PackedMerges or GgufKeys.PackedMergeIds)
+        {
+            entries.Remove(GgufKeys.Merges);
+            entries[GgufKeys.PackedMerges] = new uint[] { 1, 2 };
+            entries[GgufKeys.PackedMergeIds] = new uint[] { 3 };
+        }
+        entries[key] = value;
+        using GgufFile file = Write(entries);
+        var error = Assert.Throws<ModelFormatException>(() => Tokenizer.Open(file));
+        Assert.StartsWith("tokenizer.", error.Key!.Replace("qed.", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        string family = key is GgufKeys.PackedMerges or GgufKeys.PackedMergeIds ? "qed.tokenizer.merge" : key;
+        Assert.StartsWith(family, error.Key, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_Sound_EncodesAndDecodes()
+    {
+        using GgufFile file = Write(Sound());
+        Tokenizer tokenizer = Tokenizer.Open(file)!;
+        var ids = new List<int>();
+        tokenizer.Encode("abba<eos>", ids, EncodeOptions.ParseSpecial | EncodeOptions.AddEos);
+        Assert.Equal([3, 2, 1, 0, 0], ids);
+        Assert.Equal("abba", tokenizer.Decode(ids.ToArray()));
+        Assert.Equal("abba<eos><eos>", tokenizer.Decode(ids.ToArray(), SpecialTokenText.Keep));
+        Assert.Equal(3, tokenizer.Find("ab"u8));
+        Assert.Equal(-1, tokenizer.Find("c"u8));
+        Assert.Throws<QedException>(() => tokenizer.Decode([4]));
+        Assert.Throws<QedException>(() => tokenizer.Encode("a", ids, EncodeOptions.AddBos));
+    }
+
+    [Fact]
+    public void Open_PlainText_DoesNotParseSpecials()
+    {
+        using GgufFile file = Write(Sound());
+        var ids = new List<int>();
+        Tokenizer.Open(file)!.Encode("a<eos>b"u8, ids, EncodeOptions.Plain);
+        // The other symbols are not in the vocabulary; they vanish, and a and b are in different words.
+        Assert.Equal([1, 2], ids);
+    }
+
+    [Fact]
+    public void Open_WithoutATokenizer_GivesNull()
+    {
+        using GgufFile file = Write([]);
+        Assert.Null(Tokenizer.Open(file));
+    }
+
+    [Fact]
+    public void ChatTemplate_AnotherThanQeds_IsRefused()
+    {
+        Dictionary<string, object?> entries = Sound();
+        entries[GgufKeys.ChatTemplate] = ChatTemplate.Jinja;
+        using (GgufFile file = Write(entries))
+            ChatTemplate.EnsureSupported(Tokenizer.Open(file)!, file.Name);
+        Assert.Equal("<|user|>\nHi\n<|assistant|>\n", ChatTemplate.RenderPrompt([new ChatMessage("user", "Hi")]));
+        entries[GgufKeys.ChatTemplate] = "{{ messages }}";
+        using (GgufFile file = Write(entries))
+            Assert.Throws<QedException>(() => ChatTemplate.EnsureSupported(Tokenizer.Open(file)!, file.Name));
+        Assert.Throws<QedException>(() => ChatTemplate.Render([new ChatMessage("tool", "x")]));
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static Dictionary<string, object?> Sound() => new()
+    {
+        [GgufKeys.TokenizerModel] = TokenizerMetadata.Model,
+        [GgufKeys.TokenizerPre] = TokenizerMetadata.Gpt2,
+        [GgufKeys.Tokens] = new[] { "<eos>", "a", "b", "ab" },
+        [GgufKeys.TokenType] = new[] { 3, 1, 1, 1 },
+        [GgufKeys.Merges] = new[] { "a b" },
+        [GgufKeys.EosTokenId] = 0u,
+    };
+
+    private GgufFile Write(Dictionary<string, object?> entries)
+    {
+        var writer = new GgufWriter();
+        writer.Add(GgufKeys.Architecture, "qed");
+        foreach ((string key, object? value) in entries)
+        {
+            // By exact type: as an object, a uint[] passes for an int[].
+            if (value?.GetType() == typeof(uint[]))
+            {
+                writer.Add(key, (uint[])value);
+                continue;
+            }
+            switch (value)
+            {
+                case string text: writer.Add(key, text); break;
+                case uint number: writer.Add(key, number); break;
+                case bool flag: writer.Add(key, flag); break;
+                case string[] texts: writer.Add(key, texts); break;
+                case int[] numbers: writer.Add(key, numbers); break;
+                case null: break;
+                default: throw new ArgumentException($"no way to write {value.GetType()}");
+            }
+        }
+        string path = Path.Combine(_folder, "a.gguf");
+        using (FileStream stream = File.Create(path))
+        {
+            writer.Begin(stream);
+            writer.End();
+        }
+        return GgufFile.Open(path);
+    }
+}
