@@ -285,6 +285,11 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         fixed (float* outputs = &y)
         fixed (float* values = x.Values)
         {
+            if (tokens == 1)
+            {
+                GemvFloat<TColumn>(w, values, cols, groupBegin, groupEnd, outputs);
+                return;
+            }
             float* partial = stackalloc float[8 * GroupRows];
             for (int group = groupBegin; group < groupEnd; group += 2)
             {
@@ -293,19 +298,6 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
                 byte* w1 = w.Data.Pointer + second * w.GroupBytes;
                 float* y0 = outputs + (group - groupBegin) * GroupRows;
                 float* y1 = outputs + (second - groupBegin) * GroupRows;
-                if (tokens == 1)
-                {
-                    Vector256<float> acc0 = default, acc1 = default;
-                    for (int c = 0; c < cols; c++)
-                    {
-                        Vector256<float> v = Vector256.Create(values[c]);
-                        acc0 = Fma.MultiplyAdd(TColumn.Load(w0 + c * TColumn.Bytes), v, acc0);
-                        acc1 = Fma.MultiplyAdd(TColumn.Load(w1 + c * TColumn.Bytes), v, acc1);
-                    }
-                    acc0.Store(y0);
-                    acc1.Store(y1);
-                    continue;
-                }
                 for (int t = 0; t < tokens; t += 4)
                 {
                     int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
@@ -339,6 +331,32 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
                     StoreTile(partial, y0, y1, yStride, t, t1, t2, t3);
                 }
             }
+        }
+    }
+
+    /// <summary>One token: four row groups at a time, since a chain of fused multiply-adds alone waits four cycles for each.</summary>
+    private static void GemvFloat<TColumn>(in PackedMatrix w, float* x, int cols, int groupBegin, int groupEnd, float* y)
+        where TColumn : struct, IColumn
+    {
+        for (int group = groupBegin; group < groupEnd; group += 4)
+        {
+            int g1 = Math.Min(group + 1, groupEnd - 1), g2 = Math.Min(group + 2, groupEnd - 1), g3 = Math.Min(group + 3, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + g1 * w.GroupBytes;
+            byte* w2 = w.Data.Pointer + g2 * w.GroupBytes, w3 = w.Data.Pointer + g3 * w.GroupBytes;
+            Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            for (int c = 0; c < cols; c++)
+            {
+                Vector256<float> v = Vector256.Create(x[c]);
+                nint at = (nint)c * TColumn.Bytes;
+                a0 = Fma.MultiplyAdd(TColumn.Load(w0 + at), v, a0);
+                a1 = Fma.MultiplyAdd(TColumn.Load(w1 + at), v, a1);
+                a2 = Fma.MultiplyAdd(TColumn.Load(w2 + at), v, a2);
+                a3 = Fma.MultiplyAdd(TColumn.Load(w3 + at), v, a3);
+            }
+            a0.Store(y + (group - groupBegin) * GroupRows);
+            a1.Store(y + (g1 - groupBegin) * GroupRows);
+            a2.Store(y + (g2 - groupBegin) * GroupRows);
+            a3.Store(y + (g3 - groupBegin) * GroupRows);
         }
     }
 
