@@ -13,8 +13,10 @@ internal static class HalfBits
     public const float Unbias = 1.9259299443872359e-34f;
 
     /// <summary>The value of a half's bits.</summary>
-    public static float ToSingle(ushort half) =>
-        BitConverter.Int32BitsToSingle(((short)half << 13) & unchecked((int)0x8FFF_E000)) * Rebias;
+    public static float ToSingle(ushort half) => Unscaled(half) * Rebias;
+
+    /// <summary>The value of a half's bits times 2^−112.</summary>
+    public static float Unscaled(ushort half) => BitConverter.Int32BitsToSingle(((short)half << 13) & unchecked((int)0x8FFF_E000));
 
     /// <summary>The nearest half (ties to even); magnitudes of 65520 and more give the pattern 0x7C00.</summary>
     public static ushort FromSingle(float value)

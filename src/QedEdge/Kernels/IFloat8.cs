@@ -16,6 +16,9 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     /// <summary>Eight halves, widened exactly. The pattern of infinity reads as 65536: stored values are finite.</summary>
     static abstract TSelf LoadHalf(ref readonly ushort x, nint i);
 
+    /// <summary>Eight halves times 2^−112: their bits in a float's place, one multiplication short of <see cref="LoadHalf"/>.</summary>
+    static abstract TSelf LoadHalfUnscaled(ref readonly ushort x, nint i);
+
     /// <summary>Eight halves, rounded to nearest even; beyond the range of half the largest pattern reads back as 65536.</summary>
     static abstract void StoreHalf(TSelf v, ref ushort y, nint i);
 

@@ -30,6 +30,14 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
         return r;
     }
 
+    public static ScalarFloat8 LoadHalfUnscaled(ref readonly ushort x, nint i)
+    {
+        ScalarFloat8 r = default;
+        for (int k = 0; k < 8; k++)
+            r[k] = HalfBits.Unscaled(Unsafe.Add(ref Unsafe.AsRef(in x), i + k));
+        return r;
+    }
+
     public static void StoreHalf(ScalarFloat8 v, ref ushort y, nint i)
     {
         for (int k = 0; k < 8; k++)

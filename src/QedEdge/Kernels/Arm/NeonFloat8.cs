@@ -28,14 +28,20 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
         return new(WidenHalves(halves.GetLower()), WidenHalves(halves.GetUpper()));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 LoadHalfUnscaled(ref readonly ushort x, nint i)
+    {
+        Vector128<short> halves = Vector128.LoadUnsafe(in x, (nuint)i).AsInt16();
+        return new(MoveHalves(halves.GetLower()), MoveHalves(halves.GetUpper()));
+    }
+
     /// <summary>Four halves as floats, by shift and scale (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector128<float> WidenHalves(Vector64<short> halves)
-    {
-        Vector128<int> bits = AdvSimd.ShiftLeftLogicalWideningLower(halves, 13);
-        bits &= Vector128.Create(unchecked((int)0x8FFF_E000));
-        return bits.AsSingle() * Vector128.Create(HalfBits.Rebias);
-    }
+    internal static Vector128<float> WidenHalves(Vector64<short> halves) => MoveHalves(halves) * Vector128.Create(HalfBits.Rebias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> MoveHalves(Vector64<short> halves) =>
+        (AdvSimd.ShiftLeftLogicalWideningLower(halves, 13) & Vector128.Create(unchecked((int)0x8FFF_E000))).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreHalf(NeonFloat8 v, ref ushort y, nint i) =>

@@ -18,13 +18,18 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Float8 LoadHalf(ref readonly ushort x, nint i) => new(WidenHalves(Vector128.LoadUnsafe(in x, (nuint)i)));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 LoadHalfUnscaled(ref readonly ushort x, nint i) => new(MoveHalves(Vector128.LoadUnsafe(in x, (nuint)i)));
+
     /// <summary>Eight halves as floats: no F16C intrinsics exist in .NET 10, so shift and scale (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector256<float> WidenHalves(Vector128<ushort> halves)
+    internal static Vector256<float> WidenHalves(Vector128<ushort> halves) => MoveHalves(halves) * Vector256.Create(HalfBits.Rebias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> MoveHalves(Vector128<ushort> halves)
     {
         Vector256<int> bits = Avx2.ShiftLeftLogical(Avx2.ConvertToVector256Int32(halves.AsInt16()), 13);
-        bits &= Vector256.Create(unchecked((int)0x8FFF_E000));
-        return bits.AsSingle() * Vector256.Create(HalfBits.Rebias);
+        return (bits & Vector256.Create(unchecked((int)0x8FFF_E000))).AsSingle();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
