@@ -10,6 +10,8 @@ internal static class Program
     private static int Main(string[] args)
     {
         ParseResult parsed = BuildRoot().Parse(args);
+        if (UnknownOption.Find(parsed, args) is { } unknown)
+            return Terminal.Fail(ExitCode.Usage, unknown);
         if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
             return Terminal.Fail(ExitCode.Usage, $"{parsed.Errors[0].Message} (see 'qed {CommandPath(parsed)}--help')");
         try

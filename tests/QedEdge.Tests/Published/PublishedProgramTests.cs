@@ -110,6 +110,14 @@ public sealed class PublishedProgramTests : IDisposable
     public void WrongUsage_EndsWithCodeTwoAndOneLine(params string[] arguments) => AssertFails(2, "", arguments);
 
     [Fact]
+    public void AMistypedOption_IsNamedWithTheOneThatWasMeant()
+    {
+        AssertFails(2, "'--tmep'; did you mean '--temp'?", "generate", "--tmep", "1");
+        AssertFails(2, "'--jsn'; did you mean '--json'?", "info", "--jsn");
+        Assert.Equal(0, PublishedPrograms.Run("qed", "x64", "generate", "-n", "1", "--", "--dashes").ExitCode);
+    }
+
+    [Fact]
     public void Verify_AFlippedByte_NamesTheTensor()
     {
         string model = Path.Combine(_folder, "model.gguf");
