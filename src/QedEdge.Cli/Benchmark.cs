@@ -9,7 +9,7 @@ internal sealed record BenchmarkResult(string Test, int Depth, int Threads, doub
 }
 
 /// <summary>Times feeding of random tokens: whole (prefill) or one by one (decode). Medians, since machines are shared.</summary>
-internal sealed class Benchmark(QedModel model, int repetitions, string kvType)
+internal sealed class Benchmark(QedModel model, int repetitions, KvCacheType kvType)
 {
     private readonly Dictionary<int, double> _plainRead = [];
 
@@ -37,7 +37,7 @@ internal sealed class Benchmark(QedModel model, int repetitions, string kvType)
         {
             Threads = threads,
             ContextLength = tokens + depth,
-            KvType = kvType switch { "f32" => KvCacheType.F32, "f16" => KvCacheType.F16, "q8_0" => KvCacheType.Q8_0, _ => KvCacheType.Auto },
+            KvType = kvType,
         });
         KvType = session.KvType.ToString().ToLowerInvariant();
         var random = new Random(1);

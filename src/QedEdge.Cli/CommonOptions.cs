@@ -44,8 +44,17 @@ internal sealed class CommonOptions
     {
         Threads = parsed.GetValue(Threads),
         ContextLength = parsed.GetValue(ContextSize),
-        KvType = parsed.GetValue(KvType) switch { "f32" => KvCacheType.F32, "f16" => KvCacheType.F16, "q8_0" => KvCacheType.Q8_0, _ => KvCacheType.Auto },
+        KvType = CacheType(parsed),
     });
+
+    /// <summary>The storage of keys and values that was asked for.</summary>
+    public KvCacheType CacheType(ParseResult parsed) => parsed.GetValue(KvType) switch
+    {
+        "f32" => KvCacheType.F32,
+        "f16" => KvCacheType.F16,
+        "q8_0" => KvCacheType.Q8_0,
+        _ => KvCacheType.Auto,
+    };
 
     /// <summary>A comma-separated list of whole numbers.</summary>
     public static int[] ParseNumbers(string option, string text)

@@ -32,7 +32,7 @@ internal sealed class BenchCommand
             throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
         int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
         using QedModel model = _common.OpenModel(parsed);
-        var benchmark = new Benchmark(model, repetitions, parsed.GetValue(_common.KvType)!);
+        var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
         var results = new List<BenchmarkResult>();
         foreach (int count in threads)
         {
