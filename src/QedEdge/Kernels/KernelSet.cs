@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels;
@@ -25,7 +26,8 @@ internal abstract class KernelSet
     /// <param name="groupEnd">One past the last row group.</param>
     /// <param name="y">Outputs [tokens, yStride].</param>
     /// <param name="yStride">Elements from one token's outputs to the next.</param>
-    public void Gemm(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride)
+    /// <param name="next">What the caller reads after these rows, so that a lone token's weights can be asked for in time; a hint.</param>
+    public void Gemm(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride, NativeView next = default)
     {
         if (groupBegin >= groupEnd || tokens == 0)
             return;
@@ -36,25 +38,25 @@ internal abstract class KernelSet
         ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
         switch (w.Format)
         {
-            case BlockFormat.F32: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
-            case BlockFormat.F16: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
-            case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
-            case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride); break;
+            case BlockFormat.F32: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.F16: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
         }
     }
 
     /// <summary><see cref="Gemm"/> for 32-bit floats.</summary>
-    protected abstract void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+    protected abstract void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
     /// <summary><see cref="Gemm"/> for 16-bit floats.</summary>
-    protected abstract void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+    protected abstract void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
     /// <summary><see cref="Gemm"/> for int8 blocks.</summary>
-    protected abstract void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+    protected abstract void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
     /// <summary><see cref="Gemm"/> for int4 blocks.</summary>
-    protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride);
+    protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
     /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero. [padded size]</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels;
@@ -14,7 +15,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     public override string Name => "scalar";
 
     /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group++)
         {
@@ -34,7 +35,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     }
 
     /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group++)
         {
@@ -54,7 +55,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     }
 
     /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group++)
         {
@@ -85,7 +86,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     }
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group++)
         {

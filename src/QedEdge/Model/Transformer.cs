@@ -1,4 +1,5 @@
 using QedEdge.Kernels;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Threading;
 
@@ -12,6 +13,9 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     : ITeamWork
 {
     private readonly LogitsWork _logits = new(config, weights, kernels, team, ws);
+
+    /// <summary>Each worker's rows of q, k and v are whole heads: it need not wait for others before it attends with them.</summary>
+    private readonly bool _headsOwned = config.HeadCount % team.Size == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
     private Batch _batch;
     private int _nextItem;
 
@@ -42,22 +46,25 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         {
             LayerWeights layer = weights.Layers[i];
 
+            Linear next = i + 1 < config.LayerCount ? weights.Layers[i + 1].Query : weights.Output;
+
             Activations h = Norm(worker, own, layer.AttentionNorm);                           // h = RMSNorm(x)
-            Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride);                 // q, k, v = h W + b
-            Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride);
-            Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride);
-            team.Barrier();
+            Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride, layer.Key);      // q, k, v = h W + b
+            Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride, layer.Value);
+            Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride, layer.AttentionOutput);
+            if (!_headsOwned)
+                team.Barrier();
 
             Attend(worker, own, i);                                                           // a = softmax(RoPE(q) RoPE(k)ᵀ / √size + mask) v
             team.Barrier();
 
             Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
-            MultiplyAndAdd(worker, layer.AttentionOutput, a);                                 // x = x + a Wo + b
+            MultiplyAndAdd(worker, layer.AttentionOutput, a, layer.Gate);                     // x = x + a Wo + b
             team.Barrier();
 
             h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
-            (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride);
-            Multiply(worker, layer.Up, h, ws.Up.Span, ws.InnerStride);
+            (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
+            Multiply(worker, layer.Up, h, ws.Up.Span, ws.InnerStride, layer.Down);
             for (int t = 0; t < n; t++)                                                       // g = silu(h Wg) · (h Wu)
             {
                 Span<float> gate = ws.Gate.Slice((long)t * ws.InnerStride + begin, end - begin);
@@ -66,7 +73,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             team.Barrier();
 
             Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
-            MultiplyAndAdd(worker, layer.Down, g);                                            // x = x + g Wd + b
+            MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
             team.Barrier();
         }
     }
@@ -122,24 +129,31 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         return inputs;
     }
 
-    /// <summary>This worker's rows of y = W x + b for the batch; returns the rows.</summary>
-    private (int Begin, int End) Multiply(int worker, Linear linear, Activations x, Span<float> y, int stride)
+    /// <summary>This worker's rows of y = W x + b for the batch; returns the rows. What it reads next is asked for early.</summary>
+    private (int Begin, int End) Multiply(int worker, Linear linear, Activations x, Span<float> y, int stride, Linear next)
     {
         PackedMatrix w = linear.Weight;
         (int begin, int end) = team.Share(worker, w.Groups);
         int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
         if (rows == 0)
             return (row, row);
-        kernels.Gemm(w, x, _batch.Count, begin, end, y[row..], stride);
+        kernels.Gemm(w, x, _batch.Count, begin, end, y[row..], stride, Share(team, worker, next.Weight));
         for (int t = 0; linear.Bias is not null && t < _batch.Count; t++)
             kernels.Add(linear.Bias.AsSpan(row, rows), y.Slice(t * stride + row, rows));
         return (row, row + rows);
     }
 
-    /// <summary>This worker's rows of x += W y + b.</summary>
-    private void MultiplyAndAdd(int worker, Linear linear, Activations y)
+    /// <summary>The bytes of a matrix that belong to a worker.</summary>
+    private static NativeView Share(WorkerTeam team, int worker, in PackedMatrix w)
     {
-        (int begin, int end) = Multiply(worker, linear, y, ws.Key.Span, ws.HiddenStride); // the keys are stored by now
+        (int begin, int end) = team.Share(worker, w.Groups);
+        return w.Data.Slice(begin * w.GroupBytes, (end - begin) * w.GroupBytes);
+    }
+
+    /// <summary>This worker's rows of x += W y + b.</summary>
+    private void MultiplyAndAdd(int worker, Linear linear, Activations y, Linear next)
+    {
+        (int begin, int end) = Multiply(worker, linear, y, ws.Key.Span, ws.HiddenStride, next); // the keys are stored by now
         for (int t = 0; t < _batch.Count; t++)
         {
             long at = (long)t * ws.HiddenStride + begin;
@@ -199,7 +213,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
             if (rows == 0)
                 return;
-            kernels.Gemm(w, h, Count, begin, end, ws.Logits.Span[row..], ws.LogitStride);
+            NativeView next = Share(team, worker, weights.Layers[0].Query.Weight); // decoding goes on there
+            kernels.Gemm(w, h, Count, begin, end, ws.Logits.Span[row..], ws.LogitStride, next);
             for (int t = 0; weights.Output.Bias is not null && t < Count; t++)
                 kernels.Add(weights.Output.Bias.AsSpan(row, rows), ws.Logits.Slice((long)t * ws.LogitStride + row, rows));
         }

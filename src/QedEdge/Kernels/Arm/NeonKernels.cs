@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.Arm;
@@ -16,7 +17,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     public override string Name => TDot.Name;
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
         fixed (sbyte* quants = x.Quants)
@@ -47,7 +48,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     }
 
     /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
         fixed (sbyte* quants = x.Quants)
@@ -74,7 +75,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     }
 
     /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
@@ -100,7 +101,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     }
 
     /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
@@ -18,15 +19,15 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
 
     /// <summary>
     /// Bytes ahead of its reading that a lone token asks for weights. Row groups are read two at a time, which breaks the
-    /// stream that the processor's own prefetcher looks for (docs/performance.md).
+    /// stream that the processor's own prefetcher looks for; asking runs in a straight line instead (docs/performance.md).
     /// </summary>
-    private const int PrefetchDistance = 4096;
+    private const int PrefetchDistance = 8192;
 
     /// <inheritdoc/>
     public override string Name => typeof(TDot) == typeof(AvxVnniDot) ? "avxvnni" : "avx2";
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
         fixed (sbyte* quants = x.Quants)
@@ -43,7 +44,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
                 float* y1 = outputs + (second - groupBegin) * GroupRows;
                 if (tokens == 1)
                 {
-                    Q4Token(w0, w1, w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
+                    Q4Token(w0, w1, Ahead(w, w0, groupEnd, next), w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
                     continue;
                 }
                 for (int t = 0; t < tokens; t += 4)
@@ -57,7 +58,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     }
 
     /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
         fixed (sbyte* quants = x.Quants)
@@ -74,7 +75,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
                 float* y1 = outputs + (second - groupBegin) * GroupRows;
                 if (tokens == 1)
                 {
-                    Q8Token(w0, w1, w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
+                    Q8Token(w0, w1, Ahead(w, w0, groupEnd, next), w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
                     continue;
                 }
                 for (int t = 0; t < tokens; t += 4)
@@ -87,8 +88,15 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         }
     }
 
+    /// <summary>What to ask for while the row group at <paramref name="w0"/> is read: behind the last group it is what comes next.</summary>
+    private static byte* Ahead(in PackedMatrix w, byte* w0, int groupEnd, NativeView next)
+    {
+        byte* ahead = w0 + PrefetchDistance, end = w.Data.Pointer + groupEnd * w.GroupBytes;
+        return ahead < end || next.Length == 0 ? ahead : next.Pointer + (ahead - end);
+    }
+
     /// <summary>Two row groups by one token, int4.</summary>
-    private static void Q4Token(byte* w0, byte* w1, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
+    private static void Q4Token(byte* w0, byte* w1, byte* ahead, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
     {
         ushort* d0 = (ushort*)(w0 + scalesOffset);
         ushort* d1 = (ushort*)(w1 + scalesOffset);
@@ -97,10 +105,12 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         for (int b = 0; b < blocks; b++)
         {
             Vector256<int> i0 = default, i1 = default;
-            Sse.Prefetch0(w0 + PrefetchDistance);
-            Sse.Prefetch0(w0 + PrefetchDistance + 64);
-            Sse.Prefetch0(w1 + PrefetchDistance);
-            Sse.Prefetch0(w1 + PrefetchDistance + 64);
+            Sse.Prefetch0(ahead); // two blocks and their scales are 288 bytes
+            Sse.Prefetch0(ahead + 64);
+            Sse.Prefetch0(ahead + 128);
+            Sse.Prefetch0(ahead + 192);
+            Sse.Prefetch0(ahead + 256);
+            ahead += 2 * (GroupRows * BlockSize / 2 + 2 * GroupRows);
             for (int j = 0; j < 4; j++)
             {
                 Vector256<byte> v0 = Vector256.Load(w0), v1 = Vector256.Load(w1);
@@ -126,7 +136,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     }
 
     /// <summary>Two row groups by one token, int8.</summary>
-    private static void Q8Token(byte* w0, byte* w1, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
+    private static void Q8Token(byte* w0, byte* w1, byte* ahead, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
     {
         ushort* d0 = (ushort*)(w0 + scalesOffset);
         ushort* d1 = (ushort*)(w1 + scalesOffset);
@@ -136,11 +146,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
             Vector256<int> i0 = Vector256.Create(-TDot.Offset * xSums[b]), i1 = i0;
             for (int j = 0; j < 8; j++)
             {
-                if ((j & 1) == 0)
-                {
-                    Sse.Prefetch0(w0 + PrefetchDistance);
-                    Sse.Prefetch0(w1 + PrefetchDistance);
-                }
+                Sse.Prefetch0(ahead + 64 * j);
                 Vector256<sbyte> v0 = Vector256.Load((sbyte*)w0), v1 = Vector256.Load((sbyte*)w1);
                 Vector256<sbyte> a = Broadcast4(x + 4 * j);
                 i0 = TDot.AddBytes(i0, TDot.Unsigned(v0), v0, a);
@@ -148,6 +154,8 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
                 w0 += 32;
                 w1 += 32;
             }
+            Sse.Prefetch0(ahead + 512); // two blocks and their scales are 544 bytes
+            ahead += 2 * (GroupRows * BlockSize + 2 * GroupRows);
             Vector256<float> xScale = Vector256.Create(xScales[b]);
             acc0 = Scale(i0, d0, xScale, acc0);
             acc1 = Scale(i1, d1, xScale, acc1);
@@ -270,15 +278,15 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     }
 
     /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride) =>
-        GemmFloat<SingleColumn>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        GemmFloat<SingleColumn>(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
 
     /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride) =>
-        GemmFloat<HalfColumn>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        GemmFloat<HalfColumn>(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
 
     /// <summary>Float matrices: two row groups by four tokens, eight chains of fused multiply-adds.</summary>
-    private static void GemmFloat<TColumn>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    private static void GemmFloat<TColumn>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
         where TColumn : struct, IColumn
     {
         int cols = w.Blocks * BlockSize;
@@ -287,7 +295,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         {
             if (tokens == 1)
             {
-                GemvFloat<TColumn>(w, values, cols, groupBegin, groupEnd, outputs);
+                GemvFloat<TColumn>(w, values, cols, groupBegin, groupEnd, outputs, next);
                 return;
             }
             float* partial = stackalloc float[8 * GroupRows];
@@ -335,7 +343,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     }
 
     /// <summary>One token: four row groups at a time, since a chain of fused multiply-adds alone waits four cycles for each.</summary>
-    private static void GemvFloat<TColumn>(in PackedMatrix w, float* x, int cols, int groupBegin, int groupEnd, float* y)
+    private static void GemvFloat<TColumn>(in PackedMatrix w, float* x, int cols, int groupBegin, int groupEnd, float* y, NativeView next)
         where TColumn : struct, IColumn
     {
         for (int group = groupBegin; group < groupEnd; group += 4)
@@ -343,9 +351,13 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
             int g1 = Math.Min(group + 1, groupEnd - 1), g2 = Math.Min(group + 2, groupEnd - 1), g3 = Math.Min(group + 3, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + g1 * w.GroupBytes;
             byte* w2 = w.Data.Pointer + g2 * w.GroupBytes, w3 = w.Data.Pointer + g3 * w.GroupBytes;
+            byte* ahead = Ahead(w, w0, groupEnd, next);
             Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
             for (int c = 0; c < cols; c++)
             {
+                for (int line = 0; line < 4 * TColumn.Bytes; line += 64)
+                    Sse.Prefetch0(ahead + line);
+                ahead += 4 * TColumn.Bytes;
                 Vector256<float> v = Vector256.Create(x[c]);
                 nint at = (nint)c * TColumn.Bytes;
                 a0 = Fma.MultiplyAdd(TColumn.Load(w0 + at), v, a0);
