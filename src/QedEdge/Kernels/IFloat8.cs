@@ -28,6 +28,9 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     /// <summary>Integral lanes within −128..127 as signed bytes.</summary>
     static abstract void StoreInt8(TSelf v, ref sbyte y, nint i);
 
+    /// <summary>Asks for the cache line at an address that need not exist; a hint that may do nothing.</summary>
+    static abstract void Prefetch(ref readonly byte address);
+
     /// <summary>The same value in every lane.</summary>
     static abstract TSelf Broadcast(float x);
 

@@ -78,21 +78,26 @@ internal abstract class KernelSet
     /// <paramref name="count"/> and those whose mask byte is 0 become exactly 0.
     /// </summary>
     /// <param name="scores">Scores, then weights; length a multiple of 8.</param>
-    /// <param name="count">Entries that exist.</param>
+    /// <param name="count">Entries that take part.</param>
     /// <param name="mask">A byte per entry (0: takes no part), or empty.</param>
     /// <param name="scale">1 / sqrt(head size).</param>
     /// <param name="max">The largest scaled score; −infinity when nothing takes part.</param>
     /// <returns>Σ p, summed in 8 lanes (index mod 8).</returns>
     public abstract float Softmax(Span<float> scores, int count, ReadOnlySpan<byte> mask, float scale, out float max);
 
-    /// <summary>sum[c] = fma(p[i], v[i, c], sum[c]) for i in order; float rows of <paramref name="cols"/> (a multiple of 32).</summary>
-    public abstract void AddWeightedRowsF32(ReadOnlySpan<float> p, ReadOnlySpan<float> v, int cols, Span<float> sum);
+    /// <summary>sum[q, c] = fma(p[q, i], v[i, c], sum[q, c]) for i in order.</summary>
+    /// <param name="p">Weights [queries, pStride].</param>
+    /// <param name="pStride">Elements from one query's weights to the next.</param>
+    /// <param name="queries">How many share the rows.</param>
+    /// <param name="rows">How many rows.</param>
+    /// <param name="format">How the rows are stored: F32 or F16.</param>
+    /// <param name="v">The rows [rows, cols].</param>
+    /// <param name="cols">Columns, a multiple of 32.</param>
+    /// <param name="sum">Sums [queries, cols].</param>
+    public abstract void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, BlockFormat format, ReadOnlySpan<byte> v, int cols, Span<float> sum);
 
-    /// <summary>As <see cref="AddWeightedRowsF32"/> with half-precision rows.</summary>
-    public abstract void AddWeightedRowsF16(ReadOnlySpan<float> p, ReadOnlySpan<ushort> v, int cols, Span<float> sum);
-
-    /// <summary>As <see cref="AddWeightedRowsF32"/> with int8 rows: sum[c] = fma(p[i] · scale[i, block], q[i, c], sum[c]).</summary>
-    public abstract void AddWeightedRowsQ8_0(ReadOnlySpan<float> p, ReadOnlySpan<sbyte> v, ReadOnlySpan<ushort> scales, int cols, Span<float> sum);
+    /// <summary>y = x · scale, the scales being halves; lengths a multiple of 8.</summary>
+    public abstract void Scale(ReadOnlySpan<float> x, ReadOnlySpan<ushort> scales, Span<float> y);
 
     /// <summary>sum = fma(sum, sumFactor, x · xFactor): two attention chunks merged; lengths a multiple of 8.</summary>
     public abstract void Merge(ReadOnlySpan<float> x, float xFactor, Span<float> sum, float sumFactor);

@@ -58,6 +58,10 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
             Unsafe.Add(ref y, i + k) = (sbyte)(int)v[k];
     }
 
+    public static void Prefetch(ref readonly byte address)
+    {
+    }
+
     public static ScalarFloat8 Broadcast(float x)
     {
         ScalarFloat8 r = default;

@@ -1,4 +1,5 @@
 using QedEdge.Kernels;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Model;
@@ -40,18 +41,19 @@ internal static class Attention
 
         PackedMatrix keys = cache.Keys(layer, head);
         int end = batch.FirstSlot + first + count; // the last query's own position is its last key
-        for (int begin = 0; begin < end; begin += WorkerSpace.ChunkSize)
+        for (int begin = 0; begin < end; begin += KvCache.ChunkSize)
         {
-            int length = Math.Min(WorkerSpace.ChunkSize, end - begin);
+            int length = Math.Min(KvCache.ChunkSize, end - begin), chunk = begin / KvCache.ChunkSize;
             int groupBegin = begin / PackedLayout.GroupRows;
             int groupEnd = (begin + length + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
-            kernels.Gemm(keys, own.Queries, count, groupBegin, groupEnd, own.Scores.Span, WorkerSpace.ChunkSize);
+            kernels.Gemm(keys, own.Queries, count, groupBegin, groupEnd, own.Scores.Span, KvCache.ChunkSize, cache.Values(layer, head, chunk));
+            int visible = batch.FirstSlot + first + 1 - begin; // by the first query
             for (int i = 0; i < count; i++)
-            {
-                int visible = Math.Min(length, batch.FirstSlot + first + i + 1 - begin);
-                if (visible > 0)
-                    AddChunk(batch, kernels, cache, own, layer, head, i, begin, visible, scale);
-            }
+                Weigh(batch, kernels, own, i, begin, Math.Clamp(visible + i, 0, length), length, scale);
+            NativeView next = keys.Data.Slice(groupEnd * keys.GroupBytes, keys.Data.Length - groupEnd * keys.GroupBytes);
+            cache.WeighValues(kernels, own, layer, head, chunk, count, visible, next, own.Chunk.Slice(0, count * padded));
+            for (int i = 0; i < count; i++)
+                Merge(kernels, own, i, padded);
         }
 
         for (int i = 0; i < count; i++)
@@ -65,29 +67,33 @@ internal static class Attention
         }
     }
 
-    private static void AddChunk(in Batch batch, KernelSet kernels, KvCache cache, WorkerSpace own, int layer, int head, int query, int begin, int visible, float scale)
+    /// <summary>A query's scores of a chunk into weights, zero where it does not look.</summary>
+    private static void Weigh(in Batch batch, KernelSet kernels, WorkerSpace own, int query, int begin, int visible, int length, float scale)
     {
-        Span<float> scores = own.Scores.Slice(query * WorkerSpace.ChunkSize, WorkerSpace.ChunkSize);
+        Span<float> scores = own.Scores.Slice(query * KvCache.ChunkSize, KvCache.ChunkSize);
         ReadOnlySpan<byte> mask = batch.Mask.IsEmpty ? default : batch.Mask.Span.Slice(begin, visible);
-        float weight = kernels.Softmax(scores, visible, mask, scale, out float max);
+        own.ChunkDenominator[query] = kernels.Softmax(scores, visible, mask, scale, out own.ChunkMax[query]);
+        scores[visible..Workspace.Pad(length)].Clear();
+    }
+
+    /// <summary>Adds a chunk's weighted values to a query's sums; the larger maximum becomes the base of both.</summary>
+    private static void Merge(KernelSet kernels, WorkerSpace own, int query, int padded)
+    {
+        float max = own.ChunkMax[query];
         if (float.IsNegativeInfinity(max))
             return;
-        Span<float> sum = own.Sums.Slice(query * cache.PaddedHeadSize, cache.PaddedHeadSize);
+        Span<float> sum = own.Sums.Slice(query * padded, padded), chunk = own.Chunk.Slice(query * padded, padded);
         if (own.Denominator[query] == 0f)
         {
-            sum.Clear();
-            cache.AddWeightedValues(kernels, layer, head, begin, scores[..visible], sum);
+            chunk.CopyTo(sum);
             own.Max[query] = max;
-            own.Denominator[query] = weight;
+            own.Denominator[query] = own.ChunkDenominator[query];
             return;
         }
-        Span<float> chunk = own.Chunk.Span;
-        chunk.Clear();
-        cache.AddWeightedValues(kernels, layer, head, begin, scores[..visible], chunk);
         float larger = MathF.Max(own.Max[query], max);
         float oldFactor = (float)PortableMath.Exp(own.Max[query] - larger), newFactor = (float)PortableMath.Exp(max - larger);
         kernels.Merge(chunk, newFactor, sum, oldFactor);
-        own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, weight * newFactor);
+        own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, own.ChunkDenominator[query] * newFactor);
         own.Max[query] = larger;
     }
 }

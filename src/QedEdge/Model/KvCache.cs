@@ -9,12 +9,18 @@ namespace QedEdge.Model;
 /// Keys and values of the tokens seen. Position p lives in slot p mod capacity; memory is reserved at once and touched as it fills.
 /// <code>
 /// keys    per layer and head: a packed matrix [capacity, head size] (PackedLayout), so that scores are the weights' own GEMV
-/// values  per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step
-///         Q8_0: quants as rows of bytes, and their half-precision scales [capacity, blocks] apart
+/// values  F32, F16: per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step
+///         Q8_0: per layer, head and chunk of 256 positions: a packed matrix [padded head size, 256] with weights of scale 1, so that
+///         weighted sums are the weights' own GEMV as well; a position's scales per 32 columns [blocks, capacity] go into its softmax weight
 /// </code>
 /// </summary>
 internal sealed class KvCache : IDisposable
 {
+    /// <summary>Positions that attention takes together; each chunk has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
+    public const int ChunkSize = 256;
+
+    private const ushort HalfOne = 0x3C00;
+
     private readonly int _heads;
     private readonly long _keyBytes;        // one layer's keys of one head
     private readonly long _valueBytes;      // one layer's values of one head
@@ -32,8 +38,9 @@ internal sealed class KvCache : IDisposable
         Format = format;
         PaddedHeadSize = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
         _keyBytes = PackedLayout.MatrixBytes(format, capacity, headSize);
-        _valueBytes = (long)capacity * PaddedHeadSize * ElementBytes(format);
-        _valueScales = format == BlockFormat.Q8_0 ? (long)capacity * Blocks : 0;
+        int chunks = (int)(((long)capacity + ChunkSize - 1) / ChunkSize);
+        _valueBytes = format == BlockFormat.Q8_0 ? chunks * ChunkBytes : (long)capacity * PaddedHeadSize * ElementBytes(format);
+        _valueScales = format == BlockFormat.Q8_0 ? (long)chunks * ChunkSize * Blocks : 0;
         _keys = new AlignedBuffer<byte>(checked(layers * heads * _keyBytes));
         _values = new AlignedBuffer<byte>(checked(layers * heads * _valueBytes));
         _scales = new AlignedBuffer<ushort>(checked(layers * heads * _valueScales));
@@ -53,36 +60,75 @@ internal sealed class KvCache : IDisposable
 
     private int Blocks => PaddedHeadSize / PackedLayout.BlockSize;
 
+    private long ChunkBytes => PackedLayout.MatrixBytes(BlockFormat.Q8_0, PaddedHeadSize, ChunkSize);
+
     /// <summary>Bytes that one position takes in a cache of these dimensions.</summary>
     public static long BytesPerPosition(int layers, int heads, int headSize, BlockFormat format)
     {
-        long padded = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
-        long scales = format == BlockFormat.Q8_0 ? PackedLayout.Blocks(headSize) * 2 : 0;
-        return 2L * layers * heads * (padded * ElementBytes(format) + scales);
+        int padded = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
+        long key = PackedLayout.GroupBytes(format, headSize) / PackedLayout.GroupRows;
+        long value = format == BlockFormat.Q8_0
+            ? PackedLayout.MatrixBytes(format, padded, ChunkSize) / ChunkSize + padded / PackedLayout.BlockSize * 2
+            : padded * ElementBytes(format);
+        return (long)layers * heads * (key + value);
     }
 
     /// <summary>One head's keys as a matrix [capacity, head size].</summary>
     public PackedMatrix Keys(int layer, int head) =>
         new(Format, Capacity, HeadSize, _keys.View.Slice(((long)layer * _heads + head) * _keyBytes, _keyBytes));
 
-    /// <summary>sum += Σ p[i] · value[firstSlot + i] for one head, slot after slot.</summary>
-    public void AddWeightedValues(KernelSet kernels, int layer, int head, int firstSlot, ReadOnlySpan<float> p, Span<float> sum)
+    /// <summary>The bytes that <see cref="WeighValues"/> reads for a chunk: what to ask for while its keys are read.</summary>
+    public NativeView Values(int layer, int head, int chunk)
     {
-        int count = p.Length * PaddedHeadSize;
-        long index = (long)layer * _heads + head;
-        ReadOnlySpan<byte> rows = _values.Slice(index * _valueBytes + (long)firstSlot * PaddedHeadSize * ElementBytes(Format), count * ElementBytes(Format));
-        switch (Format)
+        long bytes = Format == BlockFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * ElementBytes(Format);
+        long begin = (((long)layer * _heads) + head) * _valueBytes + chunk * bytes;
+        return _values.View.Slice(begin, Math.Min(bytes, _values.Count - begin));
+    }
+
+    /// <summary>
+    /// y[q, c] = Σ_i p[q, i] · value[256 · chunk + i, c] for one head; query q takes the first visible(q) = <paramref name="visible"/> + q positions, in order.
+    /// </summary>
+    /// <param name="kernels">The kernel set.</param>
+    /// <param name="own">Scratch; its scores are p [queries, 256], zero from visible(q) on.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="chunk">Which chunk of positions.</param>
+    /// <param name="queries">How many queries.</param>
+    /// <param name="visible">Positions of the chunk that the first query sees; may be negative.</param>
+    /// <param name="next">What is read afterwards: a hint.</param>
+    /// <param name="y">Sums [queries, padded head size].</param>
+    public void WeighValues(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int queries, int visible, NativeView next, Span<float> y)
+    {
+        Span<float> p = own.Scores.Span;
+        NativeView values = Values(layer, head, chunk);
+        int length = Math.Min(visible + queries - 1, ChunkSize);
+        if (Format == BlockFormat.Q8_0)
         {
-            case BlockFormat.F32:
-                kernels.AddWeightedRowsF32(p, MemoryMarshal.Cast<byte, float>(rows), PaddedHeadSize, sum);
-                break;
-            case BlockFormat.F16:
-                kernels.AddWeightedRowsF16(p, MemoryMarshal.Cast<byte, ushort>(rows), PaddedHeadSize, sum);
-                break;
-            default:
-                ReadOnlySpan<ushort> scales = _scales.Slice(index * _valueScales + (long)firstSlot * Blocks, p.Length * Blocks);
-                kernels.AddWeightedRowsQ8_0(p, MemoryMarshal.Cast<byte, sbyte>(rows), scales, PaddedHeadSize, sum);
-                break;
+            int blocks = PackedLayout.Blocks(length), padded = blocks * PackedLayout.BlockSize;
+            PackedMatrix matrix = new PackedMatrix(Format, PaddedHeadSize, ChunkSize, values).FirstBlocks(blocks);
+            for (int b = 0; b < Blocks; b++)
+            {
+                ReadOnlySpan<ushort> scales = _scales.Slice((((long)layer * _heads) + head) * _valueScales + ((long)chunk * Blocks + b) * ChunkSize, padded);
+                for (int q = 0; q < queries; q++)
+                {
+                    kernels.Scale(p.Slice(q * ChunkSize, padded), scales, own.Weights.Row(q)[..padded]);
+                    kernels.Quantize(own.Weights, q, padded);
+                }
+                const int Groups = PackedLayout.BlockSize / PackedLayout.GroupRows;
+                kernels.Gemm(matrix, own.Weights, queries, b * Groups, (b + 1) * Groups, y[(b * PackedLayout.BlockSize)..], PaddedHeadSize, b + 1 < Blocks ? default : next);
+            }
+            return;
+        }
+        ReadOnlySpan<byte> rows = values.Span(0, (int)values.Length);
+        int rowBytes = PaddedHeadSize * ElementBytes(Format);
+        y.Clear();
+        int common = Math.Clamp(visible, 0, ChunkSize);
+        kernels.AddWeightedRows(p, ChunkSize, queries, common, Format, rows, PaddedHeadSize, y);
+        for (int q = 1; q < queries; q++) // what later queries see beyond the first
+        {
+            int more = Math.Min(visible + q, ChunkSize) - common;
+            if (more > 0)
+                kernels.AddWeightedRows(p[(q * ChunkSize + common)..], ChunkSize, 1, more, Format, rows[(common * rowBytes)..], PaddedHeadSize, y.Slice(q * PaddedHeadSize, PaddedHeadSize));
         }
     }
 
@@ -93,18 +139,17 @@ internal sealed class KvCache : IDisposable
         int group = slot / PackedLayout.GroupRows, row = slot % PackedLayout.GroupRows;
         int groupBytes = (int)PackedLayout.GroupBytes(Format, HeadSize);
         Span<byte> keyGroup = _keys.Slice(index * _keyBytes + (long)group * groupBytes, groupBytes);
-        Span<byte> valueRow = _values.Slice(index * _valueBytes + (long)slot * PaddedHeadSize * ElementBytes(Format), PaddedHeadSize * ElementBytes(Format));
         switch (Format)
         {
             case BlockFormat.F32:
                 Scatter(key, MemoryMarshal.Cast<byte, float>(keyGroup), row);
-                value.CopyTo(MemoryMarshal.Cast<byte, float>(valueRow));
+                value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
                 break;
             case BlockFormat.F16:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 kernels.ToHalf(key, halves);
                 Scatter(halves, MemoryMarshal.Cast<byte, ushort>(keyGroup), row);
-                kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(valueRow));
+                kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot)));
                 break;
             default:
                 Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
@@ -113,9 +158,7 @@ internal sealed class KvCache : IDisposable
                 for (int b = 0; b < Blocks; b++)
                     scales[b * PackedLayout.GroupRows + row] = QuantizeBlock(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
                 Scatter(MemoryMarshal.Cast<sbyte, int>(quants), fours, row); // four columns of a row stand together
-                Span<ushort> valueScales = _scales.Slice(index * _valueScales + (long)slot * Blocks, Blocks);
-                for (int b = 0; b < Blocks; b++)
-                    valueScales[b] = QuantizeBlock(value.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), MemoryMarshal.Cast<byte, sbyte>(valueRow)[(b * PackedLayout.BlockSize)..]);
+                StoreQuantizedValue(index, slot, value, quants);
                 break;
         }
     }
@@ -126,6 +169,31 @@ internal sealed class KvCache : IDisposable
         _keys.Dispose();
         _values.Dispose();
         _scales.Dispose();
+    }
+
+    private Span<byte> ValueRow(long index, int slot)
+    {
+        int bytes = PaddedHeadSize * ElementBytes(Format);
+        return _values.Slice(index * _valueBytes + (long)slot * bytes, bytes);
+    }
+
+    /// <summary>A value becomes a column of its chunk's matrix.</summary>
+    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<float> value, Span<sbyte> quants)
+    {
+        (int chunk, int column) = Math.DivRem(slot, ChunkSize);
+        Span<byte> matrix = _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
+        Span<ushort> scales = _scales.Slice(index * _valueScales + (long)chunk * ChunkSize * Blocks, ChunkSize * Blocks);
+        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), scalesOffset = (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, ChunkSize);
+        if (column == 0)
+        {
+            for (int group = 0; group < PaddedHeadSize / PackedLayout.GroupRows; group++)
+                MemoryMarshal.Cast<byte, ushort>(matrix[(group * groupBytes + scalesOffset)..((group + 1) * groupBytes)]).Fill(HalfOne);
+        }
+        for (int b = 0; b < Blocks; b++)
+            scales[b * ChunkSize + column] = QuantizeBlock(value.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
+        int at = column / PackedLayout.BlockSize * PackedLayout.BlockBytes(BlockFormat.Q8_0) + column % PackedLayout.BlockSize / 4 * 32 + column % 4;
+        for (int c = 0; c < PaddedHeadSize; c++)
+            matrix[c / PackedLayout.GroupRows * groupBytes + at + c % PackedLayout.GroupRows * 4] = (byte)quants[c];
     }
 
     /// <summary>Element j of a row goes to row <paramref name="row"/> of column j of the group.</summary>

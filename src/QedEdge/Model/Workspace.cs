@@ -109,10 +109,7 @@ internal sealed class Workspace : IDisposable
 internal sealed class WorkerSpace : IDisposable
 {
     /// <summary>Queries that share a pass over the keys.</summary>
-    public const int QueryTile = 4;
-
-    /// <summary>Positions per attention chunk: each has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
-    public const int ChunkSize = 256;
+    public const int QueryTile = 8;
 
     /// <summary>Allocates for a model.</summary>
     public WorkerSpace(ModelConfig config, int widest)
@@ -121,10 +118,13 @@ internal sealed class WorkerSpace : IDisposable
         Input = new Activations(1, widest);
         Queries = new Activations(QueryTile, config.HeadSize);
         Head = new AlignedBuffer<float>(2 * head);
-        Scores = new AlignedBuffer<float>(QueryTile * ChunkSize);
-        Chunk = new AlignedBuffer<float>(head);
+        Scores = new AlignedBuffer<float>(QueryTile * KvCache.ChunkSize);
+        Weights = new Activations(QueryTile, KvCache.ChunkSize);
+        Chunk = new AlignedBuffer<float>(QueryTile * head);
         Sums = new AlignedBuffer<float>(QueryTile * head);
         Max = new float[QueryTile];
+        ChunkMax = new float[QueryTile];
+        ChunkDenominator = new float[QueryTile];
         Denominator = new float[QueryTile];
     }
 
@@ -137,14 +137,23 @@ internal sealed class WorkerSpace : IDisposable
     /// <summary>A rotated key and a value on their way into the cache [2, head].</summary>
     public AlignedBuffer<float> Head { get; }
 
-    /// <summary>Scores, then weights [QueryTile, ChunkSize].</summary>
+    /// <summary>Scores, then weights [QueryTile, 256].</summary>
     public AlignedBuffer<float> Scores { get; }
 
-    /// <summary>One chunk's weighted values [head].</summary>
+    /// <summary>Softmax weights times the scales of int8 values, quantized [QueryTile, 256].</summary>
+    public Activations Weights { get; }
+
+    /// <summary>One chunk's weighted values [QueryTile, head].</summary>
     public AlignedBuffer<float> Chunk { get; }
 
     /// <summary>Weighted values so far [QueryTile, head].</summary>
     public AlignedBuffer<float> Sums { get; }
+
+    /// <summary>The chunk's largest score [QueryTile].</summary>
+    public float[] ChunkMax { get; }
+
+    /// <summary>The chunk's sum of weights [QueryTile].</summary>
+    public float[] ChunkDenominator { get; }
 
     /// <summary>The largest score so far [QueryTile].</summary>
     public float[] Max { get; }
@@ -159,6 +168,7 @@ internal sealed class WorkerSpace : IDisposable
         Queries.Dispose();
         Head.Dispose();
         Scores.Dispose();
+        Weights.Dispose();
         Chunk.Dispose();
         Sums.Dispose();
     }

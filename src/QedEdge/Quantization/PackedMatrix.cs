@@ -32,7 +32,7 @@ internal readonly struct PackedMatrix
     public int Groups { get; }
 
     /// <summary>Blocks of 32 columns.</summary>
-    public int Blocks { get; }
+    public int Blocks { get; private init; }
 
     /// <summary>Bytes from one row group to the next.</summary>
     public long GroupBytes { get; }
@@ -42,6 +42,13 @@ internal readonly struct PackedMatrix
 
     /// <summary>All row groups, one after another.</summary>
     public NativeView Data { get; }
+
+    /// <summary>The same rows with only their first columns, in blocks of 32.</summary>
+    public PackedMatrix FirstBlocks(int blocks)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)blocks, (uint)Blocks);
+        return this with { Blocks = blocks };
+    }
 
     /// <summary>The bytes of row group <paramref name="group"/>.</summary>
     public ReadOnlySpan<byte> Group(int group) => Data.Span(group * GroupBytes, checked((int)GroupBytes));

@@ -114,32 +114,45 @@ public sealed class KernelParityTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void AddWeightedRows_EveryStorage_MatchesScalar(string name)
+    public void AddWeightedRows_MatchesScalar_AndSharingRowsChangesNothing(string name)
     {
         KernelSet set = KernelRegistry.Select(name);
         var random = new Random(4);
         foreach (int cols in new[] { 32, 64, 96, 128 })
         {
-            foreach (int count in new[] { 1, 2, 7, 256 })
+            foreach (int rows in new[] { 1, 2, 7, 100, 256 })
             {
-                float[] p = Values(random, count, 1f), rows = Values(random, count * cols, 2f), s0 = Values(random, cols, 1f), s1 = [.. s0];
-                Scalar.AddWeightedRowsF32(p, rows, cols, s0);
-                set.AddWeightedRowsF32(p, rows, cols, s1);
-                AssertSameBits(s0, s1, $"F32 {count} × {cols}");
-
-                ushort[] halves = [.. rows.Select(HalfBits.FromSingle)];
-                Scalar.AddWeightedRowsF16(p, halves, cols, s0);
-                set.AddWeightedRowsF16(p, halves, cols, s1);
-                AssertSameBits(s0, s1, $"F16 {count} × {cols}");
-
-                var quants = new sbyte[count * cols];
-                random.NextBytes(MemoryMarshal.AsBytes(quants.AsSpan()));
-                ushort[] scales = [.. Values(random, count * cols / 32, 0.01f).Select(HalfBits.FromSingle)];
-                Scalar.AddWeightedRowsQ8_0(p, quants, scales, cols, s0);
-                set.AddWeightedRowsQ8_0(p, quants, scales, cols, s1);
-                AssertSameBits(s0, s1, $"Q8_0 {count} × {cols}");
+                foreach (int queries in new[] { 1, 3, 4, 8 })
+                {
+                    float[] p = Values(random, queries * rows, 1f), v = Values(random, rows * cols, 2f), sum = Values(random, queries * cols, 1f);
+                    foreach (BlockFormat format in new[] { BlockFormat.F32, BlockFormat.F16 })
+                    {
+                        byte[] stored = format == BlockFormat.F32
+                            ? MemoryMarshal.AsBytes(v.AsSpan()).ToArray()
+                            : MemoryMarshal.AsBytes(v.Select(HalfBits.FromSingle).ToArray().AsSpan()).ToArray();
+                        float[] s0 = [.. sum], s1 = [.. sum], alone = [.. sum];
+                        Scalar.AddWeightedRows(p, rows, queries, rows, format, stored, cols, s0);
+                        set.AddWeightedRows(p, rows, queries, rows, format, stored, cols, s1);
+                        for (int q = 0; q < queries; q++)
+                            set.AddWeightedRows(p.AsSpan(q * rows, rows), rows, 1, rows, format, stored, cols, alone.AsSpan(q * cols, cols));
+                        AssertSameBits(s0, s1, $"{format} {queries} × {rows} × {cols}");
+                        AssertSameBits(s0, alone, $"{format} one by one {queries} × {rows} × {cols}");
+                    }
+                }
             }
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Scale_MatchesScalar(string name)
+    {
+        var random = new Random(12);
+        float[] x = Values(random, 64, 1f), y0 = new float[64], y1 = new float[64];
+        ushort[] scales = [.. Values(random, 64, 0.01f).Select(HalfBits.FromSingle)];
+        Scalar.Scale(x, scales, y0);
+        KernelRegistry.Select(name).Scale(x, scales, y1);
+        AssertSameBits(y0, y1, "Scale");
     }
 
     [Theory]

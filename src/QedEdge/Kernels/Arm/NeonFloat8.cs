@@ -74,6 +74,11 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
         AdvSimd.ExtractNarrowingLower(words).StoreUnsafe(ref y, (nuint)i);
     }
 
+    // .NET has no prefetch instruction for Arm.
+    public static void Prefetch(ref readonly byte address)
+    {
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonFloat8 Broadcast(float x)
     {

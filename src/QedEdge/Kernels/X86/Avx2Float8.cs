@@ -63,6 +63,9 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Prefetch(ref readonly byte address) => Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.AsRef(in address)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Float8 Broadcast(float x) => new(Vector256.Create(x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
