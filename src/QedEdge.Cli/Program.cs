@@ -38,6 +38,10 @@ internal static class Program
         {
             return Terminal.Fail(ExitCode.Failed, e.Message);
         }
+        catch (Exception e)
+        {
+            return Terminal.Fail(ExitCode.Failed, $"unexpected: {e.GetType().Name}: {e.Message}");
+        }
     }
 
     private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
