@@ -24,7 +24,8 @@ internal static class Program
         }
         catch (ModelFormatException e)
         {
-            return Terminal.Fail(ExitCode.Model, e.Message);
+            // The other faults' messages say of themselves what they are.
+            return Terminal.Fail(ExitCode.Model, e.Fault == ModelFault.Damaged ? "damaged file: " + e.Message : e.Message);
         }
         catch (QedException e)
         {
