@@ -19,5 +19,9 @@ internal static class OutputFile
         {
             throw new QedException($"{file.Path}: cannot be written: {CheckpointFiles.FirstLine(exception)}", exception);
         }
+        catch (ArgumentOutOfRangeException exception) when (exception.ParamName == "value") // how .NET reports EFBIG
+        {
+            throw new QedException($"{file.Path}: cannot be written: the file system or 'ulimit -f' allows no file of this size", exception);
+        }
     }
 }

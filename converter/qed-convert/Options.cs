@@ -6,8 +6,16 @@ namespace QedEdge.Conversion.Cli;
 internal static class Options
 {
     /// <summary><c>-o</c>, required.</summary>
-    public static Option<string> Output(string name, string description) =>
-        new("--output", "-o") { Description = description, HelpName = name, Required = true };
+    public static Option<string> Output(string name, string description)
+    {
+        var option = new Option<string>("--output", "-o") { Description = description, HelpName = name, Required = true };
+        option.Validators.Add(static result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+                result.AddError("--output needs a name.");
+        });
+        return option;
+    }
 
     /// <summary><c>--force</c>.</summary>
     public static Option<bool> Force() => new("--force") { Description = "replace an existing output" };

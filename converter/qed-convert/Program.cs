@@ -1,6 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Text;
 using QedEdge.Conversion.Cli;
+
+if (!OperatingSystem.IsWindows())
+    Console.OutputEncoding = Encoding.UTF8; // paths keep their bytes, whatever the locale says
+FileSizeLimit.BecomeAnError();
 
 var root = ConvertCommand.Create();
 root.Subcommands.Add(RepackCommand.Create());
@@ -11,9 +16,6 @@ root.Arguments[0].Hidden = args is ["repack" or "random", ..];
 var parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction)
     return Outcome.Fail(ExitCode.WrongUsage, $"{parsed.Errors[0].Message} See 'qed-convert --help'.");
-return await parsed.InvokeAsync(new InvocationConfiguration
-{
-    EnableDefaultExceptionHandler = false,
-    // On Ctrl-C the command stops at the next batch and deletes what it wrote; a slow disk may take a while.
-    ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
-});
+// On Ctrl-C the command stops at the next batch and deletes what it wrote.
+using var interrupt = new Interrupt();
+return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);

@@ -24,7 +24,8 @@ internal static class Program
         }
         catch (ModelFormatException e)
         {
-            return Terminal.Fail(ExitCode.Model, e.Message);
+            // The other faults' messages say of themselves what they are.
+            return Terminal.Fail(ExitCode.Model, e.Fault == ModelFault.Damaged ? "damaged file: " + e.Message : e.Message);
         }
         catch (QedException e)
         {
@@ -37,6 +38,10 @@ internal static class Program
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
             return Terminal.Fail(ExitCode.Failed, e.Message);
+        }
+        catch (Exception e)
+        {
+            return Terminal.Fail(ExitCode.Failed, $"unexpected: {e.GetType().Name}: {e.Message}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace QedEdge.Cli;
 
@@ -8,7 +9,7 @@ internal static class Terminal
 {
     private const int BrokenPipe = 32; // EPIPE
 
-    private static readonly Stream Output = Console.OpenStandardOutput();
+    private static readonly Stream Output = OpenOutput();
     private static readonly Stream Error = Console.OpenStandardError();
 
     /// <summary>Writes results.</summary>
@@ -21,8 +22,15 @@ internal static class Terminal
     /// <summary>Writes result bytes.</summary>
     public static void Write(ReadOnlySpan<byte> bytes)
     {
-        Output.Write(bytes);
-        Output.Flush();
+        try
+        {
+            Output.Write(bytes);
+            Output.Flush();
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException io && !IsBrokenPipe(io)))
+        {
+            throw new QedException($"standard output cannot be written: {e.Message}", e);
+        }
     }
 
     /// <summary>Writes a line of results.</summary>
@@ -35,7 +43,7 @@ internal static class Terminal
         {
             Error.Write(Encoding.UTF8.GetBytes(line + "\n"));
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Nobody listens: a note is not worth failing for.
         }
@@ -64,6 +72,22 @@ internal static class Terminal
 
     /// <summary>Whether the reader of a pipe has gone.</summary>
     public static bool IsBrokenPipe(IOException e) => (e.HResult & 0xFFFF) == BrokenPipe || e.InnerException is { HResult: BrokenPipe };
+
+    /// <summary>
+    /// Standard output. .NET's console stream hides that a pipe's reader has gone, and work for nobody would go on; a file stream says
+    /// so. Only pipes get one: it would write to a file at an offset of its own, over what others write there.
+    /// </summary>
+    private static Stream OpenOutput()
+    {
+        const int standardOutput = 1;
+        if (Console.IsOutputRedirected && !OperatingSystem.IsWindows())
+        {
+            var stream = new FileStream(new SafeFileHandle(standardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            if (!stream.CanSeek)
+                return stream;
+        }
+        return Console.OpenStandardOutput();
+    }
 
     /// <summary>All of standard input.</summary>
     public static byte[] ReadInput()

@@ -72,6 +72,10 @@ public sealed class AtomicFile : IDisposable
         {
             Stream.Dispose();
         }
+        catch (Exception exception) when (exception is IOException or ArgumentOutOfRangeException) // .NET reports EFBIG as the latter
+        {
+            // The buffer's rest does not fit either: it is thrown away with the file, and the caller has the first error.
+        }
         finally
         {
             File.Delete(_temporary);

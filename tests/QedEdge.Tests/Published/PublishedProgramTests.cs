@@ -78,28 +78,6 @@ public sealed class PublishedProgramTests : IDisposable
     public void Executable_WithTheSampleModel_IsSmall(string architecture) =>
         Assert.InRange(new FileInfo(PublishedPrograms.File("qed", architecture)).Length, 1_000_000, LargestExecutable);
 
-    [Fact]
-    public void BadFiles_EndWithCodeThreeAndOneLine()
-    {
-        (string Name, byte[] Content)[] files =
-        [
-            ("empty", []),
-            ("html", "<!DOCTYPE html><html><body>404</body></html>"u8.ToArray()),
-            ("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8.ToArray()),
-            ("zip", [0x50, 0x4B, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
-            ("short", "GGUF"u8.ToArray()),
-        ];
-        foreach ((string name, byte[] content) in files)
-        {
-            string path = Path.Combine(_folder, name + ".gguf");
-            File.WriteAllBytes(path, content);
-            AssertFails(3, path, "generate", "-m", path, "x");
-            AssertFails(3, path, "inspect", "-m", path);
-        }
-        AssertFails(3, _folder, "generate", "-m", _folder, "x");
-        AssertFails(3, "missing.gguf", "generate", "-m", Path.Combine(_folder, "missing.gguf"), "x");
-    }
-
     [Theory]
     [InlineData("generate", "--tmep", "1")]
     [InlineData("generate", "--tokens", "1,x")]
@@ -149,33 +127,11 @@ public sealed class PublishedProgramTests : IDisposable
         Assert.NotEmpty(result.Output);
     }
 
-    [Fact]
-    public void Output_ToAClosedPipe_EndsQuietly()
-    {
-        string program = PublishedPrograms.File("qed", "x64");
-        ProgramResult result = Tools.Run("sh", ["-c", $"'{program}' generate Once --ignore-eos -n 500 --seed 1 | head -c 1"]);
-        Assert.Equal(1, result.Output.Length);
-        Assert.Equal("", result.Error);
-    }
-
-    [Fact]
-    public void ManyProcesses_OnOneFile_GiveTheSameText()
-    {
-        string program = PublishedPrograms.File("qed", "x64");
-        ProgramResult result = Tools.Run("sh", ["-c", $"for i in 1 2 3 4 5 6 7 8; do '{program}' generate Once -n 20 --greedy -t 1 & done; wait"], s => s.Environment["LANG"] = "C");
-        string[] texts = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.NotEmpty(texts);
-        Assert.Equal("", result.Error);
-    }
-
     private static void AssertFails(int exitCode, string names, params string[] arguments)
     {
         ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
-        Assert.True(exitCode == result.ExitCode, $"{string.Join(' ', arguments)}: {result.ExitCode} {result.Error}");
-        Assert.Equal("", result.Output);
-        Assert.StartsWith("error: ", result.Error);
+        OneLine.AssertError(exitCode, result);
         Assert.Contains(names, result.Error);
-        Assert.Equal(1, result.Error.Count(c => c == '\n'));
     }
 
     private static string Output(string machine, params string[] arguments)

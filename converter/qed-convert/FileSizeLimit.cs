@@ -1,0 +1,18 @@
+using System.Runtime.InteropServices;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary>The limit on file sizes (<c>ulimit -f</c>): its signal would end the process at once and leave the temporary file.</summary>
+internal static class FileSizeLimit
+{
+    private const PosixSignal Exceeded = (PosixSignal)25; // SIGXFSZ on Linux and macOS
+
+    /// <summary>From now on, writing beyond the limit fails as on a full disk.</summary>
+    public static void BecomeAnError()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        // Kept until the process has ended: without it, a signal that waits to be handled would end the process after all.
+        _ = GCHandle.Alloc(PosixSignalRegistration.Create(Exceeded, static context => context.Cancel = true));
+    }
+}

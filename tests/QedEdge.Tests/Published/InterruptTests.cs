@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using QedEdge.Conversion;
+
+namespace QedEdge.Tests.Published;
+
+/// <summary>Signals that come while a file is being written: nothing of it stays.</summary>
+public sealed partial class InterruptTests : IDisposable
+{
+    private const int Interrupt = 2, Terminate = 15;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+    private readonly string _output;
+
+    public InterruptTests() => _output = Directory.CreateDirectory(Path.Combine(_folder, "output")).FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(Interrupt)]
+    [InlineData(Terminate)]
+    public void Convert_LeavesNoFile_AndEndsWith130(int signal)
+    {
+        string checkpoint = Path.Combine(_folder, "checkpoint");
+        RandomCheckpoint.Write(LargeShape(), checkpoint, 0, CheckpointType.BF16, overwrite: false);
+        ProgramResult result = RunUntilWriting(signal, "qed-convert", checkpoint, "-o", Path.Combine(_output, "model.gguf"), "--type", "q4_0", "-t", "1");
+        AssertInterrupted(result);
+    }
+
+    [Fact]
+    public void Random_LeavesNoFile_AndEndsWith130() =>
+        AssertInterrupted(RunUntilWriting(Interrupt, "qed-convert", "random", LargeShape(), "-o", _output));
+
+    [Fact]
+    public void Logits_LeaveNoFile_AndEndWith130()
+    {
+        string tokens = string.Join(',', Enumerable.Range(1, 1000));
+        ProgramResult result = RunUntilWriting(Interrupt, "qed", "logits", "--tokens", tokens, "-o", Path.Combine(_output, "logits"), "-t", "1", "--isa", "scalar");
+        Assert.Equal((130, "", ""), (result.ExitCode, result.Output, result.Error));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
+    }
+
+    private void AssertInterrupted(ProgramResult result)
+    {
+        OneLine.AssertError(130, result);
+        Assert.Contains("interrupted", result.Error);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
+    }
+
+    /// <summary>Starts a program and sends it a signal as soon as something appears in the output's folder.</summary>
+    private ProgramResult RunUntilWriting(int signal, string program, params string[] arguments)
+    {
+        // Where this test's own starter ignored the interrupt (a shell's background job), its children would, too.
+        var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File(program, "x64"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        while (!Directory.EnumerateFileSystemEntries(_output).Any() && !process.HasExited)
+            Thread.Sleep(1);
+        Assert.Equal(0, Kill(process.Id, signal));
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), $"{program} does not end");
+        return new ProgramResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+
+    /// <summary>A configuration whose weights take about a second to convert.</summary>
+    private string LargeShape()
+    {
+        string config = Path.Combine(_folder, "config.json");
+        JsonNode shape = JsonNode.Parse(File.ReadAllText(Path.Combine(TestData.TinyQed, "config.json")))!;
+        (shape["vocab_size"], shape["d_model"], shape["n_heads"], shape["ffn_hidden_dim"]) = (32000, 768, 12, 2048);
+        File.WriteAllText(config, shape.ToJsonString());
+        return config;
+    }
+}
