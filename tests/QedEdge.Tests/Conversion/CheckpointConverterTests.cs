@@ -59,6 +59,43 @@ public class CheckpointConverterTests
         Assert.Equal(File.ReadAllBytes(folder["1"]), File.ReadAllBytes(folder["5"]));
     }
 
+    [Theory]
+    [InlineData("tied-f32")]
+    [InlineData("sharded-f16-model-prefix")]
+    public void Convert_FolderOfSymbolicLinks_GivesTheSameBytes(string golden)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege there");
+        using var folder = new CheckpointFolder();
+        Directory.CreateDirectory(folder["links"]);
+        foreach (string file in Directory.GetFiles(CheckpointFolder.Golden(golden)))
+        {
+            // Twice removed, as a cache whose folder was moved.
+            string name = Path.GetFileName(file), blob = folder[$"blob-{name}"];
+            File.CreateSymbolicLink(blob, file);
+            File.CreateSymbolicLink(Path.Combine(folder["links"], name), Path.GetRelativePath(folder["links"], blob));
+        }
+        CheckpointConverter.Convert(folder["links"], folder["a"], new());
+        CheckpointConverter.Convert(CheckpointFolder.Golden(golden), folder["b"], new());
+        Assert.Equal(File.ReadAllBytes(folder["b"]), File.ReadAllBytes(folder["a"]));
+    }
+
+    [Fact]
+    public void Repack_DamagedTensor_IsRefusedByName()
+    {
+        using var folder = new CheckpointFolder();
+        CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["good"], new());
+        byte[] bytes = File.ReadAllBytes(folder["good"]);
+        using (var file = GgufFile.Open(folder["good"]))
+            bytes[file.Find("blk.1.ffn_up.weight")!.Offset + 100] ^= 1;
+        File.WriteAllBytes(folder["bad"], bytes);
+        foreach (var layout in Enum.GetValues<FileLayout>())
+        {
+            var refused = Assert.Throws<ModelFormatException>(() => FileRepacker.Repack(folder["bad"], folder["out"], layout, 2, overwrite: false));
+            Assert.Equal(("blk.1.ffn_up.weight", ModelFault.Damaged), (refused.Tensor, refused.Fault));
+            Assert.False(File.Exists(folder["out"]));
+        }
+    }
+
     [Fact]
     public void Convert_Interrupted_LeavesNothing()
     {
