@@ -31,7 +31,7 @@ internal static class CheckpointConverter
         var report = new ConversionReport();
         var writer = new GgufWriter();
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
-        ModelMetadata.WriteSampling(writer, folder);
+        ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
         foreach (var tensor in plan.Tensors)
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);

@@ -1,7 +1,7 @@
 namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>
-/// A checkpoint's folder: configuration and tensor tables, all of them checked; no weights are read. Names are those of the
+/// A checkpoint's folder: configurations and tensor tables, all of them checked; no weights are read. Names are those of the
 /// reference: an export's prefix <c>model.</c> is taken off, and buffers that can be computed are left out.
 /// </summary>
 internal sealed class Checkpoint
@@ -19,6 +19,7 @@ internal sealed class Checkpoint
     {
         Folder = folder;
         Config = CheckpointConfig.ReadFolder(folder);
+        Generation = GenerationConfig.ReadFolder(folder, Config.VocabSize);
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
         WeightsFile = File.Exists(single) || !File.Exists(index) ? single : index;
         if (WeightsFile == index)
@@ -34,6 +35,9 @@ internal sealed class Checkpoint
 
     /// <summary>The configuration.</summary>
     public CheckpointConfig Config { get; }
+
+    /// <summary>How text is to be generated, or null.</summary>
+    public GenerationConfig? Generation { get; }
 
     /// <summary>The file that errors about missing tensors name: the weights' file or the index of its parts.</summary>
     public string WeightsFile { get; }
