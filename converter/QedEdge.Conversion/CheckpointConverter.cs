@@ -33,6 +33,8 @@ internal static class CheckpointConverter
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
+        // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         foreach (var tensor in plan.Tensors)
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
 
