@@ -10,8 +10,8 @@ internal sealed class Checkpoint
     private const string IndexFile = "model.safetensors.index.json";
     private const string Prefix = "model.";
 
-    /// <summary>Last parts of the names of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
-    private static readonly HashSet<string> Buffers = ["cos_cached", "sin_cached", "inv_freq", "causal_mask", "attn_mask", "mask", "tril"];
+    /// <summary>Ends of the names of buffers that exports carry and nobody needs: rotary tables and causal masks. No weight's name has one.</summary>
+    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "mask", "tril"];
 
     private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
 
@@ -90,7 +90,7 @@ internal sealed class Checkpoint
     {
         foreach (var tensor in tensors)
         {
-            if (Buffers.Contains(tensor.Name[(tensor.Name.LastIndexOf('.') + 1)..]))
+            if (Buffers.Any(end => tensor.Name.EndsWith(end, StringComparison.Ordinal)))
                 continue;
             string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
             if (!_tensors.TryAdd(name, tensor))
