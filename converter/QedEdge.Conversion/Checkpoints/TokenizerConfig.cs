@@ -48,6 +48,11 @@ internal sealed class TokenizerConfig
         if (config is { } json)
         {
             ReadTokens(json, path);
+            foreach (string key in (ReadOnlySpan<string>)["add_prefix_space", "split_special_tokens"])
+            {
+                if (json.FindBool(key) == true)
+                    throw new ModelFormatException(ModelFault.Unsupported, path, "text cannot be tokenized so; it must be false", key);
+            }
             AddBos = json.FindBool("add_bos_token");
             AddEos = json.FindBool("add_eos_token");
         }

@@ -120,6 +120,8 @@ public sealed class SpecialTokensTests : IDisposable
     [InlineData(TokenizerConfig, """{"added_tokens_decoder":{"two":{"content":"<eos>"}}}""", "added_tokens_decoder", "two")]
     [InlineData(TokenizerConfig, """{"additional_special_tokens":"<eos>"}""", "additional_special_tokens", "list")]
     [InlineData(TokenizerConfig, """{"add_bos_token":"yes"}""", "add_bos_token", "neither")]
+    [InlineData(TokenizerConfig, """{"add_prefix_space":true}""", "add_prefix_space", "false")]
+    [InlineData(TokenizerConfig, """{"split_special_tokens":true}""", "split_special_tokens", "false")]
     // Templates.
     [InlineData(TokenizerConfig, """{"chat_template":[{"name":"tool_use","template":"t"},{"name":"rag","template":"r"}]}""", "chat_template", "(tool_use, rag)")]
     [InlineData(TokenizerConfig, """{"chat_template":[]}""", "chat_template", "default")]
