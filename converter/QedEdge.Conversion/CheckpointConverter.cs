@@ -31,8 +31,10 @@ internal static class CheckpointConverter
         var report = new ConversionReport();
         var writer = new GgufWriter();
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
-        ModelMetadata.WriteSampling(writer, folder);
+        ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
+        // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         foreach (var tensor in plan.Tensors)
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
 

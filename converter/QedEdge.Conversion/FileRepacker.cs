@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Memory;
@@ -54,6 +55,7 @@ internal static class FileRepacker
             {
                 var tensor = tensors[i];
                 using var mapped = Map(source, tensor.Source);
+                CheckData(source, i, mapped.View);
                 runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View, runner.Workers).Group, (rows, bytes) =>
                 {
                     writer.WriteTensor(i, bytes);
@@ -91,6 +93,19 @@ internal static class FileRepacker
 
         ModelFormatException Unsupported(string problem) =>
             new(ModelFault.Unsupported, file, problem, tensor: tensor.Name, offset: tensor.Offset);
+    }
+
+    /// <summary>The output gets checksums of its own: without this, they would vouch for damaged data.</summary>
+    private static void CheckData(GgufFile file, int index, NativeView data)
+    {
+        const int part = 1 << 20;
+        if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is not { } stored)
+            return;
+        var hash = new XxHash3();
+        for (long at = 0; at < data.Length; at += part)
+            hash.Append(data.Span(at, (int)Math.Min(part, data.Length - at)));
+        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != hash.GetCurrentHashAsUInt64())
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: file.Tensors[index].Name);
     }
 
     private static MappedFile Map(GgufFile file, GgufTensorInfo tensor)

@@ -10,7 +10,6 @@ internal static class ModelMetadata
     private const uint QuantizationVersion = 2;
 
     private const string Prefix = "qed.";
-    private const string GenerationConfigFile = "generation_config.json";
 
     /// <summary>An architecture's name in the file.</summary>
     public static string NameOf(FileArchitecture architecture) => architecture == FileArchitecture.Qwen2 ? "qwen2" : "qed";
@@ -39,24 +38,25 @@ internal static class ModelMetadata
         string Key(string key) => $"{name}.{key[Prefix.Length..]}";
     }
 
-    /// <summary>Writes the sampling defaults of a folder's generation_config.json, where there is one.</summary>
-    /// <exception cref="ModelFormatException">A value is of a wrong kind or out of range.</exception>
-    public static void WriteSampling(GgufWriter writer, string folder)
+    /// <summary>Writes a checkpoint's sampling defaults; keys that are absent are left to the runtime's defaults, which are the reference's.</summary>
+    /// <param name="writer">The file.</param>
+    /// <param name="generation">The checkpoint's wishes, or null.</param>
+    /// <param name="warnings">Takes what cannot be stored.</param>
+    public static void WriteSampling(GgufWriter writer, GenerationConfig? generation, List<string> warnings)
     {
-        string path = Path.Combine(folder, GenerationConfigFile);
-        using var document = CheckpointFiles.FindObject(path);
-        if (document is null)
+        if (generation is null)
             return;
-        var json = new JsonValues(document.RootElement, path);
-        if (json.FindFloat32("temperature") is float temperature)
-            writer.Add(GgufKeys.SamplingTemperature, temperature >= 0 ? temperature : throw json.Wrong("temperature", "the value is negative"));
-        if (json.FindInt32("top_k", 0, int.MaxValue) is int topK)
+        if (generation.Temperature is float temperature)
+            writer.Add(GgufKeys.SamplingTemperature, temperature);
+        if (generation.TopK is int topK)
             writer.Add(GgufKeys.SamplingTopK, topK);
-        if (json.FindFloat32("top_p") is float topP)
-            writer.Add(GgufKeys.SamplingTopP, topP is >= 0 and <= 1 ? topP : throw json.Wrong("top_p", "the value is not from 0 to 1"));
-        if (json.FindInt32("max_new_tokens", 0, int.MaxValue) is int maxNewTokens)
+        if (generation.TopP is float topP)
+            writer.Add(GgufKeys.SamplingTopP, topP);
+        if (generation.MaxNewTokens is int maxNewTokens)
             writer.Add(GgufKeys.SamplingMaxNewTokens, maxNewTokens);
-        if (json.FindBool("do_sample") is bool doSample)
+        if (generation.DoSample is bool doSample)
             writer.Add(GgufKeys.SamplingDoSample, doSample);
+        if (generation.Dropped.Count > 0)
+            warnings.Add($"{GenerationConfig.FileName} sets {string.Join(", ", generation.Dropped)}, which a model file cannot hold: give it when generating, where the program can do it");
     }
 }

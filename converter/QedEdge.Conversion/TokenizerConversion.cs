@@ -8,23 +8,23 @@ namespace QedEdge.Conversion;
 /// <summary>Writes a checkpoint's tokenizer into a file's metadata.</summary>
 internal static class TokenizerConversion
 {
-    private const string ConfigFile = "tokenizer_config.json";
-    private const string TemplateFile = "chat_template.jinja";
-
-    /// <summary>Writes the tokenizer, or a warning where the checkpoint has none.</summary>
+    /// <summary>Writes the special ids and the tokenizer, or a warning where the checkpoint has none.</summary>
     public static void Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
-        WriteIds(writer, checkpoint.Config);
         string path = Path.Combine(checkpoint.Folder, TokenizerJson.FileName);
         if (!File.Exists(path))
         {
+            var ids = SpecialIds.Of(checkpoint, warnings);
+            WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);
             if (options.Architecture == FileArchitecture.Qwen2)
                 writer.Add(GgufKeys.TokenizerModel, "no_vocab"); // llama.cpp's word for a file that takes token ids only
             warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
             return;
         }
-        TokenizerData data = TokenizerJson.Read(path, checkpoint.Config, ChatTemplate(checkpoint.Folder));
-        TokenizerCrossCheck.Compare(data, path, data.ChatTemplate);
+        var config = TokenizerConfig.ReadFolder(checkpoint.Folder);
+        TokenizerData data = TokenizerJson.Read(path, checkpoint, config, warnings);
+        TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));
+        WriteIds(writer, data.BosId, data.EosId, data.PadId);
         Write(writer, data, options.Layout);
     }
 
@@ -71,24 +71,13 @@ internal static class TokenizerConversion
         string Piece(uint id) => Encoding.UTF8.GetString(data.Tokens.Text((int)id));
     }
 
-    private static void WriteIds(GgufWriter writer, CheckpointConfig config)
+    private static void WriteIds(GgufWriter writer, int bos, int eos, int pad)
     {
-        if (config.BosId is int bos)
+        if (bos >= 0)
             writer.Add(GgufKeys.BosTokenId, bos);
-        if (config.EosId is int eos)
+        if (eos >= 0)
             writer.Add(GgufKeys.EosTokenId, eos);
-        if (config.PadId is int pad)
+        if (pad >= 0)
             writer.Add(GgufKeys.PaddingTokenId, pad);
-    }
-
-    /// <summary>The checkpoint's own template, or QED's, which the family is trained with.</summary>
-    private static string ChatTemplate(string folder)
-    {
-        string file = Path.Combine(folder, TemplateFile), configFile = Path.Combine(folder, ConfigFile);
-        if (File.Exists(file))
-            return Encoding.UTF8.GetString(CheckpointFiles.ReadBytes(file).Span);
-        using var config = CheckpointFiles.FindObject(configFile);
-        string? own = config is null ? null : new JsonValues(config.RootElement, configFile).FindString("chat_template");
-        return own ?? Text.ChatTemplate.Jinja;
     }
 }

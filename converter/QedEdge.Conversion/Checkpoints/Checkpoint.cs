@@ -1,7 +1,7 @@
 namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>
-/// A checkpoint's folder: configuration and tensor tables, all of them checked; no weights are read. Names are those of the
+/// A checkpoint's folder: configurations and tensor tables, all of them checked; no weights are read. Names are those of the
 /// reference: an export's prefix <c>model.</c> is taken off, and buffers that can be computed are left out.
 /// </summary>
 internal sealed class Checkpoint
@@ -10,8 +10,8 @@ internal sealed class Checkpoint
     private const string IndexFile = "model.safetensors.index.json";
     private const string Prefix = "model.";
 
-    /// <summary>Last parts of the names of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
-    private static readonly HashSet<string> Buffers = ["cos_cached", "sin_cached", "inv_freq", "causal_mask", "attn_mask", "mask", "tril"];
+    /// <summary>Ends of the names of buffers that exports carry and nobody needs: rotary tables and causal masks. No weight's name has one.</summary>
+    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "mask", "tril"];
 
     private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
 
@@ -19,6 +19,7 @@ internal sealed class Checkpoint
     {
         Folder = folder;
         Config = CheckpointConfig.ReadFolder(folder);
+        Generation = GenerationConfig.ReadFolder(folder, Config.VocabSize);
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
         WeightsFile = File.Exists(single) || !File.Exists(index) ? single : index;
         if (WeightsFile == index)
@@ -34,6 +35,9 @@ internal sealed class Checkpoint
 
     /// <summary>The configuration.</summary>
     public CheckpointConfig Config { get; }
+
+    /// <summary>How text is to be generated, or null.</summary>
+    public GenerationConfig? Generation { get; }
 
     /// <summary>The file that errors about missing tensors name: the weights' file or the index of its parts.</summary>
     public string WeightsFile { get; }
@@ -86,7 +90,7 @@ internal sealed class Checkpoint
     {
         foreach (var tensor in tensors)
         {
-            if (Buffers.Contains(tensor.Name[(tensor.Name.LastIndexOf('.') + 1)..]))
+            if (Buffers.Any(end => tensor.Name.EndsWith(end, StringComparison.Ordinal)))
                 continue;
             string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
             if (!_tensors.TryAdd(name, tensor))

@@ -5,7 +5,8 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <summary>A checkpoint's <c>config.json</c>, checked to the limits that the runtime has.</summary>
 internal sealed record CheckpointConfig
 {
-    private const string File = "config.json";
+    /// <summary>The file's name in a checkpoint.</summary>
+    public const string FileName = "config.json";
 
     /// <summary>The model's name where the configuration carries one: the last part of <c>_name_or_path</c>.</summary>
     public string? Name { get; private init; }
@@ -52,8 +53,8 @@ internal sealed record CheckpointConfig
     /// <summary><c>bos_token_id</c>, or null.</summary>
     public int? BosId { get; private init; }
 
-    /// <summary><c>eos_token_id</c>, or null.</summary>
-    public int? EosId { get; private init; }
+    /// <summary><c>eos_token_id</c>, a number or a list; empty where absent.</summary>
+    public IReadOnlyList<int> EosIds { get; private init; } = [];
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The JSON file.</param>
@@ -90,7 +91,7 @@ internal sealed record CheckpointConfig
             Bias = json.FindBool("bias") ?? false,
             PadId = json.FindInt32("pad_token_id", 0, vocabSize - 1),
             BosId = json.FindInt32("bos_token_id", 0, vocabSize - 1),
-            EosId = json.FindInt32("eos_token_id", 0, vocabSize - 1),
+            EosIds = json.FindIds("eos_token_id", vocabSize),
         };
         if (config.HiddenSize % config.HeadCount != 0)
             throw json.Wrong("n_heads", $"{config.HeadCount} heads do not divide d_model = {config.HiddenSize}");
@@ -100,7 +101,7 @@ internal sealed record CheckpointConfig
     }
 
     /// <summary>Reads the configuration in a checkpoint's folder.</summary>
-    public static CheckpointConfig ReadFolder(string folder) => Read(Path.Combine(folder, File));
+    public static CheckpointConfig ReadFolder(string folder) => Read(Path.Combine(folder, FileName));
 
     private static float Positive(JsonValues json, string key, float absent)
     {

@@ -38,8 +38,15 @@ internal static class CheckpointFiles
     /// </summary>
     internal static string? RepeatedKey(JsonElement element)
     {
+        // Not with LINQ: a tokenizer has as many arrays as merges.
         if (element.ValueKind == JsonValueKind.Array)
-            return element.EnumerateArray().Select(RepeatedKey).FirstOrDefault(key => key is not null);
+        {
+            foreach (JsonElement inner in element.EnumerateArray())
+            {
+                if (RepeatedKey(inner) is { } repeated)
+                    return repeated;
+            }
+        }
         if (element.ValueKind != JsonValueKind.Object)
             return null;
         var keys = new HashSet<string>();

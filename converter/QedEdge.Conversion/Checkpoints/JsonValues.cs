@@ -25,6 +25,24 @@ internal readonly struct JsonValues(JsonElement json, string file)
     /// <summary>A whole number within limits.</summary>
     public int GetInt32(string key, int smallest, int largest) => FindInt32(key, smallest, largest) ?? throw Missing(key);
 
+    /// <summary>A token id or a list of them, each once; empty where the key is absent.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="vocabSize">What ids are below.</param>
+    public IReadOnlyList<int> FindIds(string key, int vocabSize)
+    {
+        if (Find(key) is not { ValueKind: JsonValueKind.Array } list)
+            return FindInt32(key, 0, vocabSize - 1) is int single ? [single] : [];
+        var ids = new List<int>();
+        foreach (var element in list.EnumerateArray())
+        {
+            if (element.ValueKind != JsonValueKind.Number || !element.TryGetInt32(out int id) || id < 0 || id >= vocabSize)
+                throw Wrong(key, $"the list holds something else than whole numbers from 0 to {vocabSize - 1}");
+            if (!ids.Contains(id))
+                ids.Add(id);
+        }
+        return ids;
+    }
+
     /// <summary>A number that float32 can hold, or null.</summary>
     public float? FindFloat32(string key)
     {

@@ -25,7 +25,8 @@ internal static class SafetensorsHeader
     {
         try
         {
-            long size = new FileInfo(path).Length;
+            // The download cache of Hugging Face holds symbolic links, and FileInfo has the length of the link itself.
+            long size = ((FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)).Length;
             if (size < 8)
                 throw new ModelFormatException(ModelFault.ShortFile, path, $"a safetensors file begins with 8 bytes of length, and this one has {size} bytes; download it again");
             long length = CheckStart(path, size);

@@ -13,34 +13,63 @@ internal static class TokenizerJson
     /// <summary>The file's name in a checkpoint.</summary>
     public const string FileName = "tokenizer.json";
 
-    /// <summary>Reads a tokenizer.</summary>
+    private const string PostProcessor = "post_processor";
+
+    /// <summary>Reads a checkpoint's tokenizer.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="config">The checkpoint's special ids and vocabulary size; ids the file does not define become unused.</param>
-    /// <param name="chatTemplate">The chat template to carry along, or null.</param>
-    /// <exception cref="ModelFormatException">The file is damaged, or asks for something this version cannot do exactly.</exception>
-    public static TokenizerData Read(string path, CheckpointConfig config, string? chatTemplate)
+    /// <param name="checkpoint">The checkpoint; ids of its vocabulary that the file does not define become unused.</param>
+    /// <param name="config">What the checkpoint says of its tokenizer elsewhere.</param>
+    /// <param name="warnings">Takes what the user should know.</param>
+    /// <exception cref="ModelFormatException">
+    /// The file is damaged, contradicts another one, or asks for something this version cannot do exactly.
+    /// </exception>
+    public static TokenizerData Read(string path, Checkpoint checkpoint, TokenizerConfig config, List<string> warnings)
     {
         using JsonDocument document = CheckpointFiles.ReadObject(path);
-        TokenizerData data = Read(document.RootElement, path, config.VocabSize);
+        TokenizerData data = Read(document.RootElement, path, checkpoint.Config.VocabSize, config.Tokens);
+        var template = ReadTemplate(document.RootElement, data.Tokens, path);
+        var ids = SpecialIds.Of(checkpoint, Id("bos_token", template?.Bos, config.AddBos), Id("eos_token", template?.Eos, config.AddEos), Find("pad_token"), warnings);
+        if (config.AddBos == true && ids.Bos is null)
+            throw Damaged(config.Path, "add_bos_token", "no file names the token that begins a text");
+        if (config.AddEos == true && ids.Eos is null)
+            throw Damaged(config.Path, "add_eos_token", "no file names the token that ends a text");
+        if (config.AddEos == true)
+            warnings.Add($"{TokenizerConfig.FileName} sets add_eos_token: every prompt ends with token {ids.Eos}, as in Hugging Face; set it to false if prompts are to be continued");
         return new TokenizerData
         {
             Tokens = data.Tokens,
             Merges = data.Merges,
             PreTokenizer = data.PreTokenizer,
             UnkId = data.UnkId,
-            BosId = config.BosId ?? -1,
-            EosId = config.EosId ?? -1,
-            PadId = config.PadId ?? -1,
-            AddBos = config.BosId is not null,
-            ChatTemplate = chatTemplate,
+            BosId = ids.Bos ?? -1,
+            EosId = ids.Eos ?? -1,
+            PadId = ids.Pad ?? -1,
+            // A template without <bos> says that prompts have none; without any template they are QED's.
+            AddBos = config.AddBos ?? (template is { } known ? known.Bos is not null : ids.Bos is not null),
+            // Not from the template: QED's prompts end without <eos>, and its tokenizers add it to other texts.
+            AddEos = config.AddEos ?? false,
+            ChatTemplate = config.ChatTemplate ?? ChatTemplate.Jinja,
         };
+
+        int? Find(string role) => config.Find(role) is { } token ? data.Tokens.Find(Encoding.UTF8.GetBytes(token.Text)) : null;
+
+        TokenizerId Id(string role, int? inTemplate, bool? added)
+        {
+            if (Find(role) is not int id)
+                return new TokenizerId(inTemplate, $"{FileName}'s {PostProcessor}");
+            // With add_bos_token or add_eos_token, either way, Hugging Face makes a template of its own.
+            if (added is null && inTemplate is int other && other != id)
+                throw Damaged(path, PostProcessor, $"token {other} stands where {System.IO.Path.GetFileName(config.Find(role)!.File)} has the {role} {id}; correct one of the two");
+            return new TokenizerId(id, $"{System.IO.Path.GetFileName(config.Find(role)!.File)}'s {role}");
+        }
     }
 
     /// <summary>Reads vocabulary, merges and pre-tokenizer.</summary>
     /// <param name="root">The file's object.</param>
     /// <param name="path">The file's name, for errors.</param>
     /// <param name="vocabSize">Ids the model has; 0 for as many as the file defines.</param>
-    internal static TokenizerData Read(JsonElement root, string path, int vocabSize)
+    /// <param name="named">Further tokens that are added ones.</param>
+    internal static TokenizerData Read(JsonElement root, string path, int vocabSize, IEnumerable<NamedToken>? named = null)
     {
         if (Property(root, "normalizer") is { } normalizer)
             throw Unsupported(path, "normalizer", $"normalizer '{TypeName(normalizer, path)}'");
@@ -50,11 +79,10 @@ internal static class TokenizerJson
         if (Property(root, "model") is not { } model)
             throw Damaged(path, "model", "the key is missing");
         CheckModel(model, path);
-        CheckPostProcessor(Property(root, "post_processor"), path);
 
         var texts = new SortedDictionary<int, (string Text, TokenType Type)>();
         ReadVocabulary(model, texts, path);
-        ReadAddedTokens(Property(root, "added_tokens"), texts, path);
+        ReadAddedTokens(Property(root, "added_tokens"), named ?? [], texts, path);
         TokenTable tokens = Table(texts, vocabSize, path);
         int unknown = -1;
         if (Property(model, "unk_token") is { } text)
@@ -85,19 +113,31 @@ internal static class TokenizerJson
         }
     }
 
-    /// <summary>Only begin- and end-of-text may be put around a text, and the runtime does that itself.</summary>
-    private static void CheckPostProcessor(JsonElement? element, string path)
+    /// <summary>The tokens that the post-processor puts around a text, or null where it is no template. Only begin- and end-of-text may be.</summary>
+    internal static (int? Bos, int? Eos)? ReadTemplate(JsonElement root, TokenTable tokens, string path)
     {
-        const string key = "post_processor";
         // The byte-level one only moves offsets.
-        if (element is not { } processor || TypeName(processor, path) == "ByteLevel")
-            return;
+        if (Property(root, PostProcessor) is not { } processor || TypeName(processor, path) == "ByteLevel")
+            return null;
         if (TypeName(processor, path) != "TemplateProcessing")
-            throw Unsupported(path, key, $"post-processor '{TypeName(processor, path)}'");
-        string[] parts = Property(processor, "single") is { ValueKind: JsonValueKind.Array } single
-            ? [.. single.EnumerateArray().Select(part => Property(part, "Sequence") is null ? "special" : "text")] : [];
-        if (parts is not (["text"] or ["special", "text"] or ["text", "special"] or ["special", "text", "special"]))
-            throw Unsupported(path, key, "a template other than <bos> text <eos>");
+            throw Unsupported(path, PostProcessor, $"post-processor '{TypeName(processor, path)}'");
+        JsonElement[] parts = Property(processor, "single") is { ValueKind: JsonValueKind.Array } single ? [.. single.EnumerateArray()] : [];
+        int text = Array.FindIndex(parts, static part => Property(part, "Sequence") is not null);
+        if (text is < 0 or > 1 || parts.Length - text > 2)
+            throw Unsupported(path, PostProcessor, "a template other than <bos> text <eos>");
+        return (text == 1 ? Special(parts[0]) : null, text == parts.Length - 2 ? Special(parts[^1]) : null);
+
+        // A token is named, and the name's ids stand beside the template.
+        int Special(JsonElement part)
+        {
+            if (Property(part, "SpecialToken") is not { } token || Property(token, "id") is not { } id)
+                throw Damaged(path, PostProcessor, "a part of the template is neither text nor token");
+            string name = Text(id, PostProcessor, path);
+            int known = tokens.Find(Encoding.UTF8.GetBytes(name));
+            if (Property(processor, "special_tokens") is { } table && Property(table, name) is { } entry && Property(entry, "ids") is { ValueKind: JsonValueKind.Array } ids)
+                known = ids.GetArrayLength() == 1 && ids[0].ValueKind == JsonValueKind.Number && ids[0].TryGetInt32(out int one) && one < tokens.Count ? one : -1;
+            return known >= 0 ? known : throw Damaged(path, PostProcessor, $"'{ModelFormatException.OneLine(name)}' is no token of the vocabulary");
+        }
     }
 
     private static PreTokenizer ReadPreTokenizer(JsonElement? element, string path)
@@ -148,24 +188,20 @@ internal static class TokenizerJson
         }
     }
 
-    private static void ReadAddedTokens(JsonElement? list, SortedDictionary<int, (string Text, TokenType)> texts, string path)
+    private static void ReadAddedTokens(JsonElement? list, IEnumerable<NamedToken> named, SortedDictionary<int, (string Text, TokenType Type)> texts, string path)
     {
-        if (list is not { } added)
-            return;
-        if (added.ValueKind != JsonValueKind.Array)
+        if (list is { ValueKind: not JsonValueKind.Array })
             throw Damaged(path, "added_tokens", "the value is no array");
         var first = new List<string>();
         var second = new List<string>();
-        foreach (JsonElement token in added.EnumerateArray())
+        foreach (JsonElement token in list is { } added ? added.EnumerateArray().ToArray() : [])
         {
             if (Property(token, "id") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt32(out int id) || id is < 0 or >= TokenTable.MaxCount
                 || Property(token, "content") is not { } content || Text(content, "added_tokens", path) is not { Length: > 0 } text)
             {
                 throw Damaged(path, "added_tokens", "a token has no usable id or content");
             }
-            // As text it is this character, in the vocabulary's alphabet it is one byte: an id cannot be both.
-            if (text.Length == 1 && ByteAlphabet.Decode(Encoding.UTF8.GetBytes(text), new byte[ByteAlphabet.MaxSymbolBytes]) == 1)
-                throw Unsupported(path, "added_tokens", $"'{ModelFormatException.OneLine(text)}', a symbol of the byte alphabet as an added token,");
+            RequireNoSymbol(text, path, "added_tokens");
             foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
             {
                 if (Property(token, flag) is { ValueKind: JsonValueKind.True })
@@ -176,7 +212,37 @@ internal static class TokenizerJson
             texts[id] = (text, Property(token, "special") is { ValueKind: JsonValueKind.True } ? TokenType.Control : TokenType.UserDefined);
             (Property(token, "normalized") is { ValueKind: JsonValueKind.True } ? second : first).Add(text);
         }
+        AddNamed(named, texts, first, second);
         CheckOverlaps(first, second, path);
+    }
+
+    /// <summary>Tokens that other files name are added ones too, if they are in the vocabulary; a new one would have no row in the embedding.</summary>
+    private static void AddNamed(IEnumerable<NamedToken> named, SortedDictionary<int, (string Text, TokenType Type)> texts, List<string> first, List<string> second)
+    {
+        var ids = new Dictionary<string, int>();
+        foreach (var (id, entry) in texts)
+            ids.TryAdd(entry.Text, id);
+        foreach (var token in named)
+        {
+            if (!ids.TryGetValue(token.Text, out int id))
+                throw Damaged(token.File, token.Key, $"'{ModelFormatException.OneLine(token.Text)}' is no token of {FileName}");
+            if (token.Id is int other && other != id)
+                throw Damaged(token.File, token.Key, $"'{ModelFormatException.OneLine(token.Text)}' has the id {other} here and {id} in {FileName}");
+            var type = texts[id].Type;
+            if (type == TokenType.Normal)
+            {
+                RequireNoSymbol(token.Text, token.File, token.Key);
+                (token.Normalized ? second : first).Add(token.Text);
+            }
+            texts[id] = (token.Text, token.Special || type == TokenType.Control ? TokenType.Control : TokenType.UserDefined);
+        }
+    }
+
+    /// <summary>As text it is this character, in the vocabulary's alphabet it is one byte: an id cannot be both.</summary>
+    private static void RequireNoSymbol(string text, string path, string key)
+    {
+        if (text.Length == 1 && ByteAlphabet.Decode(Encoding.UTF8.GetBytes(text), new byte[ByteAlphabet.MaxSymbolBytes]) == 1)
+            throw Unsupported(path, key, $"'{ModelFormatException.OneLine(text)}', a symbol of the byte alphabet as an added token,");
     }
 
     /// <summary>

@@ -1,4 +1,6 @@
+using System.Text;
 using QedEdge.Conversion;
+using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
 
@@ -57,6 +59,81 @@ public class CheckpointConverterTests
             CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder[$"{threads}"], new() { Type = BlockFormat.Q4_0, Threads = threads });
         Assert.Equal(File.ReadAllBytes(folder["1"]), File.ReadAllBytes(folder["2"]));
         Assert.Equal(File.ReadAllBytes(folder["1"]), File.ReadAllBytes(folder["5"]));
+    }
+
+    [Theory]
+    [InlineData("tied-f32")]
+    [InlineData("sharded-f16-model-prefix")]
+    public void Convert_FolderOfSymbolicLinks_GivesTheSameBytes(string golden)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege there");
+        using var folder = new CheckpointFolder();
+        Directory.CreateDirectory(folder["links"]);
+        foreach (string file in Directory.GetFiles(CheckpointFolder.Golden(golden)))
+        {
+            // Twice removed, as a cache whose folder was moved.
+            string name = Path.GetFileName(file), blob = folder[$"blob-{name}"];
+            File.CreateSymbolicLink(blob, file);
+            File.CreateSymbolicLink(Path.Combine(folder["links"], name), Path.GetRelativePath(folder["links"], blob));
+        }
+        CheckpointConverter.Convert(folder["links"], folder["a"], new());
+        CheckpointConverter.Convert(CheckpointFolder.Golden(golden), folder["b"], new());
+        Assert.Equal(File.ReadAllBytes(folder["b"]), File.ReadAllBytes(folder["a"]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Convert_ExportWithPrefixesAndBuffers_GivesTheSameBytes(bool everywhere)
+    {
+        using var folder = new CheckpointFolder();
+        string golden = CheckpointFolder.Golden("tied-f32");
+        Directory.CreateDirectory(folder["export"]);
+        File.Copy(Path.Combine(golden, "config.json"), Path.Combine(folder["export"], "config.json"));
+        byte[] source = File.ReadAllBytes(Path.Combine(golden, "model.safetensors"));
+        var header = new StringBuilder("{");
+        var data = new MemoryStream();
+        foreach (var tensor in SafetensorsHeader.Read(Path.Combine(golden, "model.safetensors")))
+        {
+            var bytes = source.AsSpan((int)tensor.Offset, (int)tensor.Bytes);
+            Add((everywhere || tensor.Name.StartsWith("layers.", StringComparison.Ordinal) ? "model." : "") + tensor.Name, tensor.Type, string.Join(',', tensor.Shape), bytes);
+            if (tensor.Name == "embed_tokens.weight")
+                Add("lm_head.weight", tensor.Type, string.Join(',', tensor.Shape), bytes);
+        }
+        Add("model.layers.0.attention.rotary.cos_cached", "F32", "1,2", new byte[8]);
+        Add("layers.1.rope.sin_cached", "BF16", "2", new byte[4]);
+        Add("inv_freq", "F64", "1", new byte[8]);
+        Add("layers.2.attention.causal_mask", "BOOL", "2,2", new byte[4]);
+        Add("model.layers.2.attention.attention_mask", "U8", "3", new byte[3]);
+        byte[] json = Encoding.UTF8.GetBytes(header.ToString()[..^1] + "}");
+        File.WriteAllBytes(Path.Combine(folder["export"], "model.safetensors"), [.. BitConverter.GetBytes((long)json.Length), .. json, .. data.ToArray()]);
+
+        CheckpointConverter.Convert(golden, folder["a"], new());
+        CheckpointConverter.Convert(folder["export"], folder["b"], new());
+        Assert.Equal(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["b"]));
+
+        void Add(string name, string type, string shape, ReadOnlySpan<byte> bytes)
+        {
+            header.Append($"\"{name}\":").Append($$"""{"dtype":"{{type}}","shape":[{{shape}}],"data_offsets":[{{data.Length}},{{data.Length + bytes.Length}}]}""").Append(',');
+            data.Write(bytes);
+        }
+    }
+
+    [Fact]
+    public void Repack_DamagedTensor_IsRefusedByName()
+    {
+        using var folder = new CheckpointFolder();
+        CheckpointConverter.Convert(CheckpointFolder.Golden("tied-f32"), folder["good"], new());
+        byte[] bytes = File.ReadAllBytes(folder["good"]);
+        using (var file = GgufFile.Open(folder["good"]))
+            bytes[file.Find("blk.1.ffn_up.weight")!.Offset + 100] ^= 1;
+        File.WriteAllBytes(folder["bad"], bytes);
+        foreach (var layout in Enum.GetValues<FileLayout>())
+        {
+            var refused = Assert.Throws<ModelFormatException>(() => FileRepacker.Repack(folder["bad"], folder["out"], layout, 2, overwrite: false));
+            Assert.Equal(("blk.1.ffn_up.weight", ModelFault.Damaged), (refused.Tensor, refused.Fault));
+            Assert.False(File.Exists(folder["out"]));
+        }
     }
 
     [Fact]

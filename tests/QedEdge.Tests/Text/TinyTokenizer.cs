@@ -31,7 +31,9 @@ internal static class TinyTokenizer
     public static TokenizerData Read(string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);
-        return TokenizerJson.Read(document.RootElement, Path, 0);
+        TokenizerData data = TokenizerJson.Read(document.RootElement, Path, 0);
+        TokenizerJson.ReadTemplate(document.RootElement, data.Tokens, Path);
+        return data;
     }
 
     public static Tokenizer Create(bool unknown)

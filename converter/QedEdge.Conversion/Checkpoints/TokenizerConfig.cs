@@ -1,0 +1,167 @@
+using System.Text;
+using System.Text.Json;
+
+namespace QedEdge.Conversion.Checkpoints;
+
+/// <summary>A token that a checkpoint's <c>tokenizer_config.json</c> names.</summary>
+/// <param name="Key">The key that names it.</param>
+/// <param name="Text">Its text.</param>
+/// <param name="File">The file, for errors.</param>
+internal sealed record NamedToken(string Key, string Text, string File)
+{
+    /// <summary>The id that the file gives it, or null.</summary>
+    public int? Id { get; init; }
+
+    /// <summary>Whether decoding leaves it out.</summary>
+    public bool Special { get; init; } = true;
+
+    /// <summary>Whether it is looked for only behind the tokens that are not normalized.</summary>
+    public bool Normalized { get; init; }
+}
+
+/// <summary>
+/// What a checkpoint says of its tokenizer beside tokenizer.json: <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> where the
+/// former is of the old form without <c>added_tokens_decoder</c>, <c>chat_template.jinja</c>. All of them may be absent.
+/// </summary>
+internal sealed class TokenizerConfig
+{
+    /// <summary>The file's name in a checkpoint.</summary>
+    public const string FileName = "tokenizer_config.json";
+
+    private const string Decoder = "added_tokens_decoder";
+    private const string MapFile = "special_tokens_map.json";
+    private const string TemplateFile = "chat_template.jinja";
+    private const string TemplateKey = "chat_template";
+    private const string DefaultTemplate = "default";
+
+    private static readonly string[] Roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+    private readonly Dictionary<string, NamedToken> _roles = [];
+    private readonly List<NamedToken> _others = [];
+
+    private TokenizerConfig(string folder)
+    {
+        string path = Path = System.IO.Path.Combine(folder, FileName), map = System.IO.Path.Combine(folder, MapFile);
+        string template = System.IO.Path.Combine(folder, TemplateFile);
+        using var document = CheckpointFiles.FindObject(path);
+        JsonValues? config = document is null ? null : new JsonValues(document.RootElement, path);
+        if (config is { } json)
+        {
+            ReadTokens(json, path);
+            foreach (string key in (ReadOnlySpan<string>)["add_prefix_space", "split_special_tokens"])
+            {
+                if (json.FindBool(key) == true)
+                    throw new ModelFormatException(ModelFault.Unsupported, path, "text cannot be tokenized so; it must be false", key);
+            }
+            AddBos = json.FindBool("add_bos_token");
+            AddEos = json.FindBool("add_eos_token");
+        }
+        if (config?.Contains(Decoder) != true)
+        {
+            using var old = CheckpointFiles.FindObject(map);
+            if (old is not null)
+                ReadTokens(new JsonValues(old.RootElement, map), map);
+        }
+        ChatTemplate = File.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values, path) : null;
+    }
+
+    /// <summary>The path of tokenizer_config.json.</summary>
+    public string Path { get; }
+
+    /// <summary>All tokens that are named: Hugging Face makes each of them an added token.</summary>
+    public IEnumerable<NamedToken> Tokens => _others.Concat(_roles.Values);
+
+    /// <summary><c>add_bos_token</c>, or null.</summary>
+    public bool? AddBos { get; }
+
+    /// <summary><c>add_eos_token</c>, or null.</summary>
+    public bool? AddEos { get; }
+
+    /// <summary>The chat template: chat_template.jinja, or the key's text, or of several the one named "default"; or null.</summary>
+    public string? ChatTemplate { get; }
+
+    /// <summary>Reads what there is in a checkpoint's folder.</summary>
+    /// <exception cref="ModelFormatException">A file cannot be read, or a value is of a wrong kind or asks for something this version cannot do exactly.</exception>
+    public static TokenizerConfig ReadFolder(string folder) => new(folder);
+
+    /// <summary>The token that has a role such as <c>bos_token</c>, or null.</summary>
+    public NamedToken? Find(string role) => _roles.GetValueOrDefault(role);
+
+    private void ReadTokens(JsonValues json, string path)
+    {
+        foreach (string role in Roles)
+        {
+            if (json.Find(role) is { } value)
+                _roles[role] = Token(value, role, path);
+        }
+        foreach (string key in (ReadOnlySpan<string>)["additional_special_tokens", "extra_special_tokens"])
+        {
+            if (json.Find(key) is not { } list)
+                continue;
+            _others.AddRange(list.ValueKind switch
+            {
+                JsonValueKind.Array => list.EnumerateArray().Select(value => Token(value, key, path)),
+                JsonValueKind.Object => list.EnumerateObject().Select(entry => Token(entry.Value, key, path)),
+                _ => throw json.Wrong(key, "the value is no list of tokens"),
+            });
+        }
+        if (json.Find(Decoder) is not { } decoder)
+            return;
+        if (decoder.ValueKind != JsonValueKind.Object)
+            throw json.Wrong(Decoder, "the value is no object");
+        foreach (var entry in decoder.EnumerateObject())
+        {
+            if (!int.TryParse(entry.Name, out int id))
+                throw json.Wrong(Decoder, $"'{ModelFormatException.OneLine(entry.Name)}' is no token id");
+            _others.Add(Token(entry.Value, Decoder, path) with { Id = id });
+        }
+    }
+
+    /// <summary>A token is written as its text, or as an object with its text and how it is looked for.</summary>
+    private static NamedToken Token(JsonElement value, string key, string path)
+    {
+        if (value.ValueKind != JsonValueKind.Object)
+            return new NamedToken(key, new JsonValues(value, path).Text(value, key), path);
+        var json = new JsonValues(value, path);
+        string text = json.FindString("content") ?? throw json.Wrong(key, "the token has no content");
+        foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
+        {
+            if (json.FindBool(flag) == true)
+                throw new ModelFormatException(ModelFault.Unsupported, path, $"'{ModelFormatException.OneLine(text)}' with {flag} cannot be tokenized exactly and is not supported", key);
+        }
+        // A token with a role is special, whatever its object says.
+        return new NamedToken(key, text, path) { Special = key != Decoder || json.FindBool("special") == true, Normalized = json.FindBool("normalized") == true };
+    }
+
+    private static string? ReadTemplate(JsonValues json, string path)
+    {
+        if (json.Find(TemplateKey) is not { ValueKind: JsonValueKind.Array } list)
+            return json.FindString(TemplateKey);
+        string? text = null;
+        var names = new List<string>();
+        foreach (var entry in list.EnumerateArray())
+        {
+            var template = new JsonValues(entry, path);
+            if (entry.ValueKind != JsonValueKind.Object || template.FindString("name") is not { } name || template.FindString("template") is not { } value)
+                throw json.Wrong(TemplateKey, "an element of the list is no object with name and template");
+            names.Add(ModelFormatException.OneLine(name));
+            if (name == DefaultTemplate)
+                text = value;
+        }
+        return text ?? throw json.Wrong(TemplateKey, $"none of the templates ({string.Join(", ", names)}) is named '{DefaultTemplate}'; name the one to take so");
+    }
+
+    /// <summary>As Jinja reads a file: any line ending is one character, and the last one does not count.</summary>
+    private static string ReadTemplateFile(string path)
+    {
+        try
+        {
+            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(CheckpointFiles.ReadBytes(path).Span).Replace("\r\n", "\n").Replace('\r', '\n');
+            return text.EndsWith('\n') ? text[..^1] : text;
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new ModelFormatException(ModelFault.Damaged, path, "the template is no valid UTF-8", inner: exception);
+        }
+    }
+}
