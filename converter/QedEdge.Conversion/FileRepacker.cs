@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Memory;
@@ -56,7 +57,7 @@ internal static class FileRepacker
                 var tensor = tensors[i];
                 using var mapped = Map(source, tensor.Source);
                 CheckData(source, i, mapped.View);
-                runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View, runner.Workers).Group, (rows, bytes) =>
+                runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View).Group, (rows, bytes) =>
                 {
                     writer.WriteTensor(i, bytes);
                     progress?.Invoke((before + (double)tensor.Source.Bytes * rows / tensor.Rows) / total, tensor.Source.Name);
@@ -131,21 +132,17 @@ internal static class FileRepacker
     }
 
     /// <summary>Moves one row group of a tensor at a time, over plain rows.</summary>
-    private sealed class Work(Repacked tensor, NativeView data, int workers)
+    private sealed class Work(Repacked tensor, NativeView data)
     {
-        private readonly byte[]?[] _plain = new byte[]?[workers];
-        private readonly float[]?[] _row = new float[]?[workers];
-
-        public void Group(int worker, int firstRow, int rows, Span<byte> output)
+        public void Group(int firstRow, int rows, Span<byte> output)
         {
             int rowBytes = (int)BlockCodec.RowBytes(tensor.Format, tensor.Cols);
-            ReadOnlySpan<byte> plain;
+            using var unpacked = SpanOwner<byte>.Allocate(tensor.FromPacked ? rows * rowBytes : 0); // [rows][row bytes]
+            ReadOnlySpan<byte> plain = unpacked.Span;
             if (tensor.FromPacked)
             {
                 long groupBytes = PackedLayout.GroupBytes(tensor.Format, tensor.Cols);
-                var buffer = _plain[worker] ??= new byte[PackedLayout.GroupRows * rowBytes];
-                Packing.UnpackGroup(tensor.Format, data.Span(firstRow / PackedLayout.GroupRows * groupBytes, (int)groupBytes), rows, tensor.Cols, buffer);
-                plain = buffer.AsSpan(0, rows * rowBytes);
+                Packing.UnpackGroup(tensor.Format, data.Span(firstRow / PackedLayout.GroupRows * groupBytes, (int)groupBytes), rows, tensor.Cols, unpacked.Span);
             }
             else
             {
@@ -157,16 +154,17 @@ internal static class FileRepacker
             else if (tensor.Format == tensor.To)
                 plain.CopyTo(output);
             else
-                Reencode(plain, rows, output, _row[worker] ??= new float[tensor.Cols]);
+                Reencode(plain, rows, output);
         }
 
-        private void Reencode(ReadOnlySpan<byte> plain, int rows, Span<byte> output, float[] row)
+        private void Reencode(ReadOnlySpan<byte> plain, int rows, Span<byte> output)
         {
+            using var row = SpanOwner<float>.Allocate(tensor.Cols);
             int from = plain.Length / rows, to = output.Length / rows;
             for (int i = 0; i < rows; i++)
             {
-                BlockCodec.DecodeRow(tensor.Format, plain.Slice(i * from, from), row);
-                if (!BlockCodec.EncodeRow(tensor.To, row, output.Slice(i * to, to)))
+                BlockCodec.DecodeRow(tensor.Format, plain.Slice(i * from, from), row.Span);
+                if (!BlockCodec.EncodeRow(tensor.To, row.Span, output.Slice(i * to, to)))
                     throw new QedException($"tensor '{tensor.Source.Name}': a value is beyond half precision, which the plain layout needs for this width");
             }
         }

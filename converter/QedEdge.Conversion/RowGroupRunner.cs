@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion;
@@ -11,17 +12,13 @@ namespace QedEdge.Conversion;
 internal sealed class RowGroupRunner(int threads)
 {
     private const int BatchBytes = 4 << 20;
-    private byte[] _batch = [];
+    private readonly ParallelOptions _options = new() { MaxDegreeOfParallelism = Math.Max(1, threads) };
 
-    /// <summary>Workers are numbered from 0 to this, exclusive.</summary>
-    public int Workers { get; } = Math.Max(1, threads);
-
-    /// <summary>Makes one row group's output.</summary>
-    /// <param name="worker">The worker's number, for its own scratch memory.</param>
+    /// <summary>Makes one row group's output; groups of a batch run at once.</summary>
     /// <param name="firstRow">The group's first row.</param>
     /// <param name="rows">Its rows, 1 to 8.</param>
     /// <param name="output">Exactly the group's bytes; to be filled.</param>
-    public delegate void Work(int worker, int firstRow, int rows, Span<byte> output);
+    public delegate void Work(int firstRow, int rows, Span<byte> output);
 
     /// <summary>Makes a matrix.</summary>
     /// <param name="rows">Its rows.</param>
@@ -33,44 +30,31 @@ internal sealed class RowGroupRunner(int threads)
     {
         int groups = PackedLayout.RowGroups(rows), groupBytes = bytesOf(Math.Min(rows, PackedLayout.GroupRows));
         int perBatch = Math.Clamp(BatchBytes / Math.Max(groupBytes, 1), 1, Math.Max(groups, 1));
-        if (_batch.Length < perBatch * groupBytes)
-            _batch = new byte[perBatch * groupBytes];
+        using var batch = MemoryOwner<byte>.Allocate(perBatch * groupBytes);
         for (int first = 0; first < groups; first += perBatch)
         {
             cancellation.ThrowIfCancellationRequested();
             int begin = first, count = Math.Min(perBatch, groups - first);
-            RunBatch(count, (worker, index) =>
+            RunBatch(count, index =>
             {
                 int row = (begin + index) * PackedLayout.GroupRows, rowsHere = Math.Min(PackedLayout.GroupRows, rows - row);
-                work(worker, row, rowsHere, _batch.AsSpan(index * groupBytes, bytesOf(rowsHere)));
+                work(row, rowsHere, batch.Span.Slice(index * groupBytes, bytesOf(rowsHere)));
             });
             int done = Math.Min(rows, (begin + count) * PackedLayout.GroupRows);
             int last = done - (begin + count - 1) * PackedLayout.GroupRows;
-            write(done, _batch.AsSpan(0, (count - 1) * groupBytes + bytesOf(last)));
+            write(done, batch.Span[..((count - 1) * groupBytes + bytesOf(last))]);
         }
     }
 
-    private void RunBatch(int count, Action<int, int> group)
+    private void RunBatch(int count, Action<int> group)
     {
-        int workers = Math.Min(Workers, count), next = -1;
-        if (workers == 1)
-        {
-            Worker(0);
-            return;
-        }
         try
         {
-            Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, Worker);
+            Parallel.For(0, count, _options, group);
         }
         catch (AggregateException exception)
         {
             ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
-        }
-
-        void Worker(int worker)
-        {
-            for (int index; (index = Interlocked.Increment(ref next)) < count;)
-                group(worker, index);
         }
     }
 }

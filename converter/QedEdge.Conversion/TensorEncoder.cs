@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -10,7 +11,6 @@ namespace QedEdge.Conversion;
 internal sealed class TensorEncoder(int threads)
 {
     private readonly RowGroupRunner _runner = new(threads);
-    private readonly Scratch[] _scratch = [.. Enumerable.Range(0, Math.Max(1, threads)).Select(static _ => new Scratch())];
     private GroupResult[] _results = [];
 
     /// <summary>Encodes a tensor.</summary>
@@ -31,7 +31,7 @@ internal sealed class TensorEncoder(int threads)
         double sum = 0;
         int checkedGroups = 0;
         _runner.Run(tensor.Rows, tensor.GroupBytes,
-            (worker, firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, _scratch[worker], firstRow, rows, output),
+            (firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, firstRow, rows, output),
             (rowsDone, bytes) =>
             {
                 // In the groups' order, whichever thread made them: the first fault is named, and sums do not depend on the threads.
@@ -80,13 +80,14 @@ internal sealed class TensorEncoder(int threads)
         }
     }
 
-    private static GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, Scratch scratch, int firstRow, int rows, Span<byte> output)
+    private static GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
     {
         int rowBytes = (int)BlockCodec.RowBytes(tensor.Format, tensor.Cols);
-        scratch.Reserve(tensor.Cols, tensor.Packed ? PackedLayout.GroupRows * rowBytes : 0);
-        var plain = tensor.Packed ? scratch.Plain.AsSpan(0, rows * rowBytes) : output;
-        var row = scratch.Row.AsSpan(0, tensor.Cols);
-        var decoded = scratch.Decoded.AsSpan(0, tensor.Cols);
+        using var plainOwner = SpanOwner<byte>.Allocate(tensor.Packed ? rows * rowBytes : 0);     // [rows][row bytes]
+        using var rowOwner = SpanOwner<float>.Allocate(tensor.Cols);                              // [cols]
+        using var decodedOwner = SpanOwner<float>.Allocate(tensor.Cols);                          // [cols]
+        Span<byte> plain = tensor.Packed ? plainOwner.Span : output;
+        Span<float> row = rowOwner.Span, decoded = decodedOwner.Span;
         var result = default(GroupResult);
         for (int i = 0; i < rows; i++)
         {
@@ -150,25 +151,6 @@ internal sealed class TensorEncoder(int threads)
                 LargestError = MathF.Max(LargestError, error);
                 ErrorSum += error;
             }
-        }
-    }
-
-    /// <summary>One worker's memory, which grows to the widest tensor.</summary>
-    private sealed class Scratch
-    {
-        public float[] Row = [];        // [cols]
-        public float[] Decoded = [];    // [cols]
-        public byte[] Plain = [];       // [8][row bytes]
-
-        public void Reserve(int cols, int plainBytes)
-        {
-            if (Row.Length < cols)
-            {
-                Row = new float[cols];
-                Decoded = new float[cols];
-            }
-            if (Plain.Length < plainBytes)
-                Plain = new byte[plainBytes];
         }
     }
 }

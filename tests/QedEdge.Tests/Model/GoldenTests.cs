@@ -16,6 +16,8 @@ public sealed class GoldenTests : IDisposable
 
     public static TheoryData<string> Cases => [.. TestData.GoldenCases.Select(folder => Path.GetFileName(folder))];
 
+    public static TheoryData<string> PaddedCases => [.. TestData.GoldenCases.Where(folder => File.Exists(Path.Combine(folder, "logits_padded.f32"))).Select(folder => Path.GetFileName(folder))];
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
@@ -37,7 +39,7 @@ public sealed class GoldenTests : IDisposable
         if (expected.TryGetProperty("padded", out JsonElement padded))
         {
             int[] paddedIds = Ints(padded.GetProperty("input_ids"));
-            byte[] mask = [.. Ints(padded.GetProperty("attention_mask")).Select(bit => (byte)bit)];
+            byte[] mask = Mask(padded);
             foreach (int chunk in new[] { 0, 1, 7 })
                 AssertClose(Reference(name, "logits_padded.f32"), Logits(model, paddedIds, chunk, mask), paddedIds.Length, mask);
         }
@@ -69,23 +71,25 @@ public sealed class GoldenTests : IDisposable
             string path = ConvertFile(name, new ConversionOptions { Type = format });
             foreach (KvCacheType kv in new[] { KvCacheType.F32, KvCacheType.F16, KvCacheType.Q8_0 })
             {
-                float[]? expected = null;
-                foreach (KernelSet set in KernelRegistry.Available.Reverse())
-                {
-                    using QedModel model = QedModel.Open(path, new ModelOptions { InstructionSet = set.Name });
-                    foreach ((int chunk, int threads) in new[] { (0, 1), (1, 2), (7, 3), (5, 5) })
-                    {
-                        float[] logits = Logits(model, ids, chunk, null, threads, kv);
-                        expected ??= logits;
-                        Assert.True(MemoryMarshal.AsBytes(expected.AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(logits.AsSpan())),
-                            $"{format}, kv {kv}: {set.Name}, chunks of {chunk}, {threads} threads");
-                    }
-                }
+                float[] expected = AssertSameBits(path, ids, null, kv);
                 // A plain file of an uneven width holds other values: its tensors fall back to F16.
                 using QedModel plain = Convert(name, new ConversionOptions { Type = format, Layout = FileLayout.Plain });
                 if (plain.Config.HiddenSize % 32 == 0 && plain.Config.FeedForwardSize % 32 == 0)
-                    Assert.Equal(expected!, Logits(plain, ids, 0, null, 2, kv));
+                    Assert.Equal(expected, Logits(plain, ids, 0, null, 2, kv));
             }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(PaddedCases))]
+    public void EveryFormat_Padded_IsTheSameBits_ForEverySetChunkingThreadCountAndCache(string name)
+    {
+        JsonElement padded = Expected(name).GetProperty("padded");
+        foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
+        {
+            string path = ConvertFile(name, new ConversionOptions { Type = format });
+            foreach (KvCacheType kv in new[] { KvCacheType.F32, KvCacheType.Q8_0 })
+                AssertSameBits(path, Ints(padded.GetProperty("input_ids")), Mask(padded), kv);
         }
     }
 
@@ -147,6 +151,23 @@ public sealed class GoldenTests : IDisposable
         return all;
     }
 
+    private static float[] AssertSameBits(string path, int[] ids, byte[]? mask, KvCacheType kv)
+    {
+        float[]? expected = null;
+        foreach (KernelSet set in KernelRegistry.Available.Reverse())
+        {
+            using QedModel model = QedModel.Open(path, new ModelOptions { InstructionSet = set.Name });
+            foreach ((int chunk, int threads) in new[] { (0, 1), (1, 2), (7, 3), (5, 5) })
+            {
+                float[] logits = Logits(model, ids, chunk, mask, threads, kv);
+                expected ??= logits;
+                Assert.True(MemoryMarshal.AsBytes(expected.AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(logits.AsSpan())),
+                    $"{Path.GetFileName(path)}, kv {kv}: {set.Name}, chunks of {chunk}, {threads} threads");
+            }
+        }
+        return expected!;
+    }
+
     private static void AssertClose(float[] expected, float[] actual, int tokens, byte[]? mask)
     {
         Assert.Equal(expected.Length, actual.Length);
@@ -183,6 +204,8 @@ public sealed class GoldenTests : IDisposable
 
     private static float[] Reference(string name, string file) =>
         MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(TestData.Root, "tests", "golden", name, file))).ToArray();
+
+    private static byte[] Mask(JsonElement padded) => [.. Ints(padded.GetProperty("attention_mask")).Select(bit => (byte)bit)];
 
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 }

@@ -1,0 +1,138 @@
+using System.Text.RegularExpressions;
+
+namespace QedEdge.Tests;
+
+/// <summary>
+/// What the sources may say, read as text: constants and aliases leave no trace in an assembly. Every exception to the rule stands
+/// here with its reason.
+/// </summary>
+public sealed partial class ArchitectureTests
+{
+    private const int MostLines = 400;
+    private const int MostLinesOfAKernelSet = 600; // all operations of an instruction set stand together
+
+    /// <summary>
+    /// The engine's folders ("" is the root: model and session) and those that each may use, lowest first. Generation uses the session,
+    /// the session the model, the model kernels, and those what holds the bytes.
+    /// </summary>
+    private static readonly (string Folder, string[] MayUse)[] Arrows =
+    [
+        ("Memory", []),
+        ("Threading", []),
+        ("Quantization", ["Memory"]),
+        ("Kernels", ["Quantization", "Memory"]),
+        ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes
+        ("Text", ["Gguf"]),
+        ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
+        ("Model", ["Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
+        ("", ["Model", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
+        ("Generation", ["", "Model", "Text", "Sampling"]),
+    ];
+
+    /// <summary>Files of the root that every folder may use.</summary>
+    private static readonly string[] Errors = ["QedException.cs", "ModelFormatException.cs", "ContextLengthException.cs"];
+
+    /// <summary>Memory owns pointers and the kernels of an instruction set walk them; all else uses spans.</summary>
+    private static readonly string[] MayBeUnsafe = ["Memory", "Kernels/X86", "Kernels/Arm"];
+
+    private static readonly List<Source> Engine = Read("src/QedEdge");
+
+    [Fact]
+    public void Arrows_AreThoseOfTheTable()
+    {
+        Assert.Equal(Engine.Select(source => source.Part).Distinct().Order(), Arrows.Select(arrow => arrow.Folder).Order());
+        for (int i = 0; i < Arrows.Length; i++)
+            Assert.Subset(Arrows[..i].Select(arrow => arrow.Folder).ToHashSet(), Arrows[i].MayUse.ToHashSet()); // no circle
+
+        string[] sessionTypes = [.. Engine.Where(source => source.Part == "" && !Errors.Contains(source.Name)).SelectMany(source => source.DeclaredTypes)];
+        Assert.Contains("Session", sessionTypes);
+        var wrong = new List<string>();
+        foreach (Source source in Engine)
+        {
+            string[] mayUse = Arrows.First(arrow => arrow.Folder == source.Part).MayUse;
+            wrong.AddRange(Arrows.Select(arrow => arrow.Folder).Where(folder => folder != "" && folder != source.Part && !mayUse.Contains(folder) && source.Uses(folder))
+                .Select(folder => $"{source.Path} uses {folder}"));
+            if (source.Part != "" && !mayUse.Contains(""))
+                wrong.AddRange(sessionTypes.Where(source.Mentions).Select(type => $"{source.Path} mentions {type}"));
+        }
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void Namespaces_AreTheFolders() => Assert.Empty(Engine.Where(source =>
+        source.Namespace != string.Join('.', source.Folder.Split('/', StringSplitOptions.RemoveEmptyEntries).Prepend("QedEdge"))).Select(source => source.Path));
+
+    [Fact]
+    public void InstructionSets_AreKnownToTheRegistryAlone() => Assert.Empty(Engine.Where(source =>
+        !source.Folder.StartsWith("Kernels/", StringComparison.Ordinal) && source.Path != "src/QedEdge/Kernels/KernelRegistry.cs"
+        && (source.Mentions("X86") || source.Mentions("Arm"))).Select(source => source.Path));
+
+    [Fact]
+    public void Unsafe_StaysBehindItsFence() => Assert.Empty(Engine.Concat(Read("src/QedEdge.Cli")).Concat(Read("converter")).Where(source =>
+        source.Mentions("unsafe") && !(source.Path.StartsWith("src/QedEdge/", StringComparison.Ordinal) && MayBeUnsafe.Contains(source.Folder))).Select(source => source.Path));
+
+    [Fact]
+    public void Engine_NeverWritesToTheConsole() => Assert.Empty(Engine.Where(source => source.Mentions("Console")).Select(source => source.Path));
+
+    [Fact]
+    public void Files_StayShort() => Assert.Empty(new[] { "src", "converter", "tests", "bench" }.SelectMany(Read).Where(source =>
+        source.Lines > (source.Folder is "QedEdge/Kernels/X86" or "QedEdge/Kernels/Arm" ? MostLinesOfAKernelSet : MostLines)).Select(source => $"{source.Path}: {source.Lines} lines"));
+
+    private static List<Source> Read(string root) =>
+        [.. Directory.EnumerateFiles(Path.Combine(TestData.Root, root), "*.cs", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => new Source(root, file))];
+
+    /// <summary>A source file without its comments and strings.</summary>
+    private sealed class Source
+    {
+        private readonly string _code;
+        private readonly HashSet<string> _words;
+
+        public Source(string root, string file)
+        {
+            Path = System.IO.Path.GetRelativePath(TestData.Root, file).Replace('\\', '/');
+            Name = System.IO.Path.GetFileName(file);
+            Folder = Path[(root.Length + 1)..^Name.Length].TrimEnd('/');
+            string text = File.ReadAllText(file);
+            Lines = text.AsSpan().Count('\n');
+            _code = CommentOrText().Replace(text, " ");
+            _words = [.. Word().Matches(_code).Select(match => match.Value)];
+        }
+
+        /// <summary>From the repository's root.</summary>
+        public string Path { get; }
+
+        public string Name { get; }
+
+        /// <summary>From the project's folder, "" for the folder itself.</summary>
+        public string Folder { get; }
+
+        /// <summary>The first folder in the project.</summary>
+        public string Part => Folder.Split('/')[0];
+
+        public int Lines { get; }
+
+        public string Namespace => NamespaceName().Match(_code).Groups[1].Value;
+
+        public IEnumerable<string> DeclaredTypes => Declaration().Matches(_code).Select(match => match.Groups[1].Value);
+
+        /// <summary>Whether the word stands in the code.</summary>
+        public bool Mentions(string word) => _words.Contains(word);
+
+        /// <summary>Whether a namespace of the engine is used: imported, aliased, or written out in part or in full.</summary>
+        public bool Uses(string folder) => _words.Contains(folder)
+            && (Regex.IsMatch(_code, $@"\bQedEdge\.{folder}\b") || (Part != "" && Regex.IsMatch(_code, $@"(?<![\w.]){folder}\.[A-Z]")));
+    }
+
+    /// <summary>Comments, and literals with what is interpolated into them.</summary>
+    [GeneratedRegex("""//[^\n]*|/\*.*?\*/|"{3,}.*?"{3,}|@"(""|[^"])*"|"(\\.|[^"\\\n])*"|'(\\.|[^'\\\n])+'""", RegexOptions.Singleline)]
+    private static partial Regex CommentOrText();
+
+    [GeneratedRegex(@"[A-Za-z_]\w*")]
+    private static partial Regex Word();
+
+    [GeneratedRegex(@"^namespace ([\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex NamespaceName();
+
+    [GeneratedRegex(@"^(?:public|internal) (?:[a-z]+ )*(?:class|record|struct|interface|enum|delegate [\w<>]+) (\w+)", RegexOptions.Multiline)]
+    private static partial Regex Declaration();
+}

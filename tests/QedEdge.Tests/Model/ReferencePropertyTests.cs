@@ -1,0 +1,158 @@
+using System.Runtime.InteropServices;
+using CsCheck;
+using QedEdge.Conversion;
+using QedEdge.Kernels;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Model;
+
+/// <summary>
+/// Random models, tokens, masks, positions and cuts: the runtime against the float64 reference, and against itself to the bit.
+/// A failure prints a seed for <c>CsCheck_Seed</c> and the smallest case found; <c>CsCheck_Iter</c> and <c>CsCheck_Time</c> make a run longer.
+/// </summary>
+public sealed class ReferencePropertyTests : IDisposable
+{
+    private const double LargestDifference = 1e-4; // reference.md, for logits of the order of 1
+    private const double LargestQuantizationError = 0.1; // of a run's logits, root mean square; int8 activations cost 1 to 4 %
+
+    private static readonly Gen<string> Set = Gen.OneOfConst(KernelRegistry.Available.Select(set => set.Name).ToArray());
+    private static readonly Gen<KvCacheType> Cache = Gen.OneOfConst(KvCacheType.F32, KvCacheType.F16, KvCacheType.Q8_0);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void FloatWeights_AgreeWithTheReference() => Gen.Select(RandomRun.Any, Gen.OneOfConst(BlockFormat.F32, BlockFormat.F16), Set).Sample((run, format, set) =>
+    {
+        string path = run.Shape.Write(_folder, format);
+        double[][][] expected = Reference(run, path);
+        using QedModel model = QedModel.Open(path, new ModelOptions { InstructionSet = set });
+        for (int row = 0; row < run.Rows.Length; row++)
+        {
+            foreach ((double[] wanted, float[] logits) in Compared(expected[row], Feed(model, run, row, run.Handlings[0], KvCacheType.F32), run, row))
+            {
+                double allowed = LargestDifference * Math.Max(1, wanted.Max(Math.Abs));
+                for (int i = 0; i < logits.Length; i++)
+                    Assert.True(Math.Abs(wanted[i] - logits[i]) <= allowed, $"row {row}, logit {i}: {logits[i]:R} instead of {wanted[i]:R}");
+            }
+        }
+    }, threads: 1, print: failed => $"{failed}");
+
+    [Fact]
+    public void IntegerWeights_StayNearTheReferenceOfTheSameWeights() => Gen.Select(
+        RandomRun.Any, Gen.OneOfConst(BlockFormat.Q8_0, BlockFormat.Q4_0), Cache).Sample((run, format, kv) =>
+    {
+        string path = run.Shape.Write(_folder, format);
+        double[][][] expected = Reference(run, path);
+        using QedModel model = QedModel.Open(path);
+        double error = 0, total = 0;
+        for (int row = 0; row < run.Rows.Length; row++)
+        {
+            foreach ((double[] wanted, float[] actual) in Compared(expected[row], Feed(model, run, row, run.Handlings[0], kv), run, row))
+            {
+                error += wanted.Zip(actual, (a, b) => (a - b) * (a - b)).Sum();
+                total += wanted.Sum(a => a * a);
+            }
+        }
+        Assert.True(Math.Sqrt(error) <= LargestQuantizationError * Math.Sqrt(total), $"error {Math.Sqrt(error / total)}");
+    }, threads: 1, print: failed => $"{failed}");
+
+    [Fact]
+    public void EveryFormat_IsTheSameBits_HoweverItIsFed() => Gen.Select(
+        RandomRun.Any, Gen.Enum<BlockFormat>(), Cache, Gen.Enum<FileLayout>()).Sample((run, format, kv, layout) =>
+    {
+        string path = run.Shape.Write(_folder, format, layout);
+        var plain = new RandomHandling(0, 1, false, false);
+        // A mask that changes between feeds holds the feeds where they are.
+        bool movable = run.Rows.All(row => row.MaskedFrom.All(from => from is 0 or RandomRow.Never));
+        RandomRun whole = movable ? run with { Cuts = [] } : run;
+        float[]?[][]? expected = null;
+        foreach (KernelSet set in KernelRegistry.Available.Reverse())
+        {
+            using QedModel model = QedModel.Open(path, new ModelOptions { InstructionSet = set.Name });
+            for (int row = 0; row < run.Rows.Length; row++)
+            {
+                expected ??= [.. run.Rows.Select((_, i) => Feed(model, whole, i, plain, kv))];
+                foreach (RandomHandling handling in run.Handlings)
+                    AssertSame(expected[row], Feed(model, run, row, handling, kv), $"row {row}, {set.Name}, {handling}");
+            }
+        }
+    }, threads: 1, print: failed => $"{failed}");
+
+    private static double[][][] Reference(RandomRun run, string path)
+    {
+        ReferenceModel reference = ReferenceModel.Open(path);
+        var past = new ReferencePast();
+        int[][]? positions = run.Rows.Any(row => row.Positions is not null)
+            ? [.. run.Rows.Select(row => row.Positions ?? [.. Enumerable.Range(0, row.Ids.Length)])]
+            : null;
+        double[][][] all = [.. run.Rows.Select(_ => Array.Empty<double[]>())];
+        for (int feed = 0, begin = 0; feed < run.Ends.Length; begin = run.Ends[feed++])
+        {
+            int end = run.Ends[feed];
+            double[][][] logits = reference.Forward([.. run.Rows.Select(row => row.Ids[begin..end])], positions?.Select(p => p[begin..end]).ToArray(),
+                [.. run.Rows.Select(row => row.Mask(feed, end))], past);
+            for (int row = 0; row < all.Length; row++)
+                all[row] = [.. all[row], .. logits[row]];
+        }
+        return all;
+    }
+
+    /// <summary>Logits [tokens, vocabulary] of one row; null where only the last of a feed are computed.</summary>
+    private static float[]?[] Feed(QedModel model, RandomRun run, int row, RandomHandling handling, KvCacheType kv)
+    {
+        RandomRow input = run.Rows[row];
+        int[] ids = input.Ids, ends = run.Ends;
+        using Session session = model.CreateSession(new SessionOptions { Threads = handling.Threads, KvType = kv, ContextLength = ids.Length });
+        var all = new float[]?[ids.Length];
+        for (int feed = 0, begin = 0; feed < ends.Length; begin = ends[feed++])
+        {
+            int end = ends[feed];
+            var options = new FeedOptions
+            {
+                // Where nothing was ever masked there need be no mask.
+                AttentionMask = input.Masked ? input.Mask(feed, end) : default(ReadOnlyMemory<byte>),
+                PositionIds = input.Positions?[begin..end],
+                ChunkSize = handling.Chunk,
+                OnLogits = handling.OnlyLast ? null : (t, logits) => all[begin + t] = logits.ToArray(),
+            };
+            if (handling.Detour && begin < ids.Length)
+            {
+                // Something else in this place, masked and forgotten again.
+                session.Feed([.. Enumerable.Repeat(run.Shape.Vocab - 1, ids.Length - begin)], new FeedOptions { AttentionMask = (byte[])[.. input.Mask(feed, begin), .. new byte[ids.Length - begin]] });
+                session.Rollback(begin);
+            }
+            session.Feed(ids.AsSpan(begin, end - begin), options);
+            if (end == begin)
+                continue;
+            ref float[]? last = ref all[end - 1];
+            last ??= session.Logits.ToArray();
+            Assert.True(session.Logits.SequenceEqual(last));
+        }
+        return all;
+    }
+
+    /// <summary>What is compared: the tokens whose mask was 1 when they were fed, where the session gave logits.</summary>
+    private static IEnumerable<(double[] Expected, float[] Actual)> Compared(double[][] expected, float[]?[] actual, RandomRun run, int row)
+    {
+        for (int feed = 0, t = 0; feed < run.Ends.Length; feed++)
+        {
+            byte[] mask = run.Rows[row].Mask(feed, run.Ends[feed]);
+            for (; t < run.Ends[feed]; t++)
+            {
+                if (mask[t] == 1 && actual[t] is { } logits)
+                    yield return (expected[t], logits);
+            }
+        }
+    }
+
+    private static void AssertSame(float[]?[] expected, float[]?[] actual, string how)
+    {
+        for (int t = 0; t < actual.Length; t++)
+        {
+            if (actual[t] is not null)
+                Assert.True(MemoryMarshal.AsBytes<float>(expected[t]).SequenceEqual(MemoryMarshal.AsBytes<float>(actual[t])), $"{how}: token {t}");
+        }
+    }
+}
