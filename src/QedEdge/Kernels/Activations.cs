@@ -7,7 +7,7 @@ namespace QedEdge.Kernels;
 /// A batch of vectors [tokens, cols] as input of a matrix: the float values, and per block of 32 columns their int8 quants,
 /// scale and sum of quants, which the int8 and int4 kernels read. Columns are padded to 32 with zeros, for good.
 /// </summary>
-internal sealed class Activations : IDisposable
+internal sealed unsafe class Activations : IDisposable
 {
     private readonly AlignedBuffer<float> _values;
     private readonly AlignedBuffer<sbyte> _quants;
@@ -41,6 +41,15 @@ internal sealed class Activations : IDisposable
 
     /// <summary>Sums of the quants of a block [tokens, BlockStride], for kernels that shift weights to unsigned.</summary>
     public Span<int> Sums => _sums.Span;
+
+    /// <summary>Where <see cref="Quants"/> begin.</summary>
+    public sbyte* QuantsPointer => _quants.Pointer;
+
+    /// <summary>Where <see cref="Scales"/> begin.</summary>
+    public float* ScalesPointer => _scales.Pointer;
+
+    /// <summary>Where <see cref="Sums"/> begin.</summary>
+    public int* SumsPointer => _sums.Pointer;
 
     /// <summary>The values of one token.</summary>
     public Span<float> Row(int token) => _values.Slice((long)token * Stride, Stride);

@@ -22,11 +22,8 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     /// <summary>Eight halves, rounded to nearest even; beyond the range of half the largest pattern reads back as 65536.</summary>
     static abstract void StoreHalf(TSelf v, ref ushort y, nint i);
 
-    /// <summary>Eight signed bytes, widened exactly.</summary>
-    static abstract TSelf LoadInt8(ref readonly sbyte x, nint i);
-
-    /// <summary>Integral lanes within −128..127 as signed bytes.</summary>
-    static abstract void StoreInt8(TSelf v, ref sbyte y, nint i);
+    /// <summary>32 integral lanes within −128..127 as signed bytes.</summary>
+    static abstract void StoreInt8(TSelf v0, TSelf v1, TSelf v2, TSelf v3, ref sbyte y, nint i);
 
     /// <summary>Asks for the cache line at an address that need not exist; a hint that may do nothing.</summary>
     static abstract void Prefetch(ref readonly byte address);

@@ -44,18 +44,15 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
             Unsafe.Add(ref y, i + k) = HalfBits.FromSingle(v[k]);
     }
 
-    public static ScalarFloat8 LoadInt8(ref readonly sbyte x, nint i)
-    {
-        ScalarFloat8 r = default;
-        for (int k = 0; k < 8; k++)
-            r[k] = Unsafe.Add(ref Unsafe.AsRef(in x), i + k);
-        return r;
-    }
-
-    public static void StoreInt8(ScalarFloat8 v, ref sbyte y, nint i)
+    public static void StoreInt8(ScalarFloat8 v0, ScalarFloat8 v1, ScalarFloat8 v2, ScalarFloat8 v3, ref sbyte y, nint i)
     {
         for (int k = 0; k < 8; k++)
-            Unsafe.Add(ref y, i + k) = (sbyte)(int)v[k];
+        {
+            Unsafe.Add(ref y, i + k) = (sbyte)(int)v0[k];
+            Unsafe.Add(ref y, i + 8 + k) = (sbyte)(int)v1[k];
+            Unsafe.Add(ref y, i + 16 + k) = (sbyte)(int)v2[k];
+            Unsafe.Add(ref y, i + 24 + k) = (sbyte)(int)v3[k];
+        }
     }
 
     public static void Prefetch(ref readonly byte address)

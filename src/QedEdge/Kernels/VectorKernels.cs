@@ -50,10 +50,7 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
             v1 = V.Round(V.Multiply(v1, factor));
             v2 = V.Round(V.Multiply(v2, factor));
             v3 = V.Round(V.Multiply(v3, factor));
-            V.StoreInt8(v0, ref quants, i);
-            V.StoreInt8(v1, ref quants, i + 8);
-            V.StoreInt8(v2, ref quants, i + 16);
-            V.StoreInt8(v3, ref quants, i + 24);
+            V.StoreInt8(v0, v1, v2, v3, ref quants, i);
             scales[b] = scale;
             // Integers of at most 32 · 127: their float sum is exact in any order.
             sums[b] = (int)V.Sum(V.Add(V.Add(v0, v1), V.Add(v2, v3)));

@@ -60,19 +60,15 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static NeonFloat8 LoadInt8(ref readonly sbyte x, nint i)
+    public static void StoreInt8(NeonFloat8 v0, NeonFloat8 v1, NeonFloat8 v2, NeonFloat8 v3, ref sbyte y, nint i)
     {
-        Vector128<short> words = AdvSimd.SignExtendWideningLower(Vector64.LoadUnsafe(in x, (nuint)i));
-        return new(AdvSimd.ConvertToSingle(AdvSimd.SignExtendWideningLower(words.GetLower())),
-            AdvSimd.ConvertToSingle(AdvSimd.SignExtendWideningUpper(words)));
+        Vector128.Narrow(Words(v0), Words(v1)).StoreUnsafe(ref y, (nuint)i);
+        Vector128.Narrow(Words(v2), Words(v3)).StoreUnsafe(ref y, (nuint)i + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreInt8(NeonFloat8 v, ref sbyte y, nint i)
-    {
-        Vector128<short> words = Vector128.Narrow(AdvSimd.ConvertToInt32RoundToZero(v._low), AdvSimd.ConvertToInt32RoundToZero(v._high));
-        AdvSimd.ExtractNarrowingLower(words).StoreUnsafe(ref y, (nuint)i);
-    }
+    private static Vector128<short> Words(NeonFloat8 v) =>
+        Vector128.Narrow(AdvSimd.ConvertToInt32RoundToZero(v._low), AdvSimd.ConvertToInt32RoundToZero(v._high));
 
     // .NET has no prefetch instruction for Arm.
     public static void Prefetch(ref readonly byte address)

@@ -47,19 +47,13 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Avx2Float8 LoadInt8(ref readonly sbyte x, nint i)
+    public static void StoreInt8(Avx2Float8 v0, Avx2Float8 v1, Avx2Float8 v2, Avx2Float8 v3, ref sbyte y, nint i)
     {
-        long eight = Unsafe.ReadUnaligned<long>(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref Unsafe.AsRef(in x), i)));
-        return new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(eight).AsSByte())));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreInt8(Avx2Float8 v, ref sbyte y, nint i)
-    {
-        Vector256<int> n = Avx.ConvertToVector256Int32(v._value);
-        Vector128<short> words = Sse2.PackSignedSaturate(n.GetLower(), n.GetUpper());
-        long eight = Sse2.PackSignedSaturate(words, words).AsInt64().ToScalar();
-        Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref y, i)), eight);
+        Vector256<short> a = Avx2.PackSignedSaturate(Avx.ConvertToVector256Int32(v0._value), Avx.ConvertToVector256Int32(v1._value));
+        Vector256<short> b = Avx2.PackSignedSaturate(Avx.ConvertToVector256Int32(v2._value), Avx.ConvertToVector256Int32(v3._value));
+        // Packing works within each half of a register: first the lower fours of v0..v3, then the upper ones.
+        Vector256<int> fours = Avx2.PackSignedSaturate(a, b).AsInt32();
+        Avx2.PermuteVar8x32(fours, Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().StoreUnsafe(ref y, (nuint)i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

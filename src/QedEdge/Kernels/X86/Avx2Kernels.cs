@@ -30,30 +30,11 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
-        fixed (sbyte* quants = x.Quants)
-        fixed (float* scales = x.Scales)
-        fixed (int* sums = x.Sums)
         {
-            float* partial = stackalloc float[8 * GroupRows];
-            for (int group = groupBegin; group < groupEnd; group += 2)
-            {
-                int second = Math.Min(group + 1, groupEnd - 1);
-                byte* w0 = w.Data.Pointer + group * w.GroupBytes;
-                byte* w1 = w.Data.Pointer + second * w.GroupBytes;
-                float* y0 = outputs + (group - groupBegin) * GroupRows;
-                float* y1 = outputs + (second - groupBegin) * GroupRows;
-                if (tokens == 1)
-                {
-                    Q4Token(w0, w1, Ahead(w, w0, groupEnd, next), w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
-                    continue;
-                }
-                for (int t = 0; t < tokens; t += 4)
-                {
-                    int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
-                    Q4Tile(w0, w1, w.ScalesOffset, w.Blocks, quants, x.Stride, scales, sums, x.BlockStride, t, t1, t2, t3, partial);
-                    StoreTile(partial, y0, y1, yStride, t, t1, t2, t3);
-                }
-            }
+            if (tokens == 1)
+                GemvQ4_0(w, x.QuantsPointer, x.ScalesPointer, x.SumsPointer, groupBegin, groupEnd, outputs, next);
+            else
+                GemmQ4_0(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
         }
     }
 
@@ -61,30 +42,11 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
-        fixed (sbyte* quants = x.Quants)
-        fixed (float* scales = x.Scales)
-        fixed (int* sums = x.Sums)
         {
-            float* partial = stackalloc float[8 * GroupRows];
-            for (int group = groupBegin; group < groupEnd; group += 2)
-            {
-                int second = Math.Min(group + 1, groupEnd - 1);
-                byte* w0 = w.Data.Pointer + group * w.GroupBytes;
-                byte* w1 = w.Data.Pointer + second * w.GroupBytes;
-                float* y0 = outputs + (group - groupBegin) * GroupRows;
-                float* y1 = outputs + (second - groupBegin) * GroupRows;
-                if (tokens == 1)
-                {
-                    Q8Token(w0, w1, Ahead(w, w0, groupEnd, next), w.ScalesOffset, w.Blocks, quants, scales, sums, y0, y1);
-                    continue;
-                }
-                for (int t = 0; t < tokens; t += 4)
-                {
-                    int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
-                    Q8Tile(w0, w1, w.ScalesOffset, w.Blocks, quants, x.Stride, scales, sums, x.BlockStride, t, t1, t2, t3, partial);
-                    StoreTile(partial, y0, y1, yStride, t, t1, t2, t3);
-                }
-            }
+            if (tokens == 1)
+                GemvQ8_0(w, x.QuantsPointer, x.ScalesPointer, x.SumsPointer, groupBegin, groupEnd, outputs, next);
+            else
+                GemmQ8_0(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
         }
     }
 
@@ -95,76 +57,120 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         return ahead < end || next.Length == 0 ? ahead : next.Pointer + (ahead - end);
     }
 
-    /// <summary>Two row groups by one token, int4.</summary>
-    private static void Q4Token(byte* w0, byte* w1, byte* ahead, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
+    /// <summary>One token, int4: two row groups at a time share its broadcasts.</summary>
+    private static void GemvQ4_0(in PackedMatrix w, sbyte* quants, float* xScales, int* xSums, int groupBegin, int groupEnd, float* y, NativeView next)
     {
-        ushort* d0 = (ushort*)(w0 + scalesOffset);
-        ushort* d1 = (ushort*)(w1 + scalesOffset);
         Vector256<byte> low = Vector256.Create((byte)15);
-        Vector256<float> acc0 = default, acc1 = default;
-        for (int b = 0; b < blocks; b++)
+        for (int group = groupBegin; group < groupEnd; group += 2)
         {
-            Vector256<int> i0 = default, i1 = default;
-            Sse.Prefetch0(ahead); // two blocks and their scales are 288 bytes
-            Sse.Prefetch0(ahead + 64);
-            Sse.Prefetch0(ahead + 128);
-            Sse.Prefetch0(ahead + 192);
-            Sse.Prefetch0(ahead + 256);
-            ahead += 2 * (GroupRows * BlockSize / 2 + 2 * GroupRows);
-            for (int j = 0; j < 4; j++)
+            int second = Math.Min(group + 1, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
+            byte* ahead = Ahead(w, w0, groupEnd, next);
+            ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
+            sbyte* x = quants;
+            Vector256<float> acc0 = default, acc1 = default;
+            for (int b = 0; b < w.Blocks; b++)
             {
-                Vector256<byte> v0 = Vector256.Load(w0), v1 = Vector256.Load(w1);
-                Vector256<sbyte> a = Broadcast4(x + 4 * j), c = Broadcast4(x + 16 + 4 * j);
-                i0 = TDot.AddNibbles(i0, v0 & low, a);
-                i1 = TDot.AddNibbles(i1, v1 & low, a);
-                i0 = TDot.AddNibbles(i0, HighNibbles(v0), c);
-                i1 = TDot.AddNibbles(i1, HighNibbles(v1), c);
-                w0 += 32;
-                w1 += 32;
+                Sse.Prefetch0(ahead); // two blocks and their scales are 288 bytes
+                Sse.Prefetch0(ahead + 64);
+                Sse.Prefetch0(ahead + 128);
+                Sse.Prefetch0(ahead + 192);
+                Sse.Prefetch0(ahead + 256);
+                ahead += 2 * (GroupRows * BlockSize / 2 + 2 * GroupRows);
+                Vector256<int> i0 = default, i1 = default;
+                for (int j = 0; j < 4; j++)
+                {
+                    Vector256<byte> v0 = Vector256.Load(w0), v1 = Vector256.Load(w1);
+                    Vector256<sbyte> a = Broadcast4(x + 4 * j), c = Broadcast4(x + 16 + 4 * j);
+                    i0 = TDot.AddNibbles(i0, v0 & low, a);
+                    i1 = TDot.AddNibbles(i1, v1 & low, a);
+                    i0 = TDot.AddNibbles(i0, HighNibbles(v0), c);
+                    i1 = TDot.AddNibbles(i1, HighNibbles(v1), c);
+                    w0 += 32;
+                    w1 += 32;
+                }
+                // Nibbles are 8 too large: 8 · Σ x is taken back.
+                Vector256<int> offset = Vector256.Create(8 * xSums[b]);
+                Vector256<float> xScale = Vector256.Create(xScales[b]);
+                acc0 = Scale(TDot.FinishNibbles(i0) - offset, d0, xScale, acc0);
+                acc1 = Scale(TDot.FinishNibbles(i1) - offset, d1, xScale, acc1);
+                x += BlockSize;
+                d0 += GroupRows;
+                d1 += GroupRows;
             }
-            // Nibbles are 8 too large: 8 · Σ x is taken back.
-            Vector256<int> offset = Vector256.Create(8 * xSums[b]);
-            Vector256<float> xScale = Vector256.Create(xScales[b]);
-            acc0 = Scale(TDot.FinishNibbles(i0) - offset, d0, xScale, acc0);
-            acc1 = Scale(TDot.FinishNibbles(i1) - offset, d1, xScale, acc1);
-            x += BlockSize;
-            d0 += GroupRows;
-            d1 += GroupRows;
+            acc0.Store(y + (group - groupBegin) * GroupRows);
+            acc1.Store(y + (second - groupBegin) * GroupRows);
         }
-        acc0.Store(y0);
-        acc1.Store(y1);
     }
 
-    /// <summary>Two row groups by one token, int8.</summary>
-    private static void Q8Token(byte* w0, byte* w1, byte* ahead, long scalesOffset, int blocks, sbyte* x, float* xScales, int* xSums, float* y0, float* y1)
+    /// <summary>One token, int8: two row groups at a time share its broadcasts.</summary>
+    private static void GemvQ8_0(in PackedMatrix w, sbyte* quants, float* xScales, int* xSums, int groupBegin, int groupEnd, float* y, NativeView next)
     {
-        ushort* d0 = (ushort*)(w0 + scalesOffset);
-        ushort* d1 = (ushort*)(w1 + scalesOffset);
-        Vector256<float> acc0 = default, acc1 = default;
-        for (int b = 0; b < blocks; b++)
+        for (int group = groupBegin; group < groupEnd; group += 2)
         {
-            Vector256<int> i0 = Vector256.Create(-TDot.Offset * xSums[b]), i1 = i0;
-            for (int j = 0; j < 8; j++)
+            int second = Math.Min(group + 1, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
+            byte* ahead = Ahead(w, w0, groupEnd, next);
+            ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
+            sbyte* x = quants;
+            Vector256<float> acc0 = default, acc1 = default;
+            for (int b = 0; b < w.Blocks; b++)
             {
-                Sse.Prefetch0(ahead + 64 * j);
-                Vector256<sbyte> v0 = Vector256.Load((sbyte*)w0), v1 = Vector256.Load((sbyte*)w1);
-                Vector256<sbyte> a = Broadcast4(x + 4 * j);
-                i0 = TDot.AddBytes(i0, TDot.Unsigned(v0), v0, a);
-                i1 = TDot.AddBytes(i1, TDot.Unsigned(v1), v1, a);
-                w0 += 32;
-                w1 += 32;
+                Vector256<int> i0 = Vector256.Create(-TDot.Offset * xSums[b]), i1 = i0;
+                for (int j = 0; j < 8; j++)
+                {
+                    Sse.Prefetch0(ahead + 64 * j);
+                    Vector256<sbyte> v0 = Vector256.Load((sbyte*)w0), v1 = Vector256.Load((sbyte*)w1);
+                    Vector256<sbyte> a = Broadcast4(x + 4 * j);
+                    i0 = TDot.AddBytes(i0, TDot.Unsigned(v0), v0, a);
+                    i1 = TDot.AddBytes(i1, TDot.Unsigned(v1), v1, a);
+                    w0 += 32;
+                    w1 += 32;
+                }
+                Sse.Prefetch0(ahead + 512); // two blocks and their scales are 544 bytes
+                ahead += 2 * (GroupRows * BlockSize + 2 * GroupRows);
+                Vector256<float> xScale = Vector256.Create(xScales[b]);
+                acc0 = Scale(i0, d0, xScale, acc0);
+                acc1 = Scale(i1, d1, xScale, acc1);
+                x += BlockSize;
+                d0 += GroupRows;
+                d1 += GroupRows;
             }
-            Sse.Prefetch0(ahead + 512); // two blocks and their scales are 544 bytes
-            ahead += 2 * (GroupRows * BlockSize + 2 * GroupRows);
-            Vector256<float> xScale = Vector256.Create(xScales[b]);
-            acc0 = Scale(i0, d0, xScale, acc0);
-            acc1 = Scale(i1, d1, xScale, acc1);
-            x += BlockSize;
-            d0 += GroupRows;
-            d1 += GroupRows;
+            acc0.Store(y + (group - groupBegin) * GroupRows);
+            acc1.Store(y + (second - groupBegin) * GroupRows);
         }
-        acc0.Store(y0);
-        acc1.Store(y1);
+    }
+
+    private static void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride)
+    {
+        float* partial = stackalloc float[8 * GroupRows];
+        for (int group = groupBegin; group < groupEnd; group += 2)
+        {
+            int second = Math.Min(group + 1, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
+            for (int t = 0; t < tokens; t += 4)
+            {
+                int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
+                Q4Tile(w0, w1, w.ScalesOffset, w.Blocks, x.QuantsPointer, x.Stride, x.ScalesPointer, x.SumsPointer, x.BlockStride, t, t1, t2, t3, partial);
+                StoreTile(partial, y + (group - groupBegin) * GroupRows, y + (second - groupBegin) * GroupRows, yStride, t, t1, t2, t3);
+            }
+        }
+    }
+
+    private static void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride)
+    {
+        float* partial = stackalloc float[8 * GroupRows];
+        for (int group = groupBegin; group < groupEnd; group += 2)
+        {
+            int second = Math.Min(group + 1, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
+            for (int t = 0; t < tokens; t += 4)
+            {
+                int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
+                Q8Tile(w0, w1, w.ScalesOffset, w.Blocks, x.QuantsPointer, x.Stride, x.ScalesPointer, x.SumsPointer, x.BlockStride, t, t1, t2, t3, partial);
+                StoreTile(partial, y + (group - groupBegin) * GroupRows, y + (second - groupBegin) * GroupRows, yStride, t, t1, t2, t3);
+            }
+        }
     }
 
     /// <summary>Two row groups by four tokens, int4; partial[token, group, row].</summary>
