@@ -15,7 +15,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private readonly LogitsWork _logits = new(config, weights, kernels, team, ws);
 
     /// <summary>Each worker's rows of q, k and v are whole heads: it need not wait for others before it attends with them.</summary>
-    private readonly bool _headsOwned = config.HeadCount % team.Size == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
+    private bool HeadsOwned => config.HeadCount % team.Active == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
+
     private Batch _batch;
     private int _nextItem;
 
@@ -41,7 +42,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         int n = _batch.Count, hidden = config.HiddenSize;
 
         Embed(worker);                                                                        // x = embed[ids]
-        team.Barrier();
+        team.Barrier(worker);
         for (int i = 0; i < config.LayerCount; i++)
         {
             LayerWeights layer = weights.Layers[i];
@@ -52,15 +53,15 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride, layer.Key);      // q, k, v = h W + b
             Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride, layer.Value);
             Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride, layer.AttentionOutput);
-            if (!_headsOwned)
-                team.Barrier();
+            if (!HeadsOwned)
+                team.Barrier(worker);
 
             Attend(worker, own, i);                                                           // a = softmax(RoPE(q) RoPE(k)ᵀ / √size + mask) v
-            team.Barrier();
+            team.Barrier(worker);
 
             Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
             MultiplyAndAdd(worker, layer.AttentionOutput, a, layer.Gate);                     // x = x + a Wo + b
-            team.Barrier();
+            team.Barrier(worker);
 
             h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
             (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
@@ -70,11 +71,11 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
                 Span<float> gate = ws.Gate.Slice((long)t * ws.InnerStride + begin, end - begin);
                 kernels.SwiGlu(gate, ws.Up.Slice((long)t * ws.InnerStride + begin, end - begin), gate);
             }
-            team.Barrier();
+            team.Barrier(worker);
 
             Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
             MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
-            team.Barrier();
+            team.Barrier(worker);
         }
     }
 
@@ -109,7 +110,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
                 kernels.Quantize(inputs, t, size);
         }
         if (!alone)
-            team.Barrier();
+            team.Barrier(worker);
         return inputs;
     }
 
@@ -125,7 +126,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             kernels.Quantize(inputs, t, config.HiddenSize);
         }
         if (!alone)
-            team.Barrier();
+            team.Barrier(worker);
         return inputs;
     }
 
@@ -173,7 +174,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
                 Attention.Attend(_batch, kernels, rope, cache, ws, own, layer, head, 0, 1);
             return;
         }
-        team.Barrier();
+        team.Barrier(worker);
         // Later tiles see more keys: items are taken, not dealt. Each layer's items have numbers of their own, so nobody need reset the count.
         int tiles = (_batch.Count + WorkerSpace.QueryTile - 1) / WorkerSpace.QueryTile, items = tiles * config.HeadCount;
         int item;

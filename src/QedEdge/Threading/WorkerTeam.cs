@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace QedEdge.Threading;
 
 /// <summary>Work that all members of a team carry out together, meeting at <see cref="WorkerTeam.Barrier"/>.</summary>
@@ -12,44 +14,60 @@ internal interface ITeamWork
 /// A fixed team of threads that run one piece of work at a time together with the caller. Between pieces and at barriers a
 /// thread first spins, since the next step is mostly microseconds away, then sleeps: so an idle session costs nothing, and on a
 /// busy machine the processor goes to whoever is waited for. It never merely yields: a processor shared with another program
-/// would be gone for that program's whole time slice (docs/performance.md). Nothing is allocated after construction.
+/// would be gone for that program's whole time slice (docs/performance.md).
+/// <para>
+/// Results do not depend on how many share the work, so a team whose members keep waiting for one that gets no processor goes on
+/// with fewer for a while. Nothing is allocated after construction.
+/// </para>
 /// </summary>
 internal sealed class WorkerTeam : IDisposable
 {
+    /// <summary>The largest team.</summary>
+    public const int MaxSize = 256;
+
     // A spin is about 40 ns. Members reach a barrier microseconds apart; between tokens the caller samples and prints.
     private const int BarrierSpins = 1_000;
     private const int RoundSpins = 10_000;
+    private const int RoundUnit = 2 * MaxSize;
+    private const int RoundCount = int.MaxValue / RoundUnit; // then numbers begin again
 
     private readonly Thread[] _threads;
     private readonly Lock _entry = new();
     private readonly object _door = new();
-    private readonly bool _crowded; // more members than processors: whoever spins keeps another from working
+    private readonly object _bench = new();  // where members wait that are left out
+    private readonly TeamSize _size;
     private ITeamWork? _work;
     private volatile Exception? _fault;
-    private volatile int _round;      // counts pieces of work; a change starts the members
+    private volatile int _round;      // pieces of work so far · RoundUnit + members that take part; a change starts them
     private volatile int _phase;      // counts barriers passed
     private volatile int _sleeping;
     private volatile bool _stop;
     private volatile int _running;    // members still at work
     private int _arrived;
+    private long _slept;              // ticks that the caller slept during this piece of work
 
     /// <summary>A team of <paramref name="size"/> including the caller: size − 1 threads are started.</summary>
     public WorkerTeam(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
-        Size = size;
-        _crowded = size > Environment.ProcessorCount;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(size, MaxSize);
+        Size = Active = size;
+        _size = new TeamSize(size);
+        _round = size;
         _threads = new Thread[size - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
             int worker = i + 1;
-            _threads[i] = new Thread(() => Serve(worker), 256 * 1024) { IsBackground = true, Name = $"qed worker {worker}" };
+            _threads[i] = new Thread(() => Serve(worker, size), 256 * 1024) { IsBackground = true, Name = $"qed worker {worker}" };
             _threads[i].Start();
         }
     }
 
     /// <summary>Members, the caller included.</summary>
     public int Size { get; }
+
+    /// <summary>Members that take part in the present piece of work.</summary>
+    public int Active { get; private set; }
 
     /// <summary>Runs a piece of work on all members and returns when all are done; an error of any member is thrown here.</summary>
     public void Run(ITeamWork work)
@@ -61,45 +79,47 @@ internal sealed class WorkerTeam : IDisposable
                 work.Execute(0);
                 return;
             }
+            int before = Active;
+            long begin = Stopwatch.GetTimestamp();
+            Active = _size.Next(begin);
             _work = work;
             _fault = null;
             _arrived = 0;
-            _running = Size;
-            _round++;
-            Wake();
+            _running = Active;
+            _slept = 0;
+            StartRound();
+            if (Active > before)
+                CallFromBench();
             Execute(work, 0);
-            WaitWhile(static (team, _) => team._running != 0, 0, BarrierSpins);
+            WaitWhile(0, static (team, _) => team._running != 0, 0, BarrierSpins);
+            long end = Stopwatch.GetTimestamp();
+            _size.Report(end, end - begin, _slept);
             if (_fault is { } fault)
                 throw new QedException($"a worker failed: {fault.Message}", fault);
         }
     }
 
-    /// <summary>Waits until every member has come here.</summary>
-    public void Barrier()
+    /// <summary>Waits until every member that takes part has come here.</summary>
+    public void Barrier(int worker)
     {
-        if (Size == 1)
+        if (Active == 1)
             return;
         int phase = _phase;
-        if (Interlocked.Increment(ref _arrived) == Size)
+        if (Interlocked.Increment(ref _arrived) == Active)
         {
             _arrived = 0;
             _phase = phase + 1;
             Wake();
             return;
         }
-        WaitWhile(static (team, seen) => team._phase == seen && team._fault is null, phase, BarrierSpins);
+        WaitWhile(worker, static (team, seen) => team._phase == seen && team._fault is null, phase, BarrierSpins);
         if (_phase == phase) // a member that failed will never come
             throw new OperationCanceledException("another worker failed");
     }
 
-    /// <summary>The part of 0..count that belongs to a worker, in multiples of <paramref name="unit"/>.</summary>
-    public (int Begin, int End) Share(int worker, int count, int unit = 1)
-    {
-        long units = (count + (long)unit - 1) / unit;
-        int begin = (int)(units * worker / Size) * unit;
-        int end = (int)(units * (worker + 1) / Size) * unit;
-        return (Math.Min(begin, count), Math.Min(end, count));
-    }
+    /// <summary>The part of 0..count that belongs to a worker.</summary>
+    public (int Begin, int End) Share(int worker, int count) =>
+        ((int)((long)count * worker / Active), (int)((long)count * (worker + 1) / Active));
 
     /// <summary>Ends the threads.</summary>
     public void Dispose()
@@ -107,24 +127,41 @@ internal sealed class WorkerTeam : IDisposable
         lock (_entry)
         {
             _stop = true;
-            _round++;
-            Wake();
+            Active = Size;
+            StartRound();
+            CallFromBench();
         }
         foreach (Thread thread in _threads)
             thread.Join();
     }
 
-    private void Serve(int worker)
+    private void Serve(int worker, int round)
     {
-        int round = 0;
         while (true)
         {
-            WaitWhile(static (team, seen) => team._round == seen, round, RoundSpins);
-            round = _round;
+            WaitWhile(worker, static (team, seen) => team._round == seen, round, RoundSpins);
+            if (_round % RoundUnit <= worker)
+                SitOut(worker);
+            round = _round; // it takes part, so no other round can begin before it is done
             if (_stop)
                 return;
             Execute(_work!, worker);
         }
+    }
+
+    private void SitOut(int worker)
+    {
+        lock (_bench)
+        {
+            while (_round % RoundUnit <= worker)
+                Monitor.Wait(_bench);
+        }
+    }
+
+    private void StartRound()
+    {
+        _round = ((_round / RoundUnit + 1) % RoundCount * RoundUnit) + Active;
+        Wake();
     }
 
     private void Execute(ITeamWork work, int worker)
@@ -142,14 +179,16 @@ internal sealed class WorkerTeam : IDisposable
             Wake();
     }
 
-    private void WaitWhile(Func<WorkerTeam, int, bool> unchanged, int seen, int spins)
+    private void WaitWhile(int worker, Func<WorkerTeam, int, bool> unchanged, int seen, int spins)
     {
-        for (int i = _crowded ? spins : 0; i < spins; i++)
+        // With more members than processors, whoever spins keeps another from working.
+        for (int i = Active > Environment.ProcessorCount ? spins : 0; i < spins; i++)
         {
             if (!unchanged(this, seen))
                 return;
             Thread.SpinWait(1);
         }
+        long begin = Stopwatch.GetTimestamp();
         lock (_door)
         {
             // Announced before the condition is looked at again, so that Wake cannot slip in between.
@@ -158,6 +197,8 @@ internal sealed class WorkerTeam : IDisposable
                 Monitor.Wait(_door);
             Interlocked.Decrement(ref _sleeping);
         }
+        if (worker == 0)
+            _slept += Stopwatch.GetTimestamp() - begin;
     }
 
     private void Wake()
@@ -167,5 +208,11 @@ internal sealed class WorkerTeam : IDisposable
             return;
         lock (_door)
             Monitor.PulseAll(_door);
+    }
+
+    private void CallFromBench()
+    {
+        lock (_bench)
+            Monitor.PulseAll(_bench);
     }
 }

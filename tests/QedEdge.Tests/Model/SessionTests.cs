@@ -1,7 +1,6 @@
 using QedEdge.Conversion;
 using QedEdge.Generation;
 using QedEdge.Sampling;
-using QedEdge.Threading;
 
 namespace QedEdge.Tests.Model;
 
@@ -157,56 +156,6 @@ public sealed class SessionTests : IDisposable
                 int stop = new[] { "STOP", "aab" }.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
                 Assert.Equal(text[..stop], shown);
             }
-        }
-    }
-
-    [Fact]
-    public void WorkerTeam_ManyThreadsAndBarriers_CountRight()
-    {
-        using var team = new WorkerTeam(8);
-        var work = new CountingWork(team);
-        for (int round = 0; round < 20; round++)
-            team.Run(work);
-        Assert.Equal(20 * 50 * 8, work.Count);
-    }
-
-    [Fact]
-    public void WorkerTeam_AFailingMember_IsReportedAndTheTeamGoesOn()
-    {
-        using var team = new WorkerTeam(3);
-        Assert.Throws<QedException>(() => team.Run(new FailingWork(team)));
-        var work = new CountingWork(team);
-        team.Run(work);
-        Assert.Equal(50 * 3, work.Count);
-    }
-
-    private sealed class CountingWork(WorkerTeam team) : ITeamWork
-    {
-        private int _count;
-
-        public int Count => _count;
-
-        public void Execute(int worker)
-        {
-            for (int i = 0; i < 50; i++)
-            {
-                int before = Volatile.Read(ref _count);
-                team.Barrier();
-                Interlocked.Increment(ref _count);
-                team.Barrier();
-                Assert.Equal(before + team.Size, Volatile.Read(ref _count));
-                team.Barrier();
-            }
-        }
-    }
-
-    private sealed class FailingWork(WorkerTeam team) : ITeamWork
-    {
-        public void Execute(int worker)
-        {
-            if (worker == 1)
-                throw new ArithmeticException("on purpose");
-            team.Barrier();
         }
     }
 }

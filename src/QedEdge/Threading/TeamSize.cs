@@ -1,0 +1,57 @@
+using System.Diagnostics;
+
+namespace QedEdge.Threading;
+
+/// <summary>
+/// How many members of a team should share the next piece of work. Where the caller sleeps for more than 1 / n of the time of n
+/// members, n − 1 that never wait would be faster: then some member gets no processor. It comes back after a while, to be tried again.
+/// </summary>
+internal sealed class TeamSize
+{
+    private static readonly long Window = Stopwatch.Frequency / 200;       // 5 ms of work before a judgement
+    private static readonly long ShortestPause = Stopwatch.Frequency / 10; // before a member is tried again
+    private static readonly long LongestPause = Stopwatch.Frequency * 2;
+
+    private readonly int _full;
+    private int _size;
+    private long _elapsed;
+    private long _slept;
+    private long _pause = ShortestPause;
+    private long _tryAgain;
+
+    /// <summary>A team of <paramref name="full"/>, all of them at first.</summary>
+    public TeamSize(int full) => _size = _full = full;
+
+    /// <summary>Members for the next piece of work.</summary>
+    public int Next(long now)
+    {
+        if (_size < _full && now >= _tryAgain)
+            Start(_size + 1);
+        return _size;
+    }
+
+    /// <summary>What the piece that ended now took, and for how long the caller slept in it.</summary>
+    public void Report(long now, long elapsed, long slept)
+    {
+        _elapsed += elapsed;
+        _slept += slept;
+        if (_elapsed < Window)
+            return;
+        if (_size > 1 && _slept * _size > _elapsed)
+        {
+            Start(_size - 1);
+            _tryAgain = now + _pause;
+            _pause = Math.Min(2 * _pause, LongestPause);
+            return;
+        }
+        if (_size == _full)
+            _pause = ShortestPause;
+        Start(_size);
+    }
+
+    private void Start(int size)
+    {
+        _size = size;
+        _elapsed = _slept = 0;
+    }
+}
