@@ -33,7 +33,7 @@ internal abstract class KernelSet
             return;
         // The one check before unchecked loops: the last element written exists, and the groups and tokens do.
         _ = y[(tokens - 1) * yStride + (groupEnd - groupBegin) * PackedLayout.GroupRows - 1];
-        _ = x.Quants[(tokens - 1) * x.Stride + w.Blocks * PackedLayout.BlockSize - 1];
+        _ = x.Quants.Slice((tokens - 1) * x.Stride, w.Blocks * PackedLayout.BlockSize);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(groupEnd, w.Groups);
         ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
         switch (w.Format)

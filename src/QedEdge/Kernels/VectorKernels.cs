@@ -35,7 +35,7 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
     {
         int blocks = PackedLayout.Blocks(cols);
         ref float values = ref MemoryMarshal.GetReference(x.Row(token));
-        ref sbyte quants = ref x.Quants[token * x.Stride];
+        ref sbyte quants = ref x.Quants.Slice(token * x.Stride, x.Stride)[0];
         Span<float> scales = x.Scales.Slice(token * x.BlockStride, blocks);
         Span<int> sums = x.Sums.Slice(token * x.BlockStride, blocks);
         for (int b = 0; b < blocks; b++)

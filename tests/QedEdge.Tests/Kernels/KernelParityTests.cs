@@ -57,7 +57,7 @@ public sealed class KernelParityTests
                 double sum = 0, magnitude = 0;
                 for (int c = 0; c < cols; c++)
                 {
-                    double input = PackedLayout.HasScales(format) ? x.Quants[c] * (double)x.Scales[c / 32] : x.Row(0)[c];
+                    double input = PackedLayout.HasScales(format) ? x.Quants.Span[c] * (double)x.Scales.Span[c / 32] : x.Row(0)[c];
                     sum += row[c] * input;
                     magnitude += Math.Abs(row[c] * input);
                 }
@@ -169,11 +169,11 @@ public sealed class KernelParityTests
             a.Row(0).CopyTo(b.Row(0));
             Scalar.Quantize(a, 0, 100);
             set.Quantize(b, 0, 100);
-            Assert.True(a.Quants.SequenceEqual(b.Quants));
-            Assert.True(a.Sums.SequenceEqual(b.Sums));
-            AssertSameBits(a.Scales.ToArray(), b.Scales.ToArray(), "scales");
+            Assert.True(a.Quants.Span.SequenceEqual(b.Quants.Span));
+            Assert.True(a.Sums.Span.SequenceEqual(b.Sums.Span));
+            AssertSameBits(a.Scales.Span.ToArray(), b.Scales.Span.ToArray(), "scales");
             for (int i = 0; i < 128; i++)
-                Assert.InRange(Math.Abs(a.Row(0)[i] - a.Quants[i] * (double)a.Scales[i / 32]), 0, a.Scales[i / 32] * 0.50001 + 1e-34);
+                Assert.InRange(Math.Abs(a.Row(0)[i] - a.Quants.Span[i] * (double)a.Scales.Span[i / 32]), 0, a.Scales.Span[i / 32] * 0.50001 + 1e-34);
         }
     }
 

@@ -20,10 +20,10 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
-        fixed (sbyte* quants = x.Quants)
-        fixed (float* scales = x.Scales)
-        fixed (int* sums = x.Sums)
         {
+            sbyte* quants = x.Quants.Pointer;
+            float* scales = x.Scales.Pointer;
+            int* sums = x.Sums.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
                 byte* weights = w.Data.Pointer + group * w.GroupBytes;
@@ -51,9 +51,9 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)
-        fixed (sbyte* quants = x.Quants)
-        fixed (float* scales = x.Scales)
         {
+            sbyte* quants = x.Quants.Pointer;
+            float* scales = x.Scales.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
                 byte* weights = w.Data.Pointer + group * w.GroupBytes;
@@ -79,8 +79,8 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
-        fixed (float* values = x.Values)
         {
+            float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
                 float* weights = (float*)(w.Data.Pointer + group * w.GroupBytes);
@@ -105,8 +105,8 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
-        fixed (float* values = x.Values)
         {
+            float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
                 short* weights = (short*)(w.Data.Pointer + group * w.GroupBytes);

@@ -32,7 +32,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         fixed (float* outputs = &y)
         {
             if (tokens == 1)
-                GemvQ4_0(w, x.QuantsPointer, x.ScalesPointer, x.SumsPointer, groupBegin, groupEnd, outputs, next);
+                GemvQ4_0(w, x.Quants.Pointer, x.Scales.Pointer, x.Sums.Pointer, groupBegin, groupEnd, outputs, next);
             else
                 GemmQ4_0(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
         }
@@ -44,7 +44,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
         fixed (float* outputs = &y)
         {
             if (tokens == 1)
-                GemvQ8_0(w, x.QuantsPointer, x.ScalesPointer, x.SumsPointer, groupBegin, groupEnd, outputs, next);
+                GemvQ8_0(w, x.Quants.Pointer, x.Scales.Pointer, x.Sums.Pointer, groupBegin, groupEnd, outputs, next);
             else
                 GemmQ8_0(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
         }
@@ -151,7 +151,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
             for (int t = 0; t < tokens; t += 4)
             {
                 int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
-                Q4Tile(w0, w1, w.ScalesOffset, w.Blocks, x.QuantsPointer, x.Stride, x.ScalesPointer, x.SumsPointer, x.BlockStride, t, t1, t2, t3, partial);
+                Q4Tile(w0, w1, w.ScalesOffset, w.Blocks, x.Quants.Pointer, x.Stride, x.Scales.Pointer, x.Sums.Pointer, x.BlockStride, t, t1, t2, t3, partial);
                 StoreTile(partial, y + (group - groupBegin) * GroupRows, y + (second - groupBegin) * GroupRows, yStride, t, t1, t2, t3);
             }
         }
@@ -167,7 +167,7 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
             for (int t = 0; t < tokens; t += 4)
             {
                 int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
-                Q8Tile(w0, w1, w.ScalesOffset, w.Blocks, x.QuantsPointer, x.Stride, x.ScalesPointer, x.SumsPointer, x.BlockStride, t, t1, t2, t3, partial);
+                Q8Tile(w0, w1, w.ScalesOffset, w.Blocks, x.Quants.Pointer, x.Stride, x.Scales.Pointer, x.Sums.Pointer, x.BlockStride, t, t1, t2, t3, partial);
                 StoreTile(partial, y + (group - groupBegin) * GroupRows, y + (second - groupBegin) * GroupRows, yStride, t, t1, t2, t3);
             }
         }
@@ -297,8 +297,8 @@ internal sealed unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where
     {
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
-        fixed (float* values = x.Values)
         {
+            float* values = x.Values.Pointer;
             if (tokens == 1)
             {
                 GemvFloat<TColumn>(w, values, cols, groupBegin, groupEnd, outputs, next);
