@@ -5,7 +5,7 @@ namespace QedEdge.Kernels;
 
 /// <summary>
 /// A batch of vectors [tokens, cols] as input of a matrix: the float values, and per block of 32 columns their int8 quants,
-/// scale and sum of quants, which the int8 and int4 kernels read. Columns are padded to 32 with zeros, for good.
+/// scale and offset, which the int8 and int4 kernels read. Columns are padded to 32 with zeros, for good.
 /// </summary>
 internal sealed class Activations : IDisposable
 {
@@ -16,13 +16,13 @@ internal sealed class Activations : IDisposable
         Values = new AlignedBuffer<float>((long)tokens * Stride);
         Quants = new AlignedBuffer<sbyte>((long)tokens * Stride);
         Scales = new AlignedBuffer<float>((long)tokens * BlockStride);
-        Sums = new AlignedBuffer<int>((long)tokens * BlockStride);
+        Offsets = new AlignedBuffer<int>((long)tokens * BlockStride);
     }
 
     /// <summary>Elements from one token's values (or quants) to the next.</summary>
     public int Stride { get; }
 
-    /// <summary>Elements from one token's scales (or sums) to the next.</summary>
+    /// <summary>Elements from one token's scales (or offsets) to the next.</summary>
     public int BlockStride => Stride / PackedLayout.BlockSize;
 
     /// <summary>Values [tokens, Stride].</summary>
@@ -34,8 +34,11 @@ internal sealed class Activations : IDisposable
     /// <summary>Scales [tokens, BlockStride]: largest magnitude of the block / 127.</summary>
     public AlignedBuffer<float> Scales { get; }
 
-    /// <summary>Sums of the quants of a block [tokens, BlockStride], for kernels that shift weights to unsigned.</summary>
-    public AlignedBuffer<int> Sums { get; }
+    /// <summary>
+    /// Where sums of products begin that take nibbles as 0..15 instead of −8..7 [tokens, BlockStride]: −8 · Σ quants of a block, as two int16,
+    /// columns 0 and 1 of each four in the lower, columns 2 and 3 in the upper. Each fits: 8 · 16 · 127 = 16256.
+    /// </summary>
+    public AlignedBuffer<int> Offsets { get; }
 
     /// <summary>The values of one token.</summary>
     public Span<float> Row(int token) => Values.Slice((long)token * Stride, Stride);
@@ -46,6 +49,6 @@ internal sealed class Activations : IDisposable
         Values.Dispose();
         Quants.Dispose();
         Scales.Dispose();
-        Sums.Dispose();
+        Offsets.Dispose();
     }
 }

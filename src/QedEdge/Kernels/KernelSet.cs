@@ -61,7 +61,7 @@ internal abstract class KernelSet
     /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero. [padded size]</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
 
-    /// <summary>Quants, scales and sums of one token's values (columns 0..cols, padded to 32).</summary>
+    /// <summary>Quants, scales and offsets of one token's values (columns 0..cols, padded to 32).</summary>
     public abstract void Quantize(Activations x, int token, int cols);
 
     /// <summary>y = silu(gate) · up with silu(g) = g / (1 + exp(−g)); lengths a multiple of 8.</summary>

@@ -37,7 +37,8 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
         ref float values = ref MemoryMarshal.GetReference(x.Row(token));
         ref sbyte quants = ref x.Quants.Slice(token * x.Stride, x.Stride)[0];
         Span<float> scales = x.Scales.Slice(token * x.BlockStride, blocks);
-        Span<int> sums = x.Sums.Slice(token * x.BlockStride, blocks);
+        Span<int> offsets = x.Offsets.Slice(token * x.BlockStride, blocks);
+        Span<float> sums = stackalloc float[Lanes];
         for (int b = 0; b < blocks; b++)
         {
             nint i = b * PackedLayout.BlockSize;
@@ -52,8 +53,10 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
             v3 = V.Round(V.Multiply(v3, factor));
             V.StoreInt8(v0, v1, v2, v3, ref quants, i);
             scales[b] = scale;
-            // Integers of at most 32 · 127: their float sum is exact in any order.
-            sums[b] = (int)V.Sum(V.Add(V.Add(v0, v1), V.Add(v2, v3)));
+            // Integers of at most 32 · 127: their float sums are exact in any order.
+            V.Store(V.Add(V.Add(v0, v1), V.Add(v2, v3)), ref sums[0], 0);
+            int lower = (int)((sums[0] + sums[1]) + (sums[4] + sums[5])), upper = (int)((sums[2] + sums[3]) + (sums[6] + sums[7]));
+            offsets[b] = (-8 * lower & 0xFFFF) | (-8 * upper << 16);
         }
     }
 

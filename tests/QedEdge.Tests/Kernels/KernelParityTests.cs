@@ -170,7 +170,7 @@ public sealed class KernelParityTests
             Scalar.Quantize(a, 0, 100);
             set.Quantize(b, 0, 100);
             Assert.True(a.Quants.Span.SequenceEqual(b.Quants.Span));
-            Assert.True(a.Sums.Span.SequenceEqual(b.Sums.Span));
+            Assert.True(a.Offsets.Span.SequenceEqual(b.Offsets.Span));
             AssertSameBits(a.Scales.Span.ToArray(), b.Scales.Span.ToArray(), "scales");
             for (int i = 0; i < 128; i++)
                 Assert.InRange(Math.Abs(a.Row(0)[i] - a.Quants.Span[i] * (double)a.Scales.Span[i / 32]), 0, a.Scales.Span[i / 32] * 0.50001 + 1e-34);

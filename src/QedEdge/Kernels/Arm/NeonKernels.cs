@@ -23,23 +23,22 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         {
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
-            int* sums = x.Sums.Pointer;
+            int* offsets = x.Offsets.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
                 byte* weights = w.Data.Pointer + group * w.GroupBytes;
                 for (int t = 0; t < tokens; t++)
                 {
                     float* xScales = scales + t * x.BlockStride;
-                    int* xSums = sums + t * x.BlockStride;
+                    int* xOffsets = offsets + t * x.BlockStride;
                     sbyte* xs = quants + (nint)t * x.Stride;
                     ushort* d = (ushort*)(weights + w.ScalesOffset);
                     Vector128<float> acc0 = default, acc1 = default;
                     for (int b = 0; b < w.Blocks; b++)
                     {
                         (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(weights + b * (GroupRows * BlockSize / 2), xs + b * BlockSize);
-                        // Nibbles are 8 too large: 8 · Σ x is taken back.
-                        Vector128<int> offset = Vector128.Create(8 * xSums[b]);
-                        Scale(low - offset, high - offset, d + b * GroupRows, xScales[b], ref acc0, ref acc1);
+                        Vector128<int> offset = AdvSimd.AddPairwiseWidening(Vector128.Create(xOffsets[b]).AsInt16());
+                        Scale(low + offset, high + offset, d + b * GroupRows, xScales[b], ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
                 }

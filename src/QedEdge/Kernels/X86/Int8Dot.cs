@@ -5,56 +5,70 @@ using System.Runtime.Intrinsics.X86;
 namespace QedEdge.Kernels.X86;
 
 /// <summary>
-/// The 4-way dot product of bytes, lane by lane, as AVX2 has it and as AVX-VNNI has it. Both are exact; what differs is how many
-/// instructions it takes and what has to be taken back at the end of a block.
+/// The 4-way dot product of bytes, lane by lane, as AVX2 has it and as AVX-VNNI has it. One factor of both instructions is
+/// unsigned, so weights are taken as nibbles 0..15 or as bytes made unsigned, and what that adds is taken back at the start
+/// of a block: every result is exact.
 /// </summary>
 internal interface IInt8Dot
 {
-    /// <summary>acc + nibbles (0..15) · x; over one block only, then <see cref="FinishNibbles"/>.</summary>
+    /// <summary>The kernel set's name.</summary>
+    static abstract string Name { get; }
+
+    /// <summary>Sums for <see cref="AddNibbles"/> to begin with, <paramref name="offset"/> being the pair of <see cref="Activations.Offsets"/> in every lane.</summary>
+    static abstract Vector256<int> StartNibbles(Vector256<int> offset);
+
+    /// <summary>acc + nibbles · x; within one block only, then <see cref="FinishNibbles"/>.</summary>
     static abstract Vector256<int> AddNibbles(Vector256<int> acc, Vector256<byte> nibbles, Vector256<sbyte> x);
 
-    /// <summary>The block's eight sums of <see cref="AddNibbles"/> as int32 lanes.</summary>
+    /// <summary>The block's eight sums as int32 lanes.</summary>
     static abstract Vector256<int> FinishNibbles(Vector256<int> acc);
 
-    /// <summary>A vector of int8 weights made unsigned, once for all tokens.</summary>
-    static abstract Vector256<byte> Unsigned(Vector256<sbyte> w);
+    /// <summary>Sums for <see cref="AddBytes"/> to begin with.</summary>
+    static abstract Vector256<int> StartBytes(Vector256<int> offset);
 
-    /// <summary>acc + (w + <see cref="Offset"/>) · x, <paramref name="u"/> being <see cref="Unsigned"/> of <paramref name="w"/>.</summary>
-    static abstract Vector256<int> AddBytes(Vector256<int> acc, Vector256<byte> u, Vector256<sbyte> w, Vector256<sbyte> x);
+    /// <summary>Weights as <see cref="AddBytes"/> takes them, once for all tokens.</summary>
+    static abstract Vector256<sbyte> Bytes(Vector256<sbyte> w);
 
-    /// <summary>What <see cref="AddBytes"/> has added to every weight.</summary>
-    static abstract int Offset { get; }
+    /// <summary>acc + w · x</summary>
+    static abstract Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
 }
 
 /// <summary>AVX2: pairs of products as int16, which never overflow (see each member).</summary>
 internal readonly struct Avx2Dot : IInt8Dot
 {
-    /// <inheritdoc/>
-    public static int Offset => 0;
+    public static string Name => "avx2";
 
-    // The accumulator is 16 lanes of int16: eight vectors add 8 · 2 · 15 · 127 = 30480 at most, so one widening per block is enough.
+    // The accumulator is 16 lanes of int16. A block's result fits, |Σ (n − 8) · x| ≤ 16 · 8 · 127 = 16256, and so does a pair of
+    // products; what happens in between may wrap around and comes back.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> StartNibbles(Vector256<int> offset) => offset;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddNibbles(Vector256<int> acc, Vector256<byte> nibbles, Vector256<sbyte> x) =>
         (acc.AsInt16() + Avx2.MultiplyAddAdjacent(nibbles, x)).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> FinishNibbles(Vector256<int> acc) =>
-        Avx2.MultiplyAddAdjacent(acc.AsInt16(), Vector256<short>.One);
+    public static Vector256<int> FinishNibbles(Vector256<int> acc) => Avx2.MultiplyAddAdjacent(acc.AsInt16(), Vector256<short>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Unsigned(Vector256<sbyte> w) => Avx2.Abs(w);
+    public static Vector256<int> StartBytes(Vector256<int> offset) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Bytes(Vector256<sbyte> w) => w;
 
     // |w| · (x with w's sign): 2 · 128 · 127 = 32512 fits int16.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<byte> u, Vector256<sbyte> w, Vector256<sbyte> x) =>
-        acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(u, Avx2.Sign(x, w)), Vector256<short>.One);
+    public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
+        acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Avx2.Abs(w), Avx2.Sign(x, w)), Vector256<short>.One);
 }
 
 /// <summary>AVX-VNNI (Alder Lake, Sapphire Rapids, Zen 5 and newer): four products and the addition in one instruction.</summary>
 internal readonly struct AvxVnniDot : IInt8Dot
 {
-    /// <inheritdoc/>
-    public static int Offset => 128;
+    public static string Name => "avxvnni";
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> StartNibbles(Vector256<int> offset) => Avx2.MultiplyAddAdjacent(offset.AsInt16(), Vector256<short>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddNibbles(Vector256<int> acc, Vector256<byte> nibbles, Vector256<sbyte> x) =>
@@ -63,10 +77,14 @@ internal readonly struct AvxVnniDot : IInt8Dot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> FinishNibbles(Vector256<int> acc) => acc;
 
+    // Bytes are 128 too large, 16 times what nibbles are.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Unsigned(Vector256<sbyte> w) => w.AsByte() ^ Vector256.Create((byte)0x80);
+    public static Vector256<int> StartBytes(Vector256<int> offset) => StartNibbles(offset) << 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<byte> u, Vector256<sbyte> w, Vector256<sbyte> x) =>
-        AvxVnni.MultiplyWideningAndAdd(acc, u, x);
+    public static Vector256<sbyte> Bytes(Vector256<sbyte> w) => w ^ Vector256.Create((sbyte)-128);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
+        AvxVnni.MultiplyWideningAndAdd(acc, w.AsByte(), x);
 }

@@ -1,0 +1,71 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using QedEdge.Quantization;
+
+namespace QedEdge.Kernels.X86;
+
+/// <summary>How a block of a row group (8 rows, 32 columns) is stored, in vectors of four columns of each row, and multiplied with a token's quants.</summary>
+internal unsafe interface IBlock
+{
+    /// <summary>Bytes of a block without its scales.</summary>
+    static abstract int Bytes { get; }
+
+    /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>
+    static abstract Vector256<int> Start(int offset);
+
+    /// <summary>The four columns at <paramref name="w"/>.</summary>
+    static abstract Vector256<sbyte> First(byte* w);
+
+    /// <summary>The four columns 16 further on.</summary>
+    static abstract Vector256<sbyte> Second(byte* w);
+
+    /// <summary>Adds the products of four columns; at most eight times before <see cref="Finish"/>.</summary>
+    static abstract Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
+
+    /// <summary>The sums as eight int32, one per row.</summary>
+    static abstract Vector256<int> Finish(Vector256<int> acc);
+}
+
+/// <summary>int4: the lower halves of 32 bytes are columns 4j .. 4j + 3, the upper ones 16 + 4j .. 19 + 4j; taken as 0..15.</summary>
+internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt8Dot
+{
+    private static Vector256<byte> Low => Vector256.Create((byte)15);
+
+    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Start(int offset) => TDot.StartNibbles(Vector256.Create(offset));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> First(byte* w) => (Vector256.Load(w) & Low).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Second(byte* w) => ((Vector256.Load(w).AsUInt16() >>> 4).AsByte() & Low).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Finish(Vector256<int> acc) => TDot.FinishNibbles(acc);
+}
+
+/// <summary>int8: 32 bytes are columns 4j .. 4j + 3.</summary>
+internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, IInt8Dot
+{
+    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Start(int offset) => TDot.StartBytes(Vector256.Create(offset));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> First(byte* w) => TDot.Bytes(Vector256.Load((sbyte*)w));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Second(byte* w) => First(w + PackedLayout.GroupRows * PackedLayout.BlockSize / 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Finish(Vector256<int> acc) => acc;
+}
