@@ -152,6 +152,9 @@ internal sealed class ModelWeights : IDisposable
         return matrix;
     }
 
+    /// <summary>Copied bytes of the file that stay mapped at most.</summary>
+    private const int ForgetBytes = 4 << 20;
+
     private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols)
     {
         BlockFormat format = tensor.Type switch
@@ -165,12 +168,19 @@ internal sealed class ModelWeights : IDisposable
         long groupBytes = PackedLayout.GroupBytes(format, cols);
         var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
         _repacked.Add(buffer);
-        long rowBytes = data.Length / rows;
+        long rowBytes = data.Length / rows, forgotten = 0;
         for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
         {
             int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
             Packing.PackGroup(format, data.Span(first * rowBytes, checked((int)(count * rowBytes))), count, cols,
                 buffer.Slice(group * groupBytes, (int)groupBytes));
+            // What was copied need not stay in memory a second time.
+            long copied = (first + count) * rowBytes;
+            if (copied - forgotten >= ForgetBytes || first + count == rows)
+            {
+                PageAdvice.Forget(data.Slice(forgotten, copied - forgotten));
+                forgotten = copied;
+            }
         }
         return new PackedMatrix(format, rows, cols, buffer.View);
     }

@@ -1,3 +1,8 @@
+using System.Text.Json.Nodes;
+using QedEdge.Conversion;
+using QedEdge.Gguf;
+using QedEdge.Quantization;
+
 namespace QedEdge.Tests.Published;
 
 /// <summary>Every kind of bad file, given to the commands that open one: code 3, one line that says what it is, little memory.</summary>
@@ -38,6 +43,31 @@ public sealed class BadModelTests : IDisposable
             else
                 Assert.True(result.ExitCode == 0, $"{command}: {result.Error}");
         }
+    }
+
+    /// <summary>A plain file is copied into the kernels' layout while it is opened: file and copy must not stand in memory together.</summary>
+    [Fact]
+    public void ALargePlainFile_DamagedAtItsEnd_TakesNoMoreMemoryThanOthers()
+    {
+        string program = PublishedPrograms.File("qed", "x64");
+        string config = Path.Combine(_folder, "config.json"), checkpoint = Path.Combine(_folder, "checkpoint"), path = Path.Combine(_folder, "plain.gguf");
+        JsonNode shape = JsonNode.Parse(File.ReadAllText(Path.Combine(TestData.TinyQed, "config.json")))!;
+        (shape["vocab_size"], shape["d_model"], shape["n_heads"], shape["n_layers"]) = (49152, 768, 12, 1);
+        File.WriteAllText(config, shape.ToJsonString());
+        RandomCheckpoint.Write(config, checkpoint, 0, CheckpointType.BF16, overwrite: false);
+        CheckpointConverter.Convert(checkpoint, path, new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain });
+        long norm;
+        using (GgufFile file = GgufFile.Open(path))
+            norm = file.Find("output_norm.weight")!.Offset; // read last
+        using (FileStream file = File.OpenWrite(path))
+        {
+            file.Position = norm;
+            file.Write(BitConverter.GetBytes(float.NaN));
+        }
+        (ProgramResult result, long peak) = PeakMemory.Run(program, "generate", "-m", path, "--tokens", "1", "-n", "1", "-c", "8", "-t", "1");
+        OneLine.AssertError(3, result);
+        Assert.Contains("output_norm.weight", result.Error);
+        Assert.InRange(peak, 1, new FileInfo(path).Length + MemoryBeyondTheFile);
     }
 
     private static void AssertRefuses(ProgramResult result, string path, BadModel bad)
