@@ -16,8 +16,15 @@ public sealed class AtomicFile : IDisposable
     /// <exception cref="QedException">The name is taken, or the folder is missing or cannot be written to.</exception>
     public AtomicFile(string path, bool overwrite)
     {
+        if (path.Length == 0)
+            throw new QedException("the output file has no name");
+        // A link stays one: the file it leads to is replaced.
+        if (new FileInfo(path).LinkTarget is not null)
+            path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
         Path = path;
         _overwrite = overwrite;
+        if (IsDevice(path))
+            throw new QedException($"{path}: is a device, and a file would take its place; name a file");
         if (Directory.Exists(path))
             throw new QedException($"{path}: is a folder; name a file in it");
         if (!overwrite && File.Exists(path))
@@ -81,6 +88,11 @@ public sealed class AtomicFile : IDisposable
             File.Delete(_temporary);
         }
     }
+
+    /// <summary>A file system's type of entry is not to be had from .NET; these folders hold nothing else.</summary>
+    private static bool IsDevice(string path) =>
+        !OperatingSystem.IsWindows() && System.IO.Path.GetFullPath(path) is var full
+        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal)) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
 
     private QedException Taken() => new($"{Path}: the file exists already; choose another name or replace it with --force");
 }

@@ -24,6 +24,33 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void ALink_StaysALink()
+    {
+        string link = Path.Combine(_folder, "link");
+        File.WriteAllText(Target, "old");
+        File.CreateSymbolicLink(link, Target);
+        Assert.Throws<QedException>(() => new AtomicFile(link, overwrite: false));
+        using (var file = new AtomicFile(link, overwrite: true))
+        {
+            file.Stream.Write("new"u8);
+            file.Commit();
+        }
+        Assert.Equal(Target, new FileInfo(link).LinkTarget);
+        Assert.Equal("new", File.ReadAllText(Target));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/dev/null")]
+    [InlineData("/dev/full")]
+    [InlineData("/proc/self/mem")]
+    public void NoFile_IsRefused(string path)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "names of Linux");
+        Assert.Throws<QedException>(() => new AtomicFile(path, overwrite: true));
+    }
+
+    [Fact]
     public void Dispose_WithoutCommit_LeavesNothing()
     {
         Assert.Throws<InvalidOperationException>(Interrupted);
