@@ -14,6 +14,7 @@ namespace QedEdge;
 public sealed record MemoryNeed(int Context, long Weights, long Workspace, long KvF32, long KvF16, long KvQ8)
 {
     /// <summary>The need of a file at a context size (null: the model's own); null when the file is of another architecture.</summary>
+    /// <exception cref="InvalidOptionException">The context size is not one the model has.</exception>
     /// <exception cref="ModelFormatException">A file of QedEdge's architecture with unusable dimensions.</exception>
     public static MemoryNeed? Of(GgufFile file, int? context = null)
     {
@@ -21,6 +22,8 @@ public sealed record MemoryNeed(int Context, long Weights, long Workspace, long 
             return null;
         ModelConfig config = ModelConfig.Read(file);
         int positions = context ?? config.ContextLength;
+        if (positions < 1 || positions > config.ContextLength)
+            throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
         long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.HeadCount, config.HeadSize, format);
         return new MemoryNeed(positions, file.Tensors.Sum(t => t.Bytes), Model.Workspace.BytesFor(config, workers: 1),
             Kv(BlockFormat.F32), Kv(BlockFormat.F16), Kv(BlockFormat.Q8_0));

@@ -8,3 +8,11 @@ public class QedException : Exception
     /// <param name="inner">The cause, if another error caused it.</param>
     public QedException(string message, Exception? inner = null) : base(message, inner) { }
 }
+
+/// <summary>An option or argument of the caller's is out of range; nothing was computed or stored.</summary>
+public sealed class InvalidOptionException : QedException
+{
+    /// <summary>Creates the error.</summary>
+    /// <param name="message">One line: which option, what it may be, what it was.</param>
+    public InvalidOptionException(string message) : base(message) { }
+}

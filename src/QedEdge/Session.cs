@@ -29,10 +29,10 @@ public sealed class Session : IDisposable
         ModelConfig config = model.Config;
         int threads = options.Threads ?? ProcessorInfo.PhysicalCores;
         if (threads is < 1 or > 256)
-            throw new QedException($"threads must be 1 to 256, got {threads}");
+            throw new InvalidOptionException($"threads must be 1 to 256, got {threads}");
         Capacity = options.ContextLength ?? config.ContextLength;
         if (Capacity < 1 || Capacity > config.ContextLength)
-            throw new QedException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {Capacity}");
+            throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {Capacity}");
         BlockFormat format = options.KvType switch
         {
             KvCacheType.F32 => BlockFormat.F32,
@@ -45,10 +45,10 @@ public sealed class Session : IDisposable
         _model = model;
         int slots = PackedLayout.RowGroups(Capacity) * PackedLayout.GroupRows;
         _mask = new byte[slots];
-        _team = new WorkerTeam(threads);
         _workspace = new Workspace(config, threads);
         _cache = new KvCache(config.LayerCount, config.HeadCount, config.HeadSize, slots, format);
         _rope = new Rope(config.HeadSize, config.RopeTheta, Workspace.BatchSize);
+        _team = new WorkerTeam(threads); // last: where memory is short its threads would wait for good
         _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _cache, _rope);
     }
 
@@ -82,12 +82,12 @@ public sealed class Session : IDisposable
 
     /// <summary>Appends tokens and computes the logits after the last one.</summary>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
-    /// <exception cref="QedException">An id is outside the vocabulary; nothing was computed or stored.</exception>
+    /// <exception cref="InvalidOptionException">An id is outside the vocabulary; nothing was computed or stored.</exception>
     public void Feed(ReadOnlySpan<int> tokens) => Feed(tokens, Plain);
 
     /// <summary>Appends tokens with a mask, positions, or a receiver of all logits.</summary>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
-    /// <exception cref="QedException">An id, the mask or a position is not usable; nothing was computed or stored.</exception>
+    /// <exception cref="InvalidOptionException">An id, the mask or a position is not usable; nothing was computed or stored.</exception>
     /// <exception cref="OperationCanceledException">Cancelled between chunks; the chunks done stay.</exception>
     public void Feed(ReadOnlySpan<int> tokens, FeedOptions options)
     {
@@ -166,23 +166,23 @@ public sealed class Session : IDisposable
         foreach (int id in tokens)
         {
             if ((uint)id >= (uint)_model.Config.VocabSize)
-                throw new QedException($"token id {id} is outside the vocabulary of {_model.Config.VocabSize} entries");
+                throw new InvalidOptionException($"token id {id} is outside the vocabulary of {_model.Config.VocabSize} entries");
         }
         ReadOnlyMemory<byte> mask = options.AttentionMask;
         if (!mask.IsEmpty)
         {
             if (mask.Length != Position + tokens.Length)
-                throw new QedException($"the attention mask has {mask.Length} entries; {Position} past + {tokens.Length} new tokens need {Position + tokens.Length}");
+                throw new InvalidOptionException($"the attention mask has {mask.Length} entries; {Position} past + {tokens.Length} new tokens need {Position + tokens.Length}");
             if (mask.Span.ContainsAnyExceptInRange((byte)0, (byte)1))
-                throw new QedException("the attention mask may hold only 0 and 1");
+                throw new InvalidOptionException("the attention mask may hold only 0 and 1");
         }
         ReadOnlyMemory<int> positions = options.PositionIds;
         if (!positions.IsEmpty)
         {
             if (positions.Length != tokens.Length)
-                throw new QedException($"{positions.Length} position ids were given for {tokens.Length} tokens");
+                throw new InvalidOptionException($"{positions.Length} position ids were given for {tokens.Length} tokens");
             if (positions.Span.ContainsAnyExceptInRange(0, _model.Config.ContextLength - 1))
-                throw new QedException($"position ids must be 0 to {_model.Config.ContextLength - 1}");
+                throw new InvalidOptionException($"position ids must be 0 to {_model.Config.ContextLength - 1}");
         }
     }
 

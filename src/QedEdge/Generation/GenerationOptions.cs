@@ -13,6 +13,9 @@ public sealed record GenerationOptions
 
     /// <summary>The token that ends generation; null goes on to <see cref="MaxTokens"/>.</summary>
     public int? EosId { get; init; }
+
+    /// <summary>Receives all logits that the run computes and chooses from or might have: after the prompt (index 0), then after every token fed.</summary>
+    public LogitsHandler? OnLogits { get; init; }
 }
 
 /// <summary>Why generation ended.</summary>

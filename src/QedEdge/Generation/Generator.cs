@@ -12,11 +12,11 @@ public sealed class Generator
     private readonly int[] _next = new int[1];
 
     /// <summary>A generator for a session.</summary>
-    /// <exception cref="QedException">An option is out of range.</exception>
+    /// <exception cref="InvalidOptionException">An option is out of range.</exception>
     public Generator(Session session, GenerationOptions options)
     {
         if (options.MaxTokens < 0)
-            throw new QedException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
+            throw new InvalidOptionException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
         _session = session;
         _options = options;
         _sampler = new Sampler(options.Sampling, session.VocabSize);
@@ -30,8 +30,6 @@ public sealed class Generator
     public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default)
     {
         long start = Stopwatch.GetTimestamp();
-        foreach (int id in prompt)
-            _sampler.Accept(id);
         try
         {
             _session.Feed(prompt, new FeedOptions { Cancellation = cancellation });
@@ -40,6 +38,9 @@ public sealed class Generator
         {
             return new GenerationResult(FinishReason.Cancelled, prompt.Length, 0, Stopwatch.GetElapsedTime(start), default);
         }
+        foreach (int id in prompt)
+            _sampler.Accept(id);
+        _options.OnLogits?.Invoke(0, _session.Logits);
         TimeSpan prefill = Stopwatch.GetElapsedTime(start);
 
         start = Stopwatch.GetTimestamp();
@@ -71,6 +72,7 @@ public sealed class Generator
             _sampler.Accept(id);
             _next[0] = id;
             _session.Feed(_next);
+            _options.OnLogits?.Invoke(generated, _session.Logits);
         }
         return new GenerationResult(finish, prompt.Length, generated, prefill, Stopwatch.GetElapsedTime(start));
     }

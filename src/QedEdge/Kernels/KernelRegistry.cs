@@ -17,7 +17,7 @@ internal static class KernelRegistry
     public static IReadOnlyList<KernelSet> Available { get; } = Discover();
 
     /// <summary>The set of a name, or the fastest for null and "auto".</summary>
-    /// <exception cref="QedException">The name is unknown, or this processor or build cannot run the set.</exception>
+    /// <exception cref="InvalidOptionException">The name is unknown, or this processor or build cannot run the set.</exception>
     public static KernelSet Select(string? name)
     {
         name ??= Environment.GetEnvironmentVariable(Variable);
@@ -29,7 +29,7 @@ internal static class KernelRegistry
                 return set;
         }
         string available = string.Join(", ", Available.Select(s => s.Name));
-        throw new QedException(KnownNames.Contains(name)
+        throw new InvalidOptionException(KnownNames.Contains(name)
             ? $"instruction set '{name}' is not available on this processor or in this build; available: {available}"
             : $"unknown instruction set '{name}'; available: auto, {available}");
     }

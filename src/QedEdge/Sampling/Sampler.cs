@@ -2,7 +2,7 @@ using QedEdge.Kernels;
 
 namespace QedEdge.Sampling;
 
-/// <summary>Chooses tokens from logits. All memory is allocated at construction; every step is exact or correctly rounded.</summary>
+/// <summary>Chooses tokens from logits. All memory is allocated at construction; every operation is correctly rounded, so all machines choose alike.</summary>
 public sealed class Sampler
 {
     // One object for all sorts: a lambda or a struct would be wrapped anew for each token.
@@ -19,7 +19,7 @@ public sealed class Sampler
     private RandomSource _random;
 
     /// <summary>A sampler for a vocabulary.</summary>
-    /// <exception cref="QedException">An option is out of range.</exception>
+    /// <exception cref="InvalidOptionException">An option is out of range.</exception>
     public Sampler(SamplingOptions options, int vocabSize)
     {
         options.Validate();
@@ -55,8 +55,6 @@ public sealed class Sampler
         Penalize();
         if (_options.Temperature <= 0f)
             return ArgMax(_logits);
-        for (int i = 0; i < _logits.Length; i++)
-            _logits[i] /= _options.Temperature;
 
         int count = Candidates();
         float max = float.NegativeInfinity;
@@ -64,7 +62,7 @@ public sealed class Sampler
             max = Math.Max(max, _logits[_ids[i]]);
         double total = 0;
         for (int i = 0; i < count; i++)
-            total += _weights[i] = PortableMath.Exp(_logits[_ids[i]] - max);
+            total += _weights[i] = PortableMath.Exp(((double)_logits[_ids[i]] - max) / _options.Temperature);
         if (_options.TopP < 1f)
             count = Nucleus(count, ref total);
         if (_options.MinP > 0f)
@@ -93,13 +91,16 @@ public sealed class Sampler
             if (count == 0)
                 continue; // already done: an id counts once
             float logit = _logits[id];
-            logit = logit > 0f ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty;
-            _logits[id] = logit - _options.PresencePenalty - count * _options.FrequencyPenalty;
+            logit = Finite(logit > 0f ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty);
+            _logits[id] = Finite(Finite(logit - _options.PresencePenalty) - Finite(count * _options.FrequencyPenalty));
             _counts[id] = 0;
         }
         for (int i = 0; i < seen; i++)
             _counts[_window[i]]++;
     }
+
+    /// <summary>The nearest finite value: the difference of two infinities would be no number.</summary>
+    private static float Finite(float x) => Math.Clamp(x, -float.MaxValue, float.MaxValue);
 
     /// <summary>Ids whose logit is at least the k-th largest, in order of id.</summary>
     private int Candidates()

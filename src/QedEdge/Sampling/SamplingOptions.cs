@@ -1,8 +1,8 @@
 namespace QedEdge.Sampling;
 
 /// <summary>
-/// How the next token is chosen. The order is: penalties on the logits; greedy if the temperature is 0 or less; division by the
-/// temperature; top-k; softmax; top-p; min-p; one draw. The defaults are the reference's.
+/// How the next token is chosen. The order is: penalties on the logits; greedy if the temperature is 0 or less; top-k; softmax of
+/// logits / temperature; top-p; min-p; one draw. The defaults are the reference's.
 /// </summary>
 public sealed record SamplingOptions
 {
@@ -40,7 +40,7 @@ public sealed record SamplingOptions
     public ulong Seed { get; init; }
 
     /// <summary>Checks all ranges.</summary>
-    /// <exception cref="QedException">A value is out of range.</exception>
+    /// <exception cref="InvalidOptionException">A value is out of range.</exception>
     public void Validate()
     {
         Require(float.IsFinite(Temperature), "temperature must be a finite number", Temperature);
@@ -56,6 +56,6 @@ public sealed record SamplingOptions
     private static void Require(bool holds, string rule, double value)
     {
         if (!holds)
-            throw new QedException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{rule}, got {value}"));
+            throw new InvalidOptionException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{rule}, got {value}"));
     }
 }

@@ -3,7 +3,7 @@ namespace QedEdge.Threading;
 /// <summary>What the machine offers to a team.</summary>
 internal static class ProcessorInfo
 {
-    /// <summary>Physical cores this process may use: a second hardware thread on a core adds nothing to work bound by memory.</summary>
+    /// <summary>Physical cores of the machine: a second hardware thread on a core adds nothing to work bound by memory.</summary>
     public static int PhysicalCores { get; } = Count();
 
     private static int Count()

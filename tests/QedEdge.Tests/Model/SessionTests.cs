@@ -43,7 +43,7 @@ public sealed class SessionTests : IDisposable
     public void Feed_AnIdOutsideTheVocabulary_ThrowsAndChangesNothing(int id)
     {
         using Session session = _model.CreateSession();
-        Assert.Throws<QedException>(() => session.Feed([1, id]));
+        Assert.Throws<InvalidOptionException>(() => session.Feed([1, id]));
         Assert.Equal(0, session.Position);
         Assert.Throws<InvalidOperationException>(() => session.Logits.Length);
     }
@@ -53,10 +53,10 @@ public sealed class SessionTests : IDisposable
     {
         using Session session = _model.CreateSession();
         session.Feed([1]);
-        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1 } }));
-        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1, 2 } }));
-        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1 } }));
-        Assert.Throws<QedException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1, -1 } }));
+        Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1 } }));
+        Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1, 2 } }));
+        Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1 } }));
+        Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { PositionIds = new[] { 1, -1 } }));
         Assert.Equal(1, session.Position);
     }
 

@@ -1,0 +1,126 @@
+using QedEdge.Sampling;
+
+namespace QedEdge.Tests.Sampling;
+
+public sealed class SamplerTests
+{
+    private const int Draws = 20_000;
+
+    private static readonly float[] Logits = [0.5f, 2f, -1f, 2f, 1.5f, -3f, 0f, 1f];
+
+    [Fact]
+    public void Greedy_TakesTheLargest_TheLowestIdAmongEquals() =>
+        Assert.Equal(1, new Sampler(SamplingOptions.Greedy, Logits.Length).Next(Logits));
+
+    [Theory]
+    [InlineData(1e-38f)]
+    [InlineData(1e-30f)]
+    [InlineData(1e-3f)]
+    public void TinyTemperatures_TakeOneOfTheLargest(float temperature)
+    {
+        foreach (int topK in new[] { 0, 3, 50 })
+            Assert.Equal([1, 3], Chosen(new SamplingOptions { Temperature = temperature, TopK = topK }, Logits).Distinct().Order());
+    }
+
+    [Theory]
+    [InlineData(1e-38f, 0f, 0f)]
+    [InlineData(float.MaxValue, 0f, 0f)]
+    [InlineData(1f, -3e38f, -3e38f)]
+    [InlineData(1f, 3e38f, 3e38f)]
+    [InlineData(1e-38f, 3e38f, -3e38f)]
+    public void PenaltiesBeyondTheRange_StillDraw(float repeat, float presence, float frequency)
+    {
+        var sampler = new Sampler(new SamplingOptions { RepeatPenalty = repeat, PresencePenalty = presence, FrequencyPenalty = frequency, TopK = 0 }, Logits.Length);
+        foreach (int id in new[] { 1, 1, 2, 5 })
+            sampler.Accept(id);
+        int[] chosen = [.. Enumerable.Range(0, 200).Select(_ => sampler.Next(Logits))];
+        // Sums that are no numbers would always choose the last candidate.
+        Assert.Contains(chosen, id => id != Logits.Length - 1);
+    }
+
+    [Theory]
+    [InlineData(1f, 0, 1f, 0f)]
+    [InlineData(0.7f, 0, 1f, 0f)]
+    [InlineData(1.3f, 4, 1f, 0f)]
+    [InlineData(1f, 0, 0.7f, 0f)]
+    [InlineData(1f, 0, 1f, 0.3f)]
+    [InlineData(0.9f, 6, 0.9f, 0.1f)]
+    public void Draws_FollowTheDistribution(float temperature, int topK, float topP, float minP)
+    {
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 };
+        double[] expected = Expected(options);
+        int[] counts = new int[Logits.Length];
+        foreach (int id in Chosen(options, Logits, Draws))
+            counts[id]++;
+        for (int id = 0; id < Logits.Length; id++)
+        {
+            double deviation = Math.Sqrt(Draws * expected[id] * (1 - expected[id]));
+            Assert.InRange(counts[id], Draws * expected[id] - 5 * deviation, Draws * expected[id] + 5 * deviation);
+        }
+    }
+
+    [Fact]
+    public void RepeatPenalty_DividesPositiveAndMultipliesNegativeLogits_OncePerToken()
+    {
+        var sampler = new Sampler(new SamplingOptions { Temperature = 0f, RepeatPenalty = 1.5f }, 3);
+        sampler.Accept(0);
+        sampler.Accept(0);
+        Assert.Equal(0, sampler.Next([3.1f, 2f, -1f])); // 2.07 > 2
+        Assert.Equal(1, sampler.Next([2.9f, 2f, -1f])); // 1.93 < 2
+        Assert.Equal(2, sampler.Next([-1f, -9f, -1.4f])); // −1.5 < −1.4
+    }
+
+    [Fact]
+    public void Window_ForgetsTheTokensBeforeIt()
+    {
+        var sampler = new Sampler(new SamplingOptions { Temperature = 0f, PresencePenalty = 5f, PenaltyWindow = 2 }, 3);
+        sampler.Accept(0);
+        sampler.Accept(1);
+        Assert.Equal(2, sampler.Next([2f, 1f, 0f]));
+        sampler.Accept(1);
+        Assert.Equal(0, sampler.Next([2f, 1f, 0f]));
+    }
+
+    [Fact]
+    public void ASeed_GivesTheSameChoicesForGood() =>
+        Assert.Equal(Chosen(new SamplingOptions { Seed = 7 }, Logits, 100), Chosen(new SamplingOptions { Seed = 7 }, Logits, 100));
+
+    [Theory]
+    [InlineData(float.NaN, 0, 1f, 0f, 1f)]
+    [InlineData(1f, -1, 1f, 0f, 1f)]
+    [InlineData(1f, 0, 0f, 0f, 1f)]
+    [InlineData(1f, 0, 1.1f, 0f, 1f)]
+    [InlineData(1f, 0, 1f, -0.1f, 1f)]
+    [InlineData(1f, 0, 1f, 0f, 0f)]
+    public void OutOfRange_IsRefused(float temperature, int topK, float topP, float minP, float repeat) => Assert.Throws<InvalidOptionException>(() =>
+        new Sampler(new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepeatPenalty = repeat }, 3));
+
+    private static int[] Chosen(SamplingOptions options, float[] logits, int draws = 200)
+    {
+        var sampler = new Sampler(options, logits.Length);
+        return [.. Enumerable.Range(0, draws).Select(_ => sampler.Next(logits))];
+    }
+
+    /// <summary>The distribution by definition: softmax, then each filter renormalizes what it leaves.</summary>
+    private static double[] Expected(SamplingOptions options)
+    {
+        int[] order = [.. Enumerable.Range(0, Logits.Length).OrderByDescending(id => Logits[id]).ThenBy(id => id)];
+        double[] p = [.. Logits.Select(logit => Math.Exp(logit / (double)options.Temperature))];
+        if (options.TopK > 0)
+        {
+            float smallest = Logits[order[options.TopK - 1]];
+            for (int id = 0; id < p.Length; id++)
+                p[id] = Logits[id] >= smallest ? p[id] : 0;
+        }
+        double total = p.Sum(), sum = 0;
+        foreach (int id in order)
+        {
+            if (sum >= options.TopP * total)
+                p[id] = 0;
+            sum += p[id];
+        }
+        double largest = p.Max();
+        p = [.. p.Select(value => value < options.MinP * largest ? 0 : value)];
+        return [.. p.Select(value => value / p.Sum())];
+    }
+}
