@@ -20,6 +20,15 @@ internal sealed class CommonOptions
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
 
+    public CommonOptions() => NeedsName(Model);
+
+    /// <summary>An empty name, as from a variable that is not set, is a mistake and no default.</summary>
+    public static void NeedsName(Option<string?> option) => option.Validators.Add(result =>
+    {
+        if (result.Tokens is [{ Value: "" }])
+            result.AddError($"{option.Name} needs a file name");
+    });
+
     /// <summary>Adds the options of commands that run a model.</summary>
     public void AddRunOptions(Command command)
     {

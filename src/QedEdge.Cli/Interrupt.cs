@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace QedEdge.Cli;
 
-/// <summary>Ctrl-C and SIGTERM as a token: the work ends at the next step, what was printed stays.</summary>
+/// <summary>Ctrl-C and SIGTERM as a token: the work ends at the next step, what was printed stays. A second signal ends the process.</summary>
 internal sealed class Interrupt : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
@@ -26,7 +26,7 @@ internal sealed class Interrupt : IDisposable
 
     private void Cancel(PosixSignalContext context)
     {
-        context.Cancel = true;
+        context.Cancel = !_source.IsCancellationRequested;
         _source.Cancel();
     }
 }

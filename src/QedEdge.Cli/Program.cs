@@ -9,16 +9,17 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
-        ParseResult parsed = BuildRoot().Parse(args);
+        // Text may begin with @: no response files.
+        ParseResult parsed = BuildRoot().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (UnknownOption.Find(parsed, args) is { } unknown)
             return Terminal.Fail(ExitCode.Usage, unknown);
         if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
-            return Terminal.Fail(ExitCode.Usage, $"{parsed.Errors[0].Message} (see 'qed {CommandPath(parsed)}--help')");
+            return Terminal.Fail(ExitCode.Usage, $"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
         try
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or InvalidOptionException)
         {
             return Terminal.Fail(ExitCode.Usage, e.Message);
         }

@@ -31,7 +31,7 @@ internal sealed class GenerateCommand
     private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)", AllowMultipleArgumentsPerToken = false };
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
     private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
-    private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits of the run (standard error, or in the JSON): equal on all machines" };
+    private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
 
     public static Command Create()
     {
@@ -42,6 +42,7 @@ internal sealed class GenerateCommand
         {
             command.Options.Add(option);
         }
+        CommonOptions.NeedsName(self._file);
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -50,15 +51,15 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed)
     {
-        using var interrupt = new Interrupt();
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
         int[] prompt = Prompt(parsed, model, tokenizer);
-        GenerationOptions options = Options(parsed, model);
+        using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
+        var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
+        GenerationOptions options = Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 
         using Session session = _common.OpenSession(parsed, model);
-        var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
         var text = new StringBuilder();
         var chosen = new List<int>();
         var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
@@ -71,9 +72,8 @@ internal sealed class GenerateCommand
         }
 
         var generator = new Generator(session, options);
-        GenerationResult result = generator.Run(prompt, (id, logits) =>
+        GenerationResult result = generator.Run(prompt, (id, _) =>
         {
-            digest?.Append(MemoryMarshal.AsBytes(logits));
             chosen.Add(id);
             if (ids && !json)
                 Terminal.Write(chosen.Count == 1 ? Text(id) : "," + Text(id));
@@ -136,33 +136,53 @@ internal sealed class GenerateCommand
 
     private GenerationOptions Options(ParseResult parsed, QedModel model)
     {
-        GgufMetadata defaults = model.File.Metadata;
-        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && defaults.FindBool("general.sampling.do_sample") == false);
+        (SamplingOptions defaults, int defaultMaxTokens, bool sample) = Defaults(model.File);
+        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && !sample);
         var sampling = new SamplingOptions
         {
-            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.FindFloat32("general.sampling.temperature") ?? SamplingOptions.Default.Temperature,
-            TopK = parsed.GetValue(_topK) ?? (int?)defaults.FindUInt32("general.sampling.top_k") ?? SamplingOptions.Default.TopK,
-            TopP = parsed.GetValue(_topP) ?? defaults.FindFloat32("general.sampling.top_p") ?? 1f,
-            MinP = parsed.GetValue(_minP) ?? 0f,
-            RepeatPenalty = parsed.GetValue(_repeat) ?? 1f,
-            PresencePenalty = parsed.GetValue(_presence) ?? 0f,
-            FrequencyPenalty = parsed.GetValue(_frequency) ?? 0f,
+            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
+            TopK = parsed.GetValue(_topK) ?? defaults.TopK,
+            TopP = parsed.GetValue(_topP) ?? defaults.TopP,
+            MinP = parsed.GetValue(_minP) ?? defaults.MinP,
+            RepeatPenalty = parsed.GetValue(_repeat) ?? defaults.RepeatPenalty,
+            PresencePenalty = parsed.GetValue(_presence) ?? defaults.PresencePenalty,
+            FrequencyPenalty = parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
-        try
-        {
-            sampling.Validate();
-        }
-        catch (QedException e)
-        {
-            throw new UsageException(e.Message);
-        }
-        int maxTokens = parsed.GetValue(_maxTokens) ?? (int?)defaults.FindUInt32("general.sampling.max_new_tokens") ?? new GenerationOptions().MaxTokens;
+        sampling.Validate();
+        int maxTokens = parsed.GetValue(_maxTokens) ?? defaultMaxTokens;
         if (maxTokens < 0)
             throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
         if ((parsed.GetValue(_stop) ?? []).Contains(""))
             throw new UsageException("--stop needs a text");
         return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, EosId = parsed.GetValue(_ignoreEos) ? null : model.Config.EosId };
+    }
+
+    /// <summary>What the model's file says where the user says nothing.</summary>
+    /// <exception cref="ModelFormatException">A value is not usable.</exception>
+    private static (SamplingOptions Sampling, int MaxTokens, bool Sample) Defaults(GgufFile file)
+    {
+        const string Prefix = "general.sampling.";
+        GgufMetadata keys = file.Metadata;
+        var sampling = new SamplingOptions
+        {
+            Temperature = keys.FindFloat32(Prefix + "temperature") ?? SamplingOptions.Default.Temperature,
+            TopK = Int32(Prefix + "top_k") ?? SamplingOptions.Default.TopK,
+            TopP = keys.FindFloat32(Prefix + "top_p") ?? SamplingOptions.Default.TopP,
+        };
+        try
+        {
+            sampling.Validate();
+        }
+        catch (InvalidOptionException e)
+        {
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the keys {Prefix}… are not usable: {e.Message}");
+        }
+        return (sampling, Int32(Prefix + "max_new_tokens") ?? new GenerationOptions().MaxTokens, keys.FindBool(Prefix + "do_sample") != false);
+
+        int? Int32(string key) => keys.FindUInt32(key) is not { } value ? null
+            : value <= int.MaxValue ? (int)value
+            : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
     }
 
     private static void WriteJson(GenerationResult result, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>

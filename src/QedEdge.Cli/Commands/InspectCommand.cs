@@ -37,10 +37,10 @@ internal sealed class InspectCommand
         Terminal.WriteLine($"{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
         Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
         foreach (string key in file.Metadata.Keys)
-            Terminal.WriteLine($"  {key} = {OneLine(file.Metadata.Describe(key))}");
+            Terminal.WriteLine($"  {OneLine(key)} = {OneLine(file.Metadata.Describe(key))}");
         Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
         foreach (GgufTensorInfo tensor in file.Tensors)
-            Terminal.WriteLine($"  {tensor.Name,-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
+            Terminal.WriteLine($"  {OneLine(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
         long values = file.Tensors.Sum(t => t.ElementCount), bytes = file.Tensors.Sum(t => t.Bytes);
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
         if (memory is { } need)
@@ -92,5 +92,6 @@ internal sealed class InspectCommand
 
     private static string Shape(GgufTensorInfo tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
 
-    private static string OneLine(string text) => text.ReplaceLineEndings("\\n");
+    /// <summary>A file's text must not command the terminal.</summary>
+    private static string OneLine(string text) => string.Concat(text.ReplaceLineEndings("\\n").Select(c => char.IsControl(c) ? '\uFFFD' : c));
 }

@@ -13,7 +13,7 @@ internal sealed class LogitsCommand
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives little-endian float32 [T, V]; without it only shape and hash are printed" };
     private readonly Option<string?> _mask = new("--attention-mask") { HelpName = "BITS", Description = "1 for a real token, 0 for padding: 0,0,1,1" };
     private readonly Option<string?> _positions = new("--position-ids") { HelpName = "IDS", Description = "Positions for the rotary embedding; 0,1,2,… if not given" };
-    private readonly Option<int> _chunk = new("--chunk") { HelpName = "N", Description = "Feed N tokens at a time; never changes a bit" };
+    private readonly Option<int?> _chunk = new("--chunk") { HelpName = "N", Description = "Feed N tokens at a time; never changes a bit" };
     private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
 
     public static Command Create()
@@ -23,6 +23,7 @@ internal sealed class LogitsCommand
         {
             self._tokens, self._output, self._mask, self._positions, self._chunk, self._force,
         };
+        CommonOptions.NeedsName(self._output);
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -34,7 +35,7 @@ internal sealed class LogitsCommand
         int[] tokens = CommonOptions.ParseNumbers("--tokens", parsed.GetValue(_tokens)!);
         byte[]? mask = parsed.GetValue(_mask) is { } bits ? [.. CommonOptions.ParseNumbers("--attention-mask", bits).Select(MaskByte)] : null;
         int[]? positions = parsed.GetValue(_positions) is { } ids ? CommonOptions.ParseNumbers("--position-ids", ids) : null;
-        if (parsed.GetValue(_chunk) < 0)
+        if (parsed.GetValue(_chunk) < 1)
             throw new UsageException("--chunk must be 1 or more");
 
         using var interrupt = new Interrupt();
@@ -48,7 +49,7 @@ internal sealed class LogitsCommand
             {
                 AttentionMask = mask,
                 PositionIds = positions,
-                ChunkSize = parsed.GetValue(_chunk),
+                ChunkSize = parsed.GetValue(_chunk) ?? 0,
                 Cancellation = interrupt.Token,
                 OnLogits = (_, logits) =>
                 {

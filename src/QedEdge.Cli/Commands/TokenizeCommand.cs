@@ -35,6 +35,8 @@ internal sealed class TokenizeCommand
             options |= EncodeOptions.AddBos | EncodeOptions.AddEos;
         if (parsed.GetValue(_lines) is { } path)
         {
+            if (parsed.GetValue(_text) is not null)
+                throw new UsageException("give the text once: as TEXT or with --jsonl");
             JsonLines.Convert(path, "text", (value, writer) =>
             {
                 var lineIds = new List<int>();

@@ -41,6 +41,21 @@ public sealed partial class InterruptTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
     }
 
+    /// <summary>A prompt that never comes: nothing has begun that should end in order.</summary>
+    [Theory]
+    [InlineData(Interrupt)]
+    [InlineData(Terminate)]
+    public void Generate_WaitingForItsPrompt_Ends(int signal)
+    {
+        var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), "generate", "-"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        Thread.Sleep(300);
+        Assert.False(process.HasExited);
+        Assert.Equal(0, Kill(process.Id, signal));
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "the program does not end");
+        Assert.Equal(128 + signal, process.ExitCode);
+    }
+
     private void AssertInterrupted(ProgramResult result)
     {
         OneLine.AssertError(130, result);

@@ -14,17 +14,18 @@ public sealed class PublishedProgramTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [InlineData("x64", "avxvnni,avx2")]
+    [InlineData("x64", null)]
     [InlineData("haswell", "avx2")]
     [InlineData("cortex-a72", "neon")]
     [InlineData("cortex-a76", "neon-dp")]
-    public void Info_ChoosesTheProcessorsKernels(string machine, string expected)
+    public void Info_ChoosesTheProcessorsKernels(string machine, string? expected)
     {
+        expected ??= File.ReadAllText("/proc/cpuinfo").Contains(" avx_vnni") ? "avxvnni" : "avx2";
         ProgramResult result = PublishedPrograms.Run("qed", machine, "info", "--json");
         Assert.Equal(0, result.ExitCode);
         using JsonDocument json = JsonDocument.Parse(result.Output);
         Assert.True(json.RootElement.GetProperty("native").GetBoolean());
-        Assert.Contains(json.RootElement.GetProperty("isa").GetString(), expected.Split(','));
+        Assert.Equal(expected, json.RootElement.GetProperty("isa").GetString());
     }
 
     [Fact]

@@ -1,0 +1,47 @@
+namespace QedEdge.Tests.Published;
+
+/// <summary>Command lines that cannot be meant: exit code 2, and one line that says what to change.</summary>
+public sealed class WrongUsageTests
+{
+    [Theory]
+    [InlineData("unknown command 'foo'", "foo")]
+    [InlineData("whole number", "generate", "x", "--seed", "-1")]
+    [InlineData("a number", "generate", "x", "--temp", "hot")]
+    [InlineData("'q8_0'", "generate", "x", "--kv-type", "q4")]
+    [InlineData("--model needs a file name", "generate", "-m", "", "x")]
+    [InlineData("--file needs a file name", "generate", "-f", "")]
+    [InlineData("--output needs a file name", "logits", "--tokens", "1", "-o", "")]
+    [InlineData("threads must be 1 to 256", "generate", "x", "-t", "0")]
+    [InlineData("context size must be 1 to 1024", "generate", "x", "-c", "1025")]
+    [InlineData("context size must be 1 to 1024", "inspect", "-c", "-5")]
+    [InlineData("unknown instruction set", "generate", "x", "--isa", "foo")]
+    [InlineData("outside the vocabulary", "generate", "--tokens", "99999", "--repeat-penalty", "1.1")]
+    [InlineData("attention mask", "logits", "--tokens", "1,2", "--attention-mask", "1")]
+    [InlineData("position ids", "logits", "--tokens", "1,2", "--position-ids", "0,1024")]
+    [InlineData("--chunk must be 1 or more", "logits", "--tokens", "1", "--chunk", "0")]
+    [InlineData("top-p must be above 0", "generate", "x", "--top-p", "0")]
+    [InlineData("give the text once", "tokenize", "a", "--jsonl", "b")]
+    public void IsSaidInOneLine(string expected, params string[] arguments)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
+        OneLine.AssertError(2, result);
+        Assert.Contains(expected, result.Error);
+        Assert.DoesNotContain("System.", result.Error);
+    }
+
+    [Fact]
+    public void TextThatBeginsWithAt_IsText()
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", "tokenize", "@alice");
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+    }
+
+    [Theory]
+    [InlineData("/dev/null")]
+    [InlineData("/dev/stdout")]
+    public void ADevice_IsNotReplaced(string device)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", "logits", "--tokens", "1", "-o", device);
+        OneLine.AssertError(1, result);
+    }
+}
