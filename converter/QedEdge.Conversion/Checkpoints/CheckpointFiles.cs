@@ -60,8 +60,8 @@ internal static class CheckpointFiles
         return null;
     }
 
-    /// <summary>Reads a JSON object, or returns null where there is no such file.</summary>
-    public static JsonDocument? FindObject(string path) => File.Exists(path) ? ReadObject(path) : null;
+    /// <summary>Reads a JSON object, or returns null where nothing has that name. A folder or a link to nowhere is something: it is refused.</summary>
+    public static JsonDocument? FindObject(string path) => Path.Exists(path) ? ReadObject(path) : null;
 
     /// <summary>Reads a small file whole, without the mark that some editors put before UTF-8.</summary>
     /// <exception cref="ModelFormatException">It is missing, cannot be read, or is too large.</exception>
@@ -95,3 +95,4 @@ internal static class CheckpointFiles
     /// <summary>The first line of an error's text.</summary>
     public static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
 }
+        FileNotFoundException or DirectoryNotFoundException when Path.Exists(path) => "is a link to a file that is not there",
