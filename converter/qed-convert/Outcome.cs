@@ -37,7 +37,8 @@ internal static class Outcome
         }
         catch (ModelFormatException exception)
         {
-            return Fail(ExitCode.BadModel, exception.Message);
+            // As qed says it; the other faults' messages say of themselves what they are.
+            return Fail(ExitCode.BadModel, exception.Fault == ModelFault.Damaged ? "damaged file: " + exception.Message : exception.Message);
         }
         catch (QedException exception)
         {

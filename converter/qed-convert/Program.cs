@@ -14,7 +14,7 @@ root.Subcommands.Add(RandomCommand.Create());
 // The other commands' help would list it as theirs.
 root.Arguments[0].Hidden = args is ["repack" or "random", ..];
 
-var parsed = root.Parse(args);
+var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }); // "@name" is a name
 if (parsed.Action is ParseErrorAction)
     return Outcome.Fail(ExitCode.WrongUsage, $"{parsed.Errors[0].Message} See 'qed-convert --help'.");
 // On Ctrl-C the command stops at the next batch and deletes what it wrote.

@@ -83,7 +83,7 @@ internal sealed class Checkpoint
             Add(tensors);
         }
         foreach (var (tensor, shard) in shardOf)
-            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"{IndexFile} places the tensor in this part, which does not hold it", tensor: tensor);
+            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
     }
 
     private void Add(List<SafetensorsTensor> tensors)

@@ -63,7 +63,7 @@ internal sealed record CheckpointConfig
         if (json.FindString("model_type") is string type && type != ModelConfig.Architecture)
         {
             throw new ModelFormatException(ModelFault.UnknownArchitecture, path,
-                $"the model is of type '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
+                $"the model's architecture is '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
         }
         foreach (string feature in (string[])["rope_scaling", "sliding_window"])
         {
