@@ -37,7 +37,8 @@ internal static class FileRepacker
                 writer.Copy(source.Metadata, key);
             else if (!mergesWritten)
             {
-                // In their old place: repacking gives the bytes that converting to the layout gives.
+                // In their old place: repacking gives the bytes that converting to the layout gives, but for widths that are F16 in plain
+                // order (converting rounds the checkpoint's values to half precision, repacking the block format's).
                 TokenizerConversion.CopyMerges(writer, source, layout);
                 mergesWritten = true;
             }

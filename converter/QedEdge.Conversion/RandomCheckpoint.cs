@@ -50,6 +50,7 @@ internal static class RandomCheckpoint
     public static long Write(string configFile, string folder, ulong seed, CheckpointType type, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
         var config = CheckpointConfig.Read(configFile);
+        float deviation = CheckpointConfig.ReadInitializerRange(configFile);
         var configBytes = CheckpointFiles.ReadBytes(configFile);
         var tensors = Tensors(config);
         int size = type == CheckpointType.F32 ? 4 : 2;
@@ -80,7 +81,7 @@ internal static class RandomCheckpoint
                 {
                     cancellation.ThrowIfCancellationRequested();
                     var part = values.AsSpan(0, (int)Math.Min(Part, tensors[i].Count - at));
-                    Fill(ref random, part, tensors[i].Mean, config.InitializerRange);
+                    Fill(ref random, part, tensors[i].Mean, deviation);
                     weights.Stream.Write(Encode(part, type, encoded));
                     done += part.Length * size;
                     progress?.Invoke((double)done / total, tensors[i].Name);

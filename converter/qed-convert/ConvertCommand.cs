@@ -35,7 +35,7 @@ internal static class ConvertCommand
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
             Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
-            Terminal.Print(report!, to);
+            return () => Terminal.Print(report!, to);
         }));
         command.Validators.Add(result =>
         {

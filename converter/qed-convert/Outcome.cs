@@ -23,12 +23,13 @@ internal static class ExitCode
 internal static class Outcome
 {
     /// <summary>Runs the work away from the main thread, which waits for Ctrl-C.</summary>
-    public static async Task<int> Of(Action work)
+    /// <param name="work">Returns what reports on it: the output is there by then, and no trouble with the report makes the run a failure.</param>
+    public static async Task<int> Of(Func<Action> work)
     {
+        Action report;
         try
         {
-            await Task.Run(work);
-            return ExitCode.Done;
+            report = await Task.Run(work);
         }
         catch (OperationCanceledException)
         {
@@ -36,7 +37,8 @@ internal static class Outcome
         }
         catch (ModelFormatException exception)
         {
-            return Fail(ExitCode.BadModel, exception.Message);
+            // As qed says it; the other faults' messages say of themselves what they are.
+            return Fail(ExitCode.BadModel, exception.Fault == ModelFault.Damaged ? "damaged file: " + exception.Message : exception.Message);
         }
         catch (QedException exception)
         {
@@ -50,12 +52,14 @@ internal static class Outcome
         {
             return Fail(ExitCode.Failed, $"unexpected: {exception.GetType().Name}: {exception.Message}");
         }
+        report();
+        return ExitCode.Done;
     }
 
     /// <summary>Prints an error and returns the exit code.</summary>
     public static int Fail(int code, string message)
     {
-        Console.Error.WriteLine("error: " + string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        Terminal.Note("error: " + string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
         return code;
     }
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Invocation;
 using System.Text;
 using QedEdge.Conversion.Cli;
 
+StandardStreams.KeepClosedOnesTaken();
 if (!OperatingSystem.IsWindows())
     Console.OutputEncoding = Encoding.UTF8; // paths keep their bytes, whatever the locale says
 FileSizeLimit.BecomeAnError();
@@ -13,9 +14,16 @@ root.Subcommands.Add(RandomCommand.Create());
 // The other commands' help would list it as theirs.
 root.Arguments[0].Hidden = args is ["repack" or "random", ..];
 
-var parsed = root.Parse(args);
+var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }); // "@name" is a name
 if (parsed.Action is ParseErrorAction)
     return Outcome.Fail(ExitCode.WrongUsage, $"{parsed.Errors[0].Message} See 'qed-convert --help'.");
 // On Ctrl-C the command stops at the next batch and deletes what it wrote.
 using var interrupt = new Interrupt();
-return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
+}
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) // from --help and the like; commands handle their own
+{
+    return Outcome.Fail(ExitCode.Failed, $"standard output cannot be written: {exception.Message}");
+}

@@ -20,7 +20,7 @@ internal static class RandomCommand
             string to = parsed.GetValue(output)!;
             long bytes = 0;
             Terminal.WithProgress(progress => bytes = RandomCheckpoint.Write(parsed.GetValue(config)!, to, parsed.GetValue(seed), dtype, parsed.GetValue(force), progress, cancellation));
-            Console.Error.WriteLine($"wrote {to} ({bytes / (1024.0 * 1024):F1} MB of weights)");
+            return () => Terminal.Note($"wrote {to} ({bytes / (1024.0 * 1024):F1} MB of weights)");
         }));
         return command;
     }

@@ -21,7 +21,7 @@ internal static class RepackCommand
             string to = parsed.GetValue(output)!;
             var order = Options.Layout(parsed.GetValue(layout), plainByDefault: false);
             Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, parsed.GetValue(threads), parsed.GetValue(force), progress, cancellation));
-            Terminal.Print(report!, to);
+            return () => Terminal.Print(report!, to);
         }));
         return command;
     }

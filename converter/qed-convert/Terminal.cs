@@ -30,11 +30,14 @@ internal static class Terminal
             });
     }
 
+    /// <summary>Writes a line about the run.</summary>
+    public static void Note(string line) => Try(() => System.Console.Error.WriteLine(line));
+
     /// <summary>Prints warnings and what was written.</summary>
     public static void Print(ConversionReport report, string output)
     {
         foreach (string warning in report.Warnings)
-            System.Console.Error.WriteLine("warning: " + warning);
+            Note("warning: " + warning);
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("type");
         foreach (string title in (string[])["tensors", "values", "bits/value", "size", "largest error", "mean error"])
@@ -45,13 +48,25 @@ internal static class Terminal
                 Error(type.LargestError), Error(type.MeanError));
         }
         table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
-        Console.Write(table);
-        System.Console.Error.WriteLine($"wrote {output}");
+        Try(() => Console.Write(table));
+        Note($"wrote {output}");
 
         static string Error(double error) => error == 0 ? "0" : error.ToString("G3");
     }
 
     private static string Size(long bytes) => bytes < 1 << 20 ? $"{bytes / 1024.0:F1} KB" : $"{bytes / (1024.0 * 1024):F1} MB";
+
+    private static void Try(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Nobody listens: a note is not worth failing for.
+        }
+    }
 
     private static IAnsiConsole Create()
     {

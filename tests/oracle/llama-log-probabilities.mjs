@@ -7,7 +7,8 @@ const [,, folder, modelPath, ids] = process.argv;
 const {getLlama} = await import(pathToFileURL(join(folder, "node_modules/node-llama-cpp/dist/index.js")));
 const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
 const model = await llama.loadModel({modelPath});
-const context = await model.createContext({contextSize: 256});
+// In single precision throughout: the default cache and flash attention round keys and values to half precision.
+const context = await model.createContext({contextSize: 256, flashAttention: false, experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"});
 const options = {temperature: 1, topK: 0, topP: 1, minP: 0};
 const rows = await context.getSequence().controlledEvaluate(
     ids.split(",").map(id => [Number(id), {generateNext: {probabilities: true, options}}]));

@@ -10,8 +10,8 @@ internal sealed class Checkpoint
     private const string IndexFile = "model.safetensors.index.json";
     private const string Prefix = "model.";
 
-    /// <summary>Ends of the names of buffers that exports carry and nobody needs: rotary tables and causal masks. No weight's name has one.</summary>
-    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "mask", "tril"];
+    /// <summary>Names, behind the last dot, of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
+    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "mask", "causal_mask", "attention_mask", "attn_mask", "tril"];
 
     private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
 
@@ -21,10 +21,10 @@ internal sealed class Checkpoint
         Config = CheckpointConfig.ReadFolder(folder);
         Generation = GenerationConfig.ReadFolder(folder, Config.VocabSize);
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
-        WeightsFile = File.Exists(single) || !File.Exists(index) ? single : index;
+        WeightsFile = Path.Exists(single) || !Path.Exists(index) ? single : index;
         if (WeightsFile == index)
             AddShards(index);
-        else if (File.Exists(single) || Directory.Exists(single))
+        else if (Path.Exists(single))
             Add(SafetensorsHeader.Read(single));
         else
             throw NoWeights(folder);
@@ -83,14 +83,14 @@ internal sealed class Checkpoint
             Add(tensors);
         }
         foreach (var (tensor, shard) in shardOf)
-            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"{IndexFile} places the tensor in this part, which does not hold it", tensor: tensor);
+            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
     }
 
     private void Add(List<SafetensorsTensor> tensors)
     {
         foreach (var tensor in tensors)
         {
-            if (Buffers.Any(end => tensor.Name.EndsWith(end, StringComparison.Ordinal)))
+            if (Buffers.Contains(tensor.Name[(tensor.Name.LastIndexOf('.') + 1)..]))
                 continue;
             string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
             if (!_tensors.TryAdd(name, tensor))

@@ -38,9 +38,6 @@ internal sealed record CheckpointConfig
     /// <summary><c>rms_norm_eps</c>; 1e-5 where absent.</summary>
     public float RmsNormEpsilon { get; private init; }
 
-    /// <summary><c>initializer_range</c>: the standard deviation of fresh weights; 0.02 where absent.</summary>
-    public float InitializerRange { get; private init; }
-
     /// <summary><c>tie_word_embeddings</c>: the head is the embedding; true where absent, as in the reference.</summary>
     public bool TiedHead { get; private init; }
 
@@ -66,7 +63,7 @@ internal sealed record CheckpointConfig
         if (json.FindString("model_type") is string type && type != ModelConfig.Architecture)
         {
             throw new ModelFormatException(ModelFault.UnknownArchitecture, path,
-                $"the model is of type '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
+                $"the model's architecture is '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
         }
         foreach (string feature in (string[])["rope_scaling", "sliding_window"])
         {
@@ -86,7 +83,6 @@ internal sealed record CheckpointConfig
             ContextLength = json.GetInt32("max_seq_len", 1, ModelConfig.LongestContext),
             RopeTheta = Positive(json, "rope_theta", 10_000f),
             RmsNormEpsilon = Positive(json, "rms_norm_eps", 1e-5f),
-            InitializerRange = Positive(json, "initializer_range", 0.02f),
             TiedHead = json.FindBool("tie_word_embeddings") ?? true,
             Bias = json.FindBool("bias") ?? false,
             PadId = json.FindInt32("pad_token_id", 0, vocabSize - 1),
@@ -102,6 +98,15 @@ internal sealed record CheckpointConfig
 
     /// <summary>Reads the configuration in a checkpoint's folder.</summary>
     public static CheckpointConfig ReadFolder(string folder) => Read(Path.Combine(folder, FileName));
+
+    /// <summary>Reads <c>initializer_range</c>, the standard deviation of fresh weights; 0.02 where absent. Only those who make weights need it.</summary>
+    /// <param name="path">The JSON file.</param>
+    /// <exception cref="ModelFormatException">The file cannot be read, or the value is no positive number.</exception>
+    public static float ReadInitializerRange(string path)
+    {
+        using var document = CheckpointFiles.ReadObject(path);
+        return Positive(new JsonValues(document.RootElement, path), "initializer_range", 0.02f);
+    }
 
     private static float Positive(JsonValues json, string key, float absent)
     {

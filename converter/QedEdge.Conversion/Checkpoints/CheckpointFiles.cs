@@ -13,9 +13,10 @@ internal static class CheckpointFiles
     /// <exception cref="ModelFormatException">It is missing, cannot be read, is too large, or is no JSON object without repeated keys.</exception>
     public static JsonDocument ReadObject(string path)
     {
+        var bytes = ReadBytes(path);
         try
         {
-            var document = JsonDocument.Parse(ReadBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
+            var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 64 });
             if (RepeatedKey(document.RootElement) is { } key)
             {
                 document.Dispose();
@@ -26,9 +27,34 @@ internal static class CheckpointFiles
             document.Dispose();
             throw new ModelFormatException(ModelFault.Damaged, path, "the file is JSON, but no JSON object");
         }
+        catch (JsonException exception) when (EndsTooEarly(bytes.Span))
+        {
+            throw new ModelFormatException(ModelFault.ShortFile, path, $"{TooShort(bytes.Length)}; download or copy it again", inner: exception);
+        }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException) // the latter: a key that is no valid Unicode
         {
             throw new ModelFormatException(ModelFault.Damaged, path, $"no valid JSON: {FirstLine(exception)}", inner: exception);
+        }
+    }
+
+    /// <summary>How a file that is a beginning of one is described.</summary>
+    public static string TooShort(long length) => length == 0 ? "the file is empty" : $"the file ends too early, after {length} bytes";
+
+    /// <summary>Whether all there is, is the beginning of valid JSON.</summary>
+    private static bool EndsTooEarly(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, default);
+        try
+        {
+            while (reader.Read())
+            {
+                // Up to the end, or to what is no JSON.
+            }
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 
@@ -60,8 +86,8 @@ internal static class CheckpointFiles
         return null;
     }
 
-    /// <summary>Reads a JSON object, or returns null where there is no such file.</summary>
-    public static JsonDocument? FindObject(string path) => File.Exists(path) ? ReadObject(path) : null;
+    /// <summary>Reads a JSON object, or returns null where nothing has that name. A folder or a link to nowhere is something: it is refused.</summary>
+    public static JsonDocument? FindObject(string path) => Path.Exists(path) ? ReadObject(path) : null;
 
     /// <summary>Reads a small file whole, without the mark that some editors put before UTF-8.</summary>
     /// <exception cref="ModelFormatException">It is missing, cannot be read, or is too large.</exception>
@@ -86,6 +112,7 @@ internal static class CheckpointFiles
     public static ModelFormatException Unreadable(string path, Exception exception) => new(ModelFault.Unreadable, path, exception switch
     {
         _ when Directory.Exists(path) => "is a folder, not a file",
+        FileNotFoundException or DirectoryNotFoundException when Path.Exists(path) => "is a link to a file that is not there",
         FileNotFoundException or DirectoryNotFoundException => "there is no such file",
         UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
         NotSupportedException => "not a regular file; save it to disk first",

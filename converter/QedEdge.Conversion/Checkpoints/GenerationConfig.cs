@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QedEdge.Sampling;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -29,13 +30,13 @@ internal sealed record GenerationConfig
     /// <summary><c>do_sample</c>.</summary>
     public bool? DoSample { get; private init; }
 
-    /// <summary><c>temperature</c>, at least 0.</summary>
+    /// <summary><c>temperature</c>.</summary>
     public float? Temperature { get; private init; }
 
-    /// <summary><c>top_k</c>, at least 0.</summary>
+    /// <summary><c>top_k</c>.</summary>
     public int? TopK { get; private init; }
 
-    /// <summary><c>top_p</c>, 0 to 1.</summary>
+    /// <summary><c>top_p</c>.</summary>
     public float? TopP { get; private init; }
 
     /// <summary><c>max_new_tokens</c>, at least 0.</summary>
@@ -61,9 +62,9 @@ internal sealed record GenerationConfig
             EosIds = json.FindIds("eos_token_id", vocabSize),
             PadId = json.FindInt32("pad_token_id", 0, vocabSize - 1),
             DoSample = json.FindBool("do_sample"),
-            Temperature = InRange(json, "temperature", float.MaxValue, "the value is negative"),
-            TopK = json.FindInt32("top_k", 0, int.MaxValue),
-            TopP = InRange(json, "top_p", 1, "the value is not from 0 to 1"),
+            Temperature = InRange(json, "temperature", json.FindFloat32("temperature"), static value => new SamplingOptions { Temperature = value }),
+            TopK = InRange(json, "top_k", json.FindInt32("top_k", int.MinValue, int.MaxValue), static value => new SamplingOptions { TopK = value }),
+            TopP = InRange(json, "top_p", json.FindFloat32("top_p"), static value => new SamplingOptions { TopP = value }),
             MaxNewTokens = json.FindInt32("max_new_tokens", 0, int.MaxValue),
             Dropped = [.. NotStored.Where(entry => json.Find(entry.Key) is { } value && !IsNeutral(value, entry.Neutral)).Select(static entry => entry.Key)],
         };
@@ -77,6 +78,18 @@ internal sealed record GenerationConfig
         _ => false,
     };
 
-    private static float? InRange(JsonValues json, string key, float largest, string problem) =>
-        json.FindFloat32(key) is not float value ? null : value >= 0 && value <= largest ? value : throw json.Wrong(key, problem);
+    /// <summary>The value, if the runtime takes it: a file that it would refuse to generate from must not be written.</summary>
+    private static T? InRange<T>(JsonValues json, string key, T? value, Func<T, SamplingOptions> options) where T : struct
+    {
+        try
+        {
+            if (value is { } present)
+                options(present).Validate();
+            return value;
+        }
+        catch (QedException exception)
+        {
+            throw json.Wrong(key, exception.Message);
+        }
+    }
 }

@@ -28,7 +28,7 @@ internal static class SafetensorsHeader
             // The download cache of Hugging Face holds symbolic links, and FileInfo has the length of the link itself.
             long size = ((FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)).Length;
             if (size < 8)
-                throw new ModelFormatException(ModelFault.ShortFile, path, $"a safetensors file begins with 8 bytes of length, and this one has {size} bytes; download it again");
+                throw new ModelFormatException(ModelFault.ShortFile, path, $"{CheckpointFiles.TooShort(size)}; download it again");
             long length = CheckStart(path, size);
             using var header = MappedFile.Open(path, 8, length);
             return Parse(header.View.Span(0, (int)length), path, 8 + length, size);
@@ -50,7 +50,7 @@ internal static class SafetensorsHeader
         if (length > LongestHeader)
             throw new ModelFormatException(ModelFault.Damaged, path, $"not a safetensors file: a header of {length} bytes is beyond the format's limit of {LongestHeader}", offset: 0);
         if ((long)length > size - 8)
-            throw new ModelFormatException(ModelFault.ShortFile, path, $"the header takes {length} bytes and the file has {size - 8} behind its first 8; download it again", offset: 0);
+            throw new ModelFormatException(ModelFault.ShortFile, path, $"the file ends too early: the header takes {length} bytes and the file has {size - 8} behind its first 8; download it again", offset: 0);
         if (length < 2 || start[8] != '{')
             throw new ModelFormatException(ModelFault.Damaged, path, "not a safetensors file: the header is no JSON object", offset: 8);
         return (long)length;
@@ -142,7 +142,7 @@ internal static class SafetensorsHeader
         if (range is not [long begin, long end] || begin > end)
             throw Damaged(path, name, "data_offsets are not two ascending numbers");
         if (end > size - dataStart)
-            throw new ModelFormatException(ModelFault.ShortFile, path, $"its data end at byte {end} of the data and the file has {size - dataStart}; download the file again", tensor: name);
+            throw new ModelFormatException(ModelFault.ShortFile, path, $"the file ends too early: its data end at byte {end} of the data and the file has {size - dataStart}; download it again", tensor: name);
         if (ElementBits(type) is not long bits)
             throw new ModelFormatException(ModelFault.Unsupported, path, $"the dtype '{ModelFormatException.OneLine(type)}' is unknown", tensor: name);
         if (Bytes(shape, bits) != end - begin)

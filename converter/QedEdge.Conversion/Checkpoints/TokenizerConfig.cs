@@ -62,7 +62,7 @@ internal sealed class TokenizerConfig
             if (old is not null)
                 ReadTokens(new JsonValues(old.RootElement, map), map);
         }
-        ChatTemplate = File.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values, path) : null;
+        ChatTemplate = System.IO.Path.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values, path) : null;
     }
 
     /// <summary>The path of tokenizer_config.json.</summary>

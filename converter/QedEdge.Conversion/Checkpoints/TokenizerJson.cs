@@ -15,6 +15,8 @@ internal static class TokenizerJson
 
     private const string PostProcessor = "post_processor";
 
+    private const string WithoutTokenizer = "rename the file to convert without a tokenizer (token ids only)";
+
     /// <summary>Reads a checkpoint's tokenizer.</summary>
     /// <param name="path">The file.</param>
     /// <param name="checkpoint">The checkpoint; ids of its vocabulary that the file does not define become unused.</param>
@@ -71,13 +73,13 @@ internal static class TokenizerJson
     /// <param name="named">Further tokens that are added ones.</param>
     internal static TokenizerData Read(JsonElement root, string path, int vocabSize, IEnumerable<NamedToken>? named = null)
     {
+        if (Property(root, "model") is not { } model)
+            throw Damaged(path, "model", "the key is missing");
         if (Property(root, "normalizer") is { } normalizer)
             throw Unsupported(path, "normalizer", $"normalizer '{TypeName(normalizer, path)}'");
         PreTokenizer preTokenizer = ReadPreTokenizer(Property(root, "pre_tokenizer"), path);
         if (Property(root, "decoder") is not { } decoder || TypeName(decoder, path) != "ByteLevel")
             throw Unsupported(path, "decoder", "any decoder but 'ByteLevel'");
-        if (Property(root, "model") is not { } model)
-            throw Damaged(path, "model", "the key is missing");
         CheckModel(model, path);
 
         var texts = new SortedDictionary<int, (string Text, TokenType Type)>();
@@ -144,7 +146,7 @@ internal static class TokenizerJson
     {
         const string key = "pre_tokenizer";
         if (element is not { } preTokenizer)
-            throw Unsupported(path, key, "no pre-tokenizer");
+            throw new ModelFormatException(ModelFault.Unsupported, path, $"none is set, and only byte-level ones are supported; {WithoutTokenizer}", key);
         if (TypeName(preTokenizer, path) != "Sequence")
         {
             RequireByteLevel(preTokenizer, path);
@@ -338,5 +340,5 @@ internal static class TokenizerJson
     private static ModelFormatException Damaged(string path, string key, string problem) => new(ModelFault.Damaged, path, problem, key);
 
     private static ModelFormatException Unsupported(string path, string key, string what) => new(ModelFault.Unsupported, path,
-        $"{what} cannot be tokenized exactly and is not supported; rename the file to convert without a tokenizer (token ids only)", key);
+        $"{what} cannot be tokenized exactly and is not supported; {WithoutTokenizer}", key);
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using QedEdge.Conversion;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Quantization;
@@ -32,6 +33,31 @@ public class CheckpointRefusalTests
         using var folder = new CheckpointFolder().With("untied-bias-bf16");
         folder.Replace("config.json", from, to);
         Assert.Equal(tensor, Refuse(folder).Tensor);
+    }
+
+    [Theory]
+    [InlineData("unmask", false)]
+    [InlineData("learned_mask", false)]
+    [InlineData("mask_", false)]
+    [InlineData("tri.l", false)]
+    [InlineData("old_inv_freq", false)]
+    [InlineData("mask", true)]
+    [InlineData("attn_mask", true)]
+    [InlineData("rotary.inv_freq", true)]
+    public void Convert_FurtherTensor_IsIgnoredOnlyIfABuffer(string name, bool buffer)
+    {
+        using var folder = new CheckpointFolder().With("tied-f32");
+        string tensor = $"layers.0.attention.{name}";
+        byte[] bytes = File.ReadAllBytes(folder[Weights]);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(bytes);
+        byte[] header = [.. "{"u8, .. Encoding.ASCII.GetBytes($$"""
+            "{{tensor}}":{"dtype":"F32","shape":[1],"data_offsets":[{{bytes.Length - 8 - length}},{{bytes.Length - 4 - length}}]},
+            """), .. bytes.AsSpan(9, length - 1)];
+        File.WriteAllBytes(folder[Weights], [.. BitConverter.GetBytes((long)header.Length), .. header, .. bytes.AsSpan(8 + length), 0, 0, 0, 0]);
+        if (buffer)
+            CheckpointConverter.Convert(folder.Path, folder["out"], new());
+        else
+            Assert.Equal((tensor, ModelFault.Unsupported), (Refuse(folder).Tensor, Refuse(folder).Fault));
     }
 
     [Theory]
@@ -106,6 +132,47 @@ public class CheckpointRefusalTests
         using var folder = new CheckpointFolder().With("tied-f32");
         folder.Replace("config.json", from, to);
         Assert.Contains("config.json", Refuse(folder).Message);
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData(Weights)]
+    [InlineData(Index)]
+    [InlineData("tokenizer.json")]
+    [InlineData("tokenizer_config.json")]
+    [InlineData("special_tokens_map.json")]
+    [InlineData("chat_template.jinja")]
+    [InlineData("generation_config.json")]
+    public void Open_FolderOrDanglingLinkInAFilesPlace_IsNamed(string name)
+    {
+        using var folder = new CheckpointFolder();
+        string golden = name == Index ? "sharded-f16-model-prefix" : "tied-f32";
+        folder.With(golden);
+        if (name != "tokenizer.json")
+            File.Copy(Path.Combine(TestData.TinyQed, "tokenizer.json"), folder["tokenizer.json"]);
+        File.Delete(folder[name]);
+        Directory.CreateDirectory(folder[name]);
+        Assert.EndsWith($"{name}: is a folder, not a file", Refuse(folder).Message);
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a privilege there");
+        Directory.Delete(folder[name]);
+        File.CreateSymbolicLink(folder[name], folder["gone"]);
+        Assert.EndsWith($"{name}: is a link to a file that is not there", Refuse(folder).Message);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("\"none\"")]
+    public void Convert_ValuesForTrainingOnly_AreIgnored(string deviation)
+    {
+        using var folder = new CheckpointFolder().With("tied-f32");
+        string config = folder["config.json"], text = File.ReadAllText(config);
+        File.WriteAllText(config, text.Replace("\"initializer_range\": 0.02", $"\"initializer_range\": {deviation}"));
+        Assert.NotEqual(text, File.ReadAllText(config));
+        CheckpointConverter.Convert(folder.Path, folder["out"], new());
+        var refused = Assert.Throws<ModelFormatException>(() => RandomCheckpoint.Write(config, folder["random"], 0, CheckpointType.F16, overwrite: false));
+        Assert.Equal("initializer_range", refused.Key);
+        Assert.False(Path.Exists(folder["random"]));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
+using System.Globalization;
 using QedEdge.Conversion;
 using QedEdge.Gguf;
+using QedEdge.Sampling;
 using QedEdge.Text;
 
 #pragma warning disable xUnit1051 // every call here takes milliseconds; none needs to be cancelled
@@ -101,7 +103,6 @@ public sealed class SpecialTokensTests : IDisposable
     [InlineData(Generation, """{"bos_token_id":3}""", "bos_token_id", "post_processor token 1")]
     [InlineData(Generation, """{"eos_token_id":[5,2048]}""", "eos_token_id", "2047")]
     [InlineData(Generation, """{"eos_token_id":"<eos>"}""", "eos_token_id", "whole number")]
-    [InlineData(Generation, """{"temperature":-1}""", "temperature", "negative")]
     // What no vocabulary has.
     [InlineData(TokenizerConfig, """{"bos_token":"<nobody>"}""", "bos_token", "<nobody>")]
     [InlineData(TokenizerConfig, """{"unk_token":{"content":"<nobody>"}}""", "unk_token", "<nobody>")]
@@ -201,6 +202,43 @@ public sealed class SpecialTokensTests : IDisposable
         Assert.Equal((0.7f, 40u, 0.9f, 12u, true), (file.Metadata.GetFloat32(GgufKeys.SamplingTemperature), file.Metadata.GetUInt32(GgufKeys.SamplingTopK),
             file.Metadata.GetFloat32(GgufKeys.SamplingTopP), file.Metadata.GetUInt32(GgufKeys.SamplingMaxNewTokens), file.Metadata.FindBool(GgufKeys.SamplingDoSample)!.Value));
         Assert.Contains("repetition_penalty, num_beams, ", Assert.Single(_warnings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("top_p", "0")]
+    [InlineData("top_p", "1e-60")] // 0 as a float
+    [InlineData("top_p", "-0.5")]
+    [InlineData("top_p", "1.01")]
+    [InlineData("top_k", "-1")]
+    [InlineData("temperature", "1e39")]
+    [InlineData("max_new_tokens", "-1")]
+    public void Convert_SamplingDefaultThatTheRuntimeRefuses_IsRefusedByName(string key, string value)
+    {
+        Write(Generation, $$"""{"{{key}}":{{value}}}""");
+        var refused = Assert.Throws<ModelFormatException>(() => Convert());
+        Assert.Equal((_folder[Generation], key), (refused.File, refused.Key));
+    }
+
+    [Theory]
+    [InlineData("top_p", "1e-30")]
+    [InlineData("top_p", "1")]
+    [InlineData("top_k", "2147483647")]
+    [InlineData("temperature", "0")]
+    [InlineData("temperature", "-1")] // greedy, as 0
+    [InlineData("temperature", "1e-38")]
+    [InlineData("temperature", "3e38")]
+    public void Convert_SamplingDefaultThatTheRuntimeTakes_IsStored(string key, string value)
+    {
+        Write(Generation, $$"""{"{{key}}":{{value}}}""");
+        using var file = Convert();
+        var options = new SamplingOptions
+        {
+            Temperature = file.Metadata.FindFloat32(GgufKeys.SamplingTemperature) ?? 1,
+            TopK = (int?)file.Metadata.FindUInt32(GgufKeys.SamplingTopK) ?? 1,
+            TopP = file.Metadata.FindFloat32(GgufKeys.SamplingTopP) ?? 1,
+        };
+        options.Validate();
+        Assert.Contains(float.Parse(value, CultureInfo.InvariantCulture), (float[])[options.Temperature, options.TopK, options.TopP]);
     }
 
     [Theory]

@@ -1,3 +1,5 @@
+using QedEdge.Conversion;
+
 namespace QedEdge.Tests.Published;
 
 /// <summary>Readers that go, outputs that take nothing: no work for nobody, and never a crash.</summary>
@@ -32,6 +34,49 @@ public sealed class ClosedOutputTests
         Assert.Equal((1, ""), (silent.ExitCode, silent.Error));
     }
 
+    [Theory]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&-")]
+    [InlineData(">&- 2>&-")]
+    [InlineData("<&- >&- 2>&-")]
+    public void AConversionThatNobodyListensTo_WritesItsFileAllTheSame(string redirection)
+    {
+        string folder = Directory.CreateTempSubdirectory("qed").FullName;
+        try
+        {
+            string expected = Path.Combine(folder, "expected"), converted = Path.Combine(folder, "converted"), repacked = Path.Combine(folder, "repacked");
+            CheckpointConverter.Convert(TestData.TinyQed, expected, new());
+            Assert.Equal(0, Convert($"'{TestData.TinyQed}' -o '{converted}'"));
+            Assert.Equal(File.ReadAllBytes(expected), File.ReadAllBytes(converted));
+            Assert.Equal(0, Convert($"repack '{converted}' -o '{repacked}' --layout packed"));
+            Assert.Equal(File.ReadAllBytes(expected), File.ReadAllBytes(repacked));
+            Assert.Equal(0, Convert($"random '{TestData.TinyQed}/config.json' -o '{folder}/random'"));
+            Assert.Equal(1, Convert($"'{TestData.TinyQed}' -o '{converted}'"));
+            Assert.Equal(2, Convert("--no-such-option"));
+            Assert.Equal(3, Convert($"'{folder}/nowhere' -o '{folder}/nothing'"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        int Convert(string command)
+        {
+            ProgramResult result = Run($"{command} {redirection}", "qed-convert");
+            Assert.Equal(("", ""), (result.Output, result.Error));
+            return result.ExitCode;
+        }
+    }
+
+    [Fact]
+    public void TheConvertersHelp_NeedsAnOutputThatTakesIt()
+    {
+        OneLine.AssertError(1, Run("--help >/dev/full", "qed-convert"));
+        OneLine.AssertError(1, Run("--help >&-", "qed-convert"));
+        ProgramResult result = Run("--help | head -c 10; exit ${PIPESTATUS[0]}", "qed-convert");
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+    }
+
     [Fact]
     public void OutputsToOneFile_FollowOneAnother()
     {
@@ -50,5 +95,5 @@ public sealed class ClosedOutputTests
         }
     }
 
-    private static ProgramResult Run(string command) => Tools.Run("bash", ["-c", $"'{PublishedPrograms.File("qed", "x64")}' {command}"]);
+    private static ProgramResult Run(string command, string program = "qed") => Tools.Run("bash", ["-c", $"'{PublishedPrograms.File(program, "x64")}' {command}"]);
 }

@@ -11,7 +11,7 @@ public sealed class TokenizerJsonTests
         { "normalizer", """{"type":"NFC"}""", "NFC" },
         { "normalizer", """{"type":"\ud800"}""", "Unicode" },
         { "pre_tokenizer", """{"type":5}""", "type" },
-        { "pre_tokenizer", "null", "pre_tokenizer" },
+        { "pre_tokenizer", "null", "none is set" },
         { "pre_tokenizer", """{"type":"Metaspace"}""", "Metaspace" },
         { "pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space" },
         { "pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""", "regular expression" },
@@ -65,6 +65,10 @@ public sealed class TokenizerJsonTests
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Fact]
+    public void Read_AnEmptyObject_IsSaidToLackItsModel() =>
+        Assert.Contains("key 'model': the key is missing", Assert.ThrowsAny<QedException>(() => TinyTokenizer.Read("{}")).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("post_processor", """{"type":"ByteLevel","trim_offsets":false}""")]
