@@ -37,8 +37,7 @@ internal static class Outcome
         }
         catch (ModelFormatException exception)
         {
-            // As qed says it; the other faults' messages say of themselves what they are.
-            return Fail(ExitCode.BadModel, exception.Fault == ModelFault.Damaged ? "damaged file: " + exception.Message : exception.Message);
+            return Fail(ExitCode.BadModel, exception.Message);
         }
         catch (QedException exception)
         {

@@ -14,7 +14,7 @@ internal sealed class CommonOptions
 
     public Option<string> KvType { get; } = new("--kv-type") { HelpName = "TYPE", Description = "Storage of keys and values: auto, f32, f16, q8_0", DefaultValueFactory = _ => "auto" };
 
-    public Option<string> Isa { get; } = new("--isa") { HelpName = "SET", Description = "Instruction set: auto, scalar, avx2, avxvnni, neon, neon-dp; all give the same bits", DefaultValueFactory = _ => "auto" };
+    public Option<string> Isa { get; } = new("--isa") { HelpName = "SET", Description = "Instruction set: auto, scalar, avx2, avx512, avxvnni, neon, neon-dp; all give the same bits", DefaultValueFactory = _ => "auto" };
 
     public Option<bool> Json { get; } = new("--json") { Description = "Print one JSON object instead of text" };
 

@@ -25,8 +25,7 @@ internal static class Program
         }
         catch (ModelFormatException e)
         {
-            // The other faults' messages say of themselves what they are.
-            return Terminal.Fail(ExitCode.Model, e.Fault == ModelFault.Damaged ? "damaged file: " + e.Message : e.Message);
+            return Terminal.Fail(ExitCode.Model, e.Message);
         }
         catch (QedException e)
         {

@@ -32,7 +32,7 @@ public sealed class ModelFormatException : QedException
     /// <param name="inner">The cause, if another error caused it.</param>
     public ModelFormatException(ModelFault fault, string file, string problem, string? key = null, string? tensor = null,
         long? offset = null, Exception? inner = null)
-        : base(Describe(file, problem, key, tensor, offset), inner)
+        : base(Describe(fault, file, problem, key, tensor, offset), inner)
     {
         Fault = fault;
         File = file;
@@ -56,11 +56,13 @@ public sealed class ModelFormatException : QedException
     /// <summary>The byte offset in the file, or null where no single place is meant.</summary>
     public long? Offset { get; }
 
-    private static string Describe(string file, string problem, string? key, string? tensor, long? offset)
+    private static string Describe(ModelFault fault, string file, string problem, string? key, string? tensor, long? offset)
     {
         string place = key is not null ? $"key '{OneLine(key)}': " : tensor is not null ? $"tensor '{OneLine(tensor)}': " : "";
         string at = offset is long o ? $" (at byte {o})" : "";
-        return $"{file}: {place}{problem}{at}";
+        // The other faults' problems say of themselves what they are.
+        string kind = fault == ModelFault.Damaged ? "damaged file: " : "";
+        return $"{kind}{file}: {place}{problem}{at}";
     }
 
     /// <summary>Text from a file may hold anything; an error stays one printable, short line.</summary>

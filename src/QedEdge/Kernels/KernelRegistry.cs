@@ -53,6 +53,8 @@ internal static class KernelRegistry
             // One instruction instead of three per four products of a lane.
             if (AvxVnni.IsSupported)
                 sets.Add(new Avx2Kernels<AvxVnniDot>());
+            if (Avx512F.IsSupported && Avx512BW.IsSupported)
+                sets.Add(new Avx512Kernels());
             sets.Add(new Avx2Kernels<Avx2Dot>());
         }
         if (AdvSimd.Arm64.IsSupported)

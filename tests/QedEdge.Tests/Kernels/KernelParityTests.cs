@@ -24,7 +24,7 @@ public sealed class KernelParityTests
             {
                 using AlignedBuffer<byte> data = RandomMatrix(random, format, rows, cols);
                 var w = new PackedMatrix(format, rows, cols, data.View);
-                foreach (int tokens in new[] { 1, 2, 3, 4, 5, 7, 9 })
+                foreach (int tokens in new[] { 1, 2, 3, 4, 5, 7, 8, 9, 19 })
                 {
                     using Activations x = RandomActivations(random, tokens, cols);
                     int begin = w.Groups / 3, end = w.Groups, stride = w.Groups * 8 + 3;

@@ -9,6 +9,7 @@ internal static class PublishedPrograms
     private static readonly Dictionary<string, Lazy<string>> Programs = new()
     {
         ["qed x64"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed")),
+        ["qed x64-v4"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed", "x86-64-v4")),
         ["qed arm64"] = new(() => Publish("src/QedEdge.Cli", "linux-arm64", "qed")),
         ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
         ["qed-convert arm64"] = new(() => Publish("converter/qed-convert", "linux-arm64", "qed-convert")),
@@ -31,10 +32,10 @@ internal static class PublishedPrograms
     /// <summary>Runs an executable on a machine.</summary>
     public static ProgramResult Run(string program, string machine, params string[] arguments)
     {
-        string file = File(program, machine is "x64" or "haswell" ? "x64" : "arm64");
+        string file = File(program, machine is "x64" or "haswell" ? "x64" : machine == "x64-v4" ? machine : "arm64");
         switch (machine)
         {
-            case "x64":
+            case "x64" or "x64-v4": // the latter needs AVX-512
                 return Tools.Run(file, arguments);
             case "haswell": // AVX2 without AVX-VNNI
                 Tools.Require("qemu-x86_64-static");
@@ -45,13 +46,13 @@ internal static class PublishedPrograms
         }
     }
 
-    private static string Publish(string project, string runtime, string name)
+    private static string Publish(string project, string runtime, string name, string instructionSet = "")
     {
         // Artifacts of their own: the build that runs these tests stays as it is.
-        string artifacts = Path.Combine(TestData.Root, "artifacts", "published", $"{name}-{runtime}"), output = Path.Combine(artifacts, "out");
+        string artifacts = Path.Combine(TestData.Root, "artifacts", "published", $"{name}-{runtime}{instructionSet}"), output = Path.Combine(artifacts, "out");
         string[] cross = runtime == "linux-arm64"
             ? ["-p:CppCompilerAndLinker=clang", "-p:LinkerFlavor=lld", "-p:ObjCopyName=aarch64-linux-gnu-objcopy", "-p:SysRoot="]
-            : [];
+            : instructionSet == "" ? [] : [$"-p:IlcInstructionSet={instructionSet}"];
         ProgramResult result = Tools.Run("dotnet",
             ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross],
             start =>
