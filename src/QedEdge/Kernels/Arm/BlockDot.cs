@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -13,8 +14,8 @@ internal unsafe interface IBlockDot
     /// <summary>256 bytes of int8 weights; rows 0..3 and 4..7.</summary>
     static abstract (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x);
 
-    /// <summary>128 bytes of nibbles, taken as 0..15; rows 0..3 and 4..7.</summary>
-    static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x);
+    /// <summary>128 bytes of nibbles, taken as 0..15, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
+    static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start);
 }
 
 /// <summary>With the dot product of ARMv8.2 (Cortex-A76: Raspberry Pi 5): a lane of activations times four rows at once.</summary>
@@ -47,11 +48,11 @@ internal readonly unsafe struct DotProductDot : IBlockDot
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x)
+    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start)
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
         Vector128<byte> mask = Vector128.Create((byte)15);
-        Vector128<int> low = default, high = default;
+        Vector128<int> low = start, high = start;
         Vector128<byte> v = Vector128.Load(w), u = Vector128.Load(w + 16);
         low = Dp.DotProductBySelectedQuadruplet(low, (v & mask).AsSByte(), x0, 0);
         high = Dp.DotProductBySelectedQuadruplet(high, (u & mask).AsSByte(), x0, 0);
@@ -79,7 +80,11 @@ internal readonly unsafe struct DotProductDot : IBlockDot
     }
 }
 
-/// <summary>Without it (Cortex-A53, A72: Raspberry Pi 3, 4, Zero 2 W): widening multiplies, summed as int16 for as long as they fit.</summary>
+/// <summary>
+/// Without it (Cortex-A53, A72: Raspberry Pi 3, 4, Zero 2 W): widening multiplies, summed as int16 for as long as they fit. One unit does
+/// the multiplications, eight at a time, so all else must be few instructions. Upper halves are multiplied first: a lower half taken at a
+/// vector's last use needs no copy. Sums take turns, for the Cortex-A53 works in order.
+/// </summary>
 internal readonly unsafe struct WideningDot : IBlockDot
 {
     public static string Name => "neon";
@@ -88,51 +93,77 @@ internal readonly unsafe struct WideningDot : IBlockDot
     public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x)
     {
         // Lanes of an int32 sum: columns 0+1 and 2+3 of one row, then of the next; folded at the end.
+        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
         Vector128<int> r01 = default, r23 = default, r45 = default, r67 = default;
-        for (int j = 0; j < 8; j += 2)
-        {
-            // Two vectors: 2 · 128 · 127 = 32512 fits int16.
-            Vector64<sbyte> a = Vector64.Create(*(int*)(x + 4 * j)).AsSByte(), b = Vector64.Create(*(int*)(x + 4 * j + 4)).AsSByte();
-            r01 = AddTwo(r01, w, w + 32, a, b);
-            r23 = AddTwo(r23, w + 8, w + 40, a, b);
-            r45 = AddTwo(r45, w + 16, w + 48, a, b);
-            r67 = AddTwo(r67, w + 24, w + 56, a, b);
-            w += 64;
-        }
+        AddTwo(w, Columns(x0, 0), Columns(x0, 1), ref r01, ref r23, ref r45, ref r67);
+        AddTwo(w + 64, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23, ref r45, ref r67);
+        AddTwo(w + 128, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
+        AddTwo(w + 192, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
         return (AdvSimd.Arm64.AddPairwise(r01, r23), AdvSimd.Arm64.AddPairwise(r45, r67));
     }
 
+    /// <summary>Two vectors of the block: 2 · 128 · 127 = 32512 fits int16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> AddTwo(Vector128<int> sum, sbyte* w0, sbyte* w1, Vector64<sbyte> x0, Vector64<sbyte> x1)
+    private static void AddTwo(sbyte* w, Vector128<sbyte> a, Vector128<sbyte> b,
+        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67)
     {
-        Vector128<short> products = AdvSimd.MultiplyWideningLower(Vector64.Load(w0), x0);
-        products = AdvSimd.MultiplyWideningLowerAndAdd(products, Vector64.Load(w1), x1);
-        return AdvSimd.AddPairwiseWideningAndAdd(sum, products);
+        Multiply(Vector128.Load(w), Vector128.Load(w + 16), a,
+            out Vector128<short> p01, out Vector128<short> p23, out Vector128<short> p45, out Vector128<short> p67);
+        MultiplyAdd(Vector128.Load(w + 32), Vector128.Load(w + 48), b, ref p01, ref p23, ref p45, ref p67);
+        r23 = AdvSimd.AddPairwiseWideningAndAdd(r23, p23);
+        r67 = AdvSimd.AddPairwiseWideningAndAdd(r67, p67);
+        r01 = AdvSimd.AddPairwiseWideningAndAdd(r01, p01);
+        r45 = AdvSimd.AddPairwiseWideningAndAdd(r45, p45);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x)
+    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start)
     {
-        // Eight vectors add 8 · 15 · 127 = 15240 at most: int16 for the whole block.
-        Vector128<byte> mask = Vector128.Create((byte)15);
-        Vector128<short> r01 = default, r23 = default, r45 = default, r67 = default;
-        for (int j = 0; j < 4; j++)
-        {
-            Vector128<sbyte> a = Vector128.Create(*(int*)(x + 4 * j)).AsSByte(), b = Vector128.Create(*(int*)(x + 16 + 4 * j)).AsSByte();
-            Vector128<byte> v = Vector128.Load(w), u = Vector128.Load(w + 16);
-            Vector128<sbyte> vLow = (v & mask).AsSByte(), vHigh = (v >>> 4).AsSByte();
-            Vector128<sbyte> uLow = (u & mask).AsSByte(), uHigh = (u >>> 4).AsSByte();
-            r01 = AdvSimd.MultiplyWideningLowerAndAdd(r01, vLow.GetLower(), a.GetLower());
-            r23 = AdvSimd.MultiplyWideningUpperAndAdd(r23, vLow, a);
-            r45 = AdvSimd.MultiplyWideningLowerAndAdd(r45, uLow.GetLower(), a.GetLower());
-            r67 = AdvSimd.MultiplyWideningUpperAndAdd(r67, uLow, a);
-            r01 = AdvSimd.MultiplyWideningLowerAndAdd(r01, vHigh.GetLower(), b.GetLower());
-            r23 = AdvSimd.MultiplyWideningUpperAndAdd(r23, vHigh, b);
-            r45 = AdvSimd.MultiplyWideningLowerAndAdd(r45, uHigh.GetLower(), b.GetLower());
-            r67 = AdvSimd.MultiplyWideningUpperAndAdd(r67, uHigh, b);
-            w += 32;
-        }
-        return (AdvSimd.Arm64.AddPairwise(AdvSimd.AddPairwiseWidening(r01), AdvSimd.AddPairwiseWidening(r23)),
-            AdvSimd.Arm64.AddPairwise(AdvSimd.AddPairwiseWidening(r45), AdvSimd.AddPairwiseWidening(r67)));
+        // A lane adds eight products of 15 · 127 at most, 15240, and the first fold two lanes, 30480: int16 for the whole block.
+        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
+        Vector128<byte> mask = Vector128.Create((byte)15), v = Vector128.Load(w), u = Vector128.Load(w + 16);
+        Multiply((v & mask).AsSByte(), (u & mask).AsSByte(), Columns(x0, 0),
+            out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67);
+        MultiplyAdd((v >>> 4).AsSByte(), (u >>> 4).AsSByte(), Columns(x1, 0), ref r01, ref r23, ref r45, ref r67);
+        AddNibbles(Vector128.Load(w + 32), Vector128.Load(w + 48), mask, Columns(x0, 1), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
+        AddNibbles(Vector128.Load(w + 64), Vector128.Load(w + 80), mask, Columns(x0, 2), Columns(x1, 2), ref r01, ref r23, ref r45, ref r67);
+        AddNibbles(Vector128.Load(w + 96), Vector128.Load(w + 112), mask, Columns(x0, 3), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
+        Vector128<short> low = AdvSimd.Arm64.AddPairwise(r01, r23), high = AdvSimd.Arm64.AddPairwise(r45, r67);
+        return (AdvSimd.AddPairwiseWideningAndAdd(start, low), AdvSimd.AddPairwiseWideningAndAdd(start, high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddNibbles(Vector128<byte> v, Vector128<byte> u, Vector128<byte> mask, Vector128<sbyte> a, Vector128<sbyte> b,
+        ref Vector128<short> r01, ref Vector128<short> r23, ref Vector128<short> r45, ref Vector128<short> r67)
+    {
+        MultiplyAdd((v & mask).AsSByte(), (u & mask).AsSByte(), a, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd((v >>> 4).AsSByte(), (u >>> 4).AsSByte(), b, ref r01, ref r23, ref r45, ref r67);
+    }
+
+    /// <summary>Activations 4j..4j+3, four times.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> Columns(Vector128<sbyte> x, [ConstantExpected(Max = (byte)3)] byte j) =>
+        AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt32(), j).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(Vector128<sbyte> v, Vector128<sbyte> u, Vector128<sbyte> x,
+        out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67)
+    {
+        r23 = AdvSimd.MultiplyWideningUpper(v, x);
+        r67 = AdvSimd.MultiplyWideningUpper(u, x);
+        Vector64<sbyte> lower = x.GetLower();
+        r01 = AdvSimd.MultiplyWideningLower(v.GetLower(), lower);
+        r45 = AdvSimd.MultiplyWideningLower(u.GetLower(), lower);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MultiplyAdd(Vector128<sbyte> v, Vector128<sbyte> u, Vector128<sbyte> x,
+        ref Vector128<short> r01, ref Vector128<short> r23, ref Vector128<short> r45, ref Vector128<short> r67)
+    {
+        r23 = AdvSimd.MultiplyWideningUpperAndAdd(r23, v, x);
+        r67 = AdvSimd.MultiplyWideningUpperAndAdd(r67, u, x);
+        Vector64<sbyte> lower = x.GetLower();
+        r01 = AdvSimd.MultiplyWideningLowerAndAdd(r01, v.GetLower(), lower);
+        r45 = AdvSimd.MultiplyWideningLowerAndAdd(r45, u.GetLower(), lower);
     }
 }

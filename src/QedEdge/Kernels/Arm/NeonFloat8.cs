@@ -24,29 +24,39 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonFloat8 LoadHalf(ref readonly ushort x, nint i)
     {
-        Vector128<short> halves = Vector128.LoadUnsafe(in x, (nuint)i).AsInt16();
-        return new(WidenHalves(halves.GetLower()), WidenHalves(halves.GetUpper()));
+        (Vector128<float> low, Vector128<float> high) = WidenHalves(Vector128.LoadUnsafe(in x, (nuint)i).AsInt16());
+        return new(low, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonFloat8 LoadHalfUnscaled(ref readonly ushort x, nint i)
     {
-        Vector128<short> halves = Vector128.LoadUnsafe(in x, (nuint)i).AsInt16();
-        return new(MoveHalves(halves.GetLower()), MoveHalves(halves.GetUpper()));
+        (Vector128<float> low, Vector128<float> high) = MoveHalves(Vector128.LoadUnsafe(in x, (nuint)i).AsInt16());
+        return new(low, high);
     }
 
-    /// <summary>Four halves as floats, by shift and scale (<see cref="HalfBits"/>).</summary>
+    /// <summary>Eight halves as floats, by shift and scale (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector128<float> WidenHalves(Vector64<short> halves) => MoveHalves(halves) * Vector128.Create(HalfBits.Rebias);
+    internal static (Vector128<float> Low, Vector128<float> High) WidenHalves(Vector128<short> halves)
+    {
+        (Vector128<float> low, Vector128<float> high) = MoveHalves(halves);
+        return (low * Vector128.Create(HalfBits.Rebias), high * Vector128.Create(HalfBits.Rebias));
+    }
 
+    // The upper half first: the lower one, taken at the vector's last use, then needs no copy.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> MoveHalves(Vector64<short> halves) =>
-        (AdvSimd.ShiftLeftLogicalWideningLower(halves, 13) & Vector128.Create(unchecked((int)0x8FFF_E000))).AsSingle();
+    private static (Vector128<float> Low, Vector128<float> High) MoveHalves(Vector128<short> halves)
+    {
+        Vector128<int> mask = Vector128.Create(unchecked((int)0x8FFF_E000));
+        Vector128<int> high = AdvSimd.ShiftLeftLogicalWideningUpper(halves, 13), low = AdvSimd.ShiftLeftLogicalWideningLower(halves.GetLower(), 13);
+        return ((low & mask).AsSingle(), (high & mask).AsSingle());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreHalf(NeonFloat8 v, ref ushort y, nint i) =>
         Vector128.Narrow(HalfPatterns(v._low), HalfPatterns(v._high)).StoreUnsafe(ref y, (nuint)i);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> HalfPatterns(Vector128<float> v)
     {
         Vector128<uint> bits = v.AsUInt32();

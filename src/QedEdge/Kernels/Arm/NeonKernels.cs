@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -24,21 +25,24 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
             int* offsets = x.Offsets.Pointer;
+            // The compiler would read these again for every group: outputs might overlap them.
+            long groupBytes = w.GroupBytes, scalesOffset = w.ScalesOffset;
+            int blocks = w.Blocks, stride = x.Stride, blockStride = x.BlockStride;
             for (int group = groupBegin; group < groupEnd; group++)
             {
-                byte* weights = w.Data.Pointer + group * w.GroupBytes;
+                byte* weights = w.Data.Pointer + group * groupBytes;
                 for (int t = 0; t < tokens; t++)
                 {
-                    float* xScales = scales + t * x.BlockStride;
-                    int* xOffsets = offsets + t * x.BlockStride;
-                    sbyte* xs = quants + (nint)t * x.Stride;
-                    ushort* d = (ushort*)(weights + w.ScalesOffset);
+                    float* xScale = scales + t * blockStride;
+                    int* xOffset = offsets + t * blockStride;
+                    sbyte* xs = quants + (nint)t * stride;
+                    short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
                     Vector128<float> acc0 = default, acc1 = default;
-                    for (int b = 0; b < w.Blocks; b++)
+                    for (byte* block = weights; d < dEnd; block += GroupRows * BlockSize / 2, xs += BlockSize, d += GroupRows)
                     {
-                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(weights + b * (GroupRows * BlockSize / 2), xs + b * BlockSize);
-                        Vector128<int> offset = AdvSimd.AddPairwiseWidening(Vector128.Create(xOffsets[b]).AsInt16());
-                        Scale(low + offset, high + offset, d + b * GroupRows, xScales[b], ref acc0, ref acc1);
+                        int offset = *xOffset++; // two halves that add up to −8 · Σ x, for nibbles are 8 too large
+                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, Vector128.Create((short)offset + (offset >> 16)));
+                        Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
                 }
@@ -53,19 +57,22 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         {
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
+            // The compiler would read these again for every group: outputs might overlap them.
+            long groupBytes = w.GroupBytes, scalesOffset = w.ScalesOffset;
+            int blocks = w.Blocks, stride = x.Stride, blockStride = x.BlockStride;
             for (int group = groupBegin; group < groupEnd; group++)
             {
-                byte* weights = w.Data.Pointer + group * w.GroupBytes;
+                byte* weights = w.Data.Pointer + group * groupBytes;
                 for (int t = 0; t < tokens; t++)
                 {
-                    float* xScales = scales + t * x.BlockStride;
-                    sbyte* xs = quants + (nint)t * x.Stride;
-                    ushort* d = (ushort*)(weights + w.ScalesOffset);
+                    float* xScale = scales + t * blockStride;
+                    sbyte* xs = quants + (nint)t * stride;
+                    short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
                     Vector128<float> acc0 = default, acc1 = default;
-                    for (int b = 0; b < w.Blocks; b++)
+                    for (sbyte* block = (sbyte*)weights; d < dEnd; block += GroupRows * BlockSize, xs += BlockSize, d += GroupRows)
                     {
-                        (Vector128<int> low, Vector128<int> high) = TDot.Bytes((sbyte*)weights + b * (GroupRows * BlockSize), xs + b * BlockSize);
-                        Scale(low, high, d + b * GroupRows, xScales[b], ref acc0, ref acc1);
+                        (Vector128<int> low, Vector128<int> high) = TDot.Bytes(block, xs);
+                        Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
                 }
@@ -85,13 +92,15 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                 float* weights = (float*)(w.Data.Pointer + group * w.GroupBytes);
                 for (int t = 0; t < tokens; t++)
                 {
-                    float* xs = values + (nint)t * x.Stride;
+                    float* column = weights, xs = values + (nint)t * x.Stride;
                     Vector128<float> acc0 = default, acc1 = default;
-                    for (int c = 0; c < cols; c++)
+                    for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
                     {
-                        Vector128<float> v = Vector128.Create(xs[c]);
-                        acc0 = AdvSimd.FusedMultiplyAdd(acc0, Vector128.Load(weights + c * GroupRows), v);
-                        acc1 = AdvSimd.FusedMultiplyAdd(acc1, Vector128.Load(weights + c * GroupRows + 4), v);
+                        Vector128<float> four = Vector128.Load(xs);
+                        AddColumn((Vector128.Load(column), Vector128.Load(column + 4)), four, 0, ref acc0, ref acc1);
+                        AddColumn((Vector128.Load(column + 8), Vector128.Load(column + 12)), four, 1, ref acc0, ref acc1);
+                        AddColumn((Vector128.Load(column + 16), Vector128.Load(column + 20)), four, 2, ref acc0, ref acc1);
+                        AddColumn((Vector128.Load(column + 24), Vector128.Load(column + 28)), four, 3, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
                 }
@@ -111,14 +120,16 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                 short* weights = (short*)(w.Data.Pointer + group * w.GroupBytes);
                 for (int t = 0; t < tokens; t++)
                 {
+                    short* column = weights;
                     float* xs = values + (nint)t * x.Stride;
                     Vector128<float> acc0 = default, acc1 = default;
-                    for (int c = 0; c < cols; c++)
+                    for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
                     {
-                        Vector128<float> v = Vector128.Create(xs[c]);
-                        Vector128<short> halves = Vector128.Load(weights + c * GroupRows);
-                        acc0 = AdvSimd.FusedMultiplyAdd(acc0, NeonFloat8.WidenHalves(halves.GetLower()), v);
-                        acc1 = AdvSimd.FusedMultiplyAdd(acc1, NeonFloat8.WidenHalves(halves.GetUpper()), v);
+                        Vector128<float> four = Vector128.Load(xs);
+                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column)), four, 0, ref acc0, ref acc1);
+                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 8)), four, 1, ref acc0, ref acc1);
+                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 16)), four, 2, ref acc0, ref acc1);
+                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 24)), four, 3, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
                 }
@@ -126,14 +137,26 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         }
     }
 
+    /// <summary>acc = fma(w, x[j], acc)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddColumn((Vector128<float> Low, Vector128<float> High) w, Vector128<float> x, [ConstantExpected(Max = (byte)3)] byte j,
+        ref Vector128<float> acc0, ref Vector128<float> acc1)
+    {
+        acc0 = AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar(acc0, w.Low, x, j);
+        acc1 = AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar(acc1, w.High, x, j);
+    }
+
     /// <summary>acc = fma((float)dot, weightScale · xScale, acc)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Scale(Vector128<int> low, Vector128<int> high, ushort* d, float xScale, ref Vector128<float> acc0, ref Vector128<float> acc1)
+    private static void Scale(Vector128<int> low, Vector128<int> high, short* d, float xScale, ref Vector128<float> acc0, ref Vector128<float> acc1)
     {
-        Vector128<short> halves = Vector128.Load((short*)d);
-        Vector128<float> x = Vector128.Create(xScale);
-        acc0 = AdvSimd.FusedMultiplyAdd(acc0, AdvSimd.ConvertToSingle(low), NeonFloat8.WidenHalves(halves.GetLower()) * x);
-        acc1 = AdvSimd.FusedMultiplyAdd(acc1, AdvSimd.ConvertToSingle(high), NeonFloat8.WidenHalves(halves.GetUpper()) * x);
+        (Vector128<float> d0, Vector128<float> d1) = NeonFloat8.WidenHalves(Vector128.Load(d));
+        Vector64<float> x = Vector64.CreateScalarUnsafe(xScale);
+        d0 = AdvSimd.MultiplyBySelectedScalar(d0, x, 0);
+        d1 = AdvSimd.MultiplyBySelectedScalar(d1, x, 0);
+        Vector128<float> dot0 = AdvSimd.ConvertToSingle(low), dot1 = AdvSimd.ConvertToSingle(high);
+        acc0 = AdvSimd.FusedMultiplyAdd(acc0, dot0, d0);
+        acc1 = AdvSimd.FusedMultiplyAdd(acc1, dot1, d1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
