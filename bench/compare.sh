@@ -16,8 +16,8 @@ read -ra peer_args <<<"${PEER_ARGS:--fa 1}"
 read -ra our_args <<<"${QED_ARGS:-}"
 
 # One run of a test, in tokens per second. Zero prompt or generated tokens leave that test out in both programs.
-peer() { "$peer" -m "$peer_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 -o jsonl "${peer_args[@]}" 2>/dev/null | grep -o '"avg_ts": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$'; }
-ours() { "${QED:-qed}" bench -m "$our_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 --json "${our_args[@]}" | grep -o '"tokens_per_second": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$'; }
+peer() { "$peer" -m "$peer_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 -o jsonl "${peer_args[@]}" 2>/dev/null | grep -o '"avg_ts": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$' || true; }
+ours() { "${QED:-qed}" bench -m "$our_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 --json "${our_args[@]}" | grep -o '"tokens_per_second": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$' || true; }
 # The median of the values on standard input, and the smallest and largest.
 spread() { sort -g | awk -v format="$1" '{ v[NR] = $1 } END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf format, m, v[1], v[NR] }'; }
 
@@ -30,6 +30,7 @@ for test in "${tests[@]}"; do
         for ((round = 0; round < ${ROUNDS:-5}; round++)); do
             a+=("$(peer "$t" "$prompt" "$generated" "$depth")")
             b+=("$(ours "$t" "$prompt" "$generated" "$depth")")
+            [ -n "${a[-1]}" ] && [ -n "${b[-1]}" ] || { echo "error: a program gave no figure; try: $peer -m $peer_model -t $t, and: ${QED:-qed} bench -m $our_model" >&2; exit 1; }
             ratios+=("$(awk -v a="${a[-1]}" -v b="${b[-1]}" 'BEGIN { printf "%.4f", b / a }')")
         done
         name=$([ "$prompt" -gt 0 ] && echo "pp$prompt" || echo "tg$generated")
