@@ -14,7 +14,7 @@ internal static class ForeignFile
         if (bytes.StartsWith("GGUF"u8))
             return;
         if (bytes.IsEmpty)
-            throw new ModelFormatException(ModelFault.ShortFile, file, "the file is empty; download or convert it again");
+            throw new ModelFormatException(ModelFault.ShortFile, file, "the file is empty, or a pipe or device; download or convert it again");
         if ("GGUF"u8.StartsWith(bytes))
             throw new ModelFormatException(ModelFault.ShortFile, file, $"the file ends too early, after {bytes.Length} bytes; download or copy it again");
         throw new ModelFormatException(ModelFault.NotGguf, file, Recognise(bytes[..Math.Min(Looked, bytes.Length)]), offset: 0);

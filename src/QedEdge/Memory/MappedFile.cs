@@ -25,10 +25,16 @@ internal sealed unsafe class MappedFile : IDisposable
     /// <summary>The file's bytes.</summary>
     public NativeView View { get; }
 
-    /// <summary>Maps a whole file. An empty file gives an empty view.</summary>
+    /// <summary>Maps a whole file. An empty file gives an empty view, and so does a named pipe, which has no length: opening one would wait for a writer.</summary>
     /// <exception cref="IOException">The file does not exist, is a directory, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
-    public static MappedFile Open(string path) => Open(path, 0, null);
+    public static MappedFile Open(string path)
+    {
+        var file = new FileInfo(path);
+        if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
+            file = target;
+        return file.Exists && file.Length == 0 ? new MappedFile(path, null, null, default) : Open(path, 0, null);
+    }
 
     /// <summary>
     /// Maps a part of a file, at any offset: who reads a file larger than memory part by part keeps no more of it mapped than one part.

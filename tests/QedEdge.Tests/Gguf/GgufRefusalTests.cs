@@ -111,7 +111,7 @@ public sealed class GgufRefusalTests
         var error = GgufSample.Refuse(bytes);
         Assert.Equal(fault, error.Fault);
         Assert.Contains(says, error.Message);
-        Assert.StartsWith("sample: ", error.Message);
+        Assert.StartsWith(fault == ModelFault.Damaged ? "damaged file: sample: " : "sample: ", error.Message);
         Assert.DoesNotContain('\n', error.Message);
     }
 

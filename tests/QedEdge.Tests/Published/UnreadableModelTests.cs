@@ -32,6 +32,18 @@ public sealed class UnreadableModelTests : IDisposable
     }
 
     [Fact]
+    public void ANamedPipe_IsNotWaitedFor()
+    {
+        foreach (string command in Commands)
+        {
+            string script = """mkfifo "$2/pipe"; ln -s pipe "$2/link"; for name in pipe link; do timeout 20 "$0" "$1" -m "$2/$name"; code=$?; done; rm "$2/pipe" "$2/link"; exit $code""";
+            ProgramResult result = Tools.Run("bash", ["-c", script, PublishedPrograms.File("qed", "x64"), command, _folder]);
+            Assert.Equal(3, result.ExitCode);
+            Assert.Equal(2, result.Error.Split("a pipe or device").Length - 1);
+        }
+    }
+
+    [Fact]
     public void AFileWithoutPermission_IsNamed()
     {
         string path = Path.Combine(_folder, "secret.gguf");
