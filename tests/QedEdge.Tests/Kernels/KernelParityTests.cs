@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using QedEdge.Kernels;
+using QedEdge.Kernels.X86;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 
@@ -14,9 +16,18 @@ public sealed class KernelParityTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void Gemm_EveryFormatAndShape_MatchesScalar(string name)
+    public void Gemm_EveryFormatAndShape_MatchesScalar(string name) => AssertGemmMatchesScalar(KernelRegistry.Select(name));
+
+    /// <summary>AVX-VNNI's arithmetic on a processor without it: only the instruction itself is replaced.</summary>
+    [Fact]
+    public void Gemm_WithAvxVnniEmulated_MatchesScalar()
     {
-        KernelSet set = KernelRegistry.Select(name);
+        Assert.SkipUnless(Avx2.IsSupported, "the kernels around the instruction need AVX2");
+        AssertGemmMatchesScalar(new Avx2Kernels<EmulatedVnniDot>());
+    }
+
+    private static void AssertGemmMatchesScalar(KernelSet set)
+    {
         var random = new Random(1);
         foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
         {
