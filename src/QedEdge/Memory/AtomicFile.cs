@@ -19,8 +19,7 @@ public sealed class AtomicFile : IDisposable
         if (path.Length == 0)
             throw new QedException("the output file has no name");
         // A link stays one: the file it leads to is replaced.
-        if (new FileInfo(path).LinkTarget is not null)
-            path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        path = FileLinks.Resolve(path);
         Path = path;
         _overwrite = overwrite;
         if (IsDevice(path))

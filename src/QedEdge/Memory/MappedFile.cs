@@ -30,9 +30,7 @@ internal sealed unsafe class MappedFile : IDisposable
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
     public static MappedFile Open(string path)
     {
-        var file = new FileInfo(path);
-        if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
-            file = target;
+        var file = new FileInfo(FileLinks.Resolve(path));
         return file.Exists && file.Length == 0 ? new MappedFile(path, null, null, default) : Open(path, 0, null);
     }
 
