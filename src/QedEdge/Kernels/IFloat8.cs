@@ -22,8 +22,11 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     /// <summary>Eight halves, rounded to nearest even; beyond the range of half the largest pattern reads back as 65536.</summary>
     static abstract void StoreHalf(TSelf v, ref ushort y, nint i);
 
-    /// <summary>32 integral lanes within −128..127 as signed bytes.</summary>
-    static abstract void StoreInt8(TSelf v0, TSelf v1, TSelf v2, TSelf v3, ref sbyte y, nint i);
+    /// <summary>
+    /// 32 integral lanes within −127..127 as signed bytes; returns their sums as two int16, lanes 0 and 1 of each four in the lower, lanes 2
+    /// and 3 in the upper.
+    /// </summary>
+    static abstract int StoreInt8(TSelf v0, TSelf v1, TSelf v2, TSelf v3, ref sbyte y, nint i);
 
     /// <summary>Asks for the cache line at an address that need not exist; a hint that may do nothing.</summary>
     static abstract void Prefetch(ref readonly byte address);
@@ -54,6 +57,9 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
 
     /// <summary>|v|</summary>
     static abstract TSelf Abs(TSelf v);
+
+    /// <summary>v, or 0 where x &lt; bound.</summary>
+    static abstract TSelf ZeroWhereLess(TSelf v, TSelf x, TSelf bound);
 
     /// <summary>Nearest integer, ties to even.</summary>
     static abstract TSelf Round(TSelf v);

@@ -50,11 +50,11 @@ internal static class KernelRegistry
         var sets = new List<KernelSet>();
         if (Avx2.IsSupported && Fma.IsSupported)
         {
+            if (Avx512F.IsSupported && Avx512BW.IsSupported)
+                sets.Add(AvxVnni.IsSupported ? new Avx512Kernels<AvxVnniDot>() : new Avx512Kernels<Avx2Dot>());
             // One instruction instead of three per four products of a lane.
             if (AvxVnni.IsSupported)
                 sets.Add(new Avx2Kernels<AvxVnniDot>());
-            if (Avx512F.IsSupported && Avx512BW.IsSupported)
-                sets.Add(new Avx512Kernels());
             sets.Add(new Avx2Kernels<Avx2Dot>());
         }
         if (AdvSimd.Arm64.IsSupported)

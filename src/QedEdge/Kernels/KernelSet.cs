@@ -31,11 +31,7 @@ internal abstract class KernelSet
     {
         if (groupBegin >= groupEnd || tokens == 0)
             return;
-        // The one check before unchecked loops: the last element written exists, and the groups and tokens do.
-        _ = y[(tokens - 1) * yStride + (groupEnd - groupBegin) * PackedLayout.GroupRows - 1];
-        _ = x.Quants.Slice((tokens - 1) * x.Stride, w.Blocks * PackedLayout.BlockSize);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(groupEnd, w.Groups);
-        ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
+        Check(w, x, tokens, groupBegin, groupEnd, y, yStride);
         switch (w.Format)
         {
             case BlockFormat.F32: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
@@ -44,6 +40,24 @@ internal abstract class KernelSet
             case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
         }
+    }
+
+    /// <summary><see cref="Gemm"/> for an int8 matrix and inputs without negative quants (<see cref="QuantizeWeighted"/>); their offsets are not read.</summary>
+    public void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride, NativeView next = default)
+    {
+        if (groupBegin >= groupEnd || tokens == 0)
+            return;
+        Check(w, x, tokens, groupBegin, groupEnd, y, yStride);
+        GemmNonNegative(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next);
+    }
+
+    /// <summary>The one check before unchecked loops: the last element written exists, and the groups and tokens do.</summary>
+    private static void Check(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride)
+    {
+        _ = y[(tokens - 1) * yStride + (groupEnd - groupBegin) * PackedLayout.GroupRows - 1];
+        _ = x.Quants.Slice((tokens - 1) * x.Stride, w.Blocks * PackedLayout.BlockSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(groupEnd, w.Groups);
+        ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
     }
 
     /// <summary><see cref="Gemm"/> for 32-bit floats.</summary>
@@ -58,11 +72,21 @@ internal abstract class KernelSet
     /// <summary><see cref="Gemm"/> for int4 blocks.</summary>
     protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
+    /// <summary><see cref="GemmNonNegative(in PackedMatrix, Activations, int, int, int, Span{float}, int, NativeView)"/>, where the instruction set gains from it.</summary>
+    protected virtual void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
+
     /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero. [padded size]</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
 
     /// <summary>Quants, scales and offsets of one token's values (columns 0..cols, padded to 32).</summary>
     public abstract void Quantize(Activations x, int token, int cols);
+
+    /// <summary>Quants and scales of one token's values x[i] · weights[i], none of which is negative; the weights are halves, the length a multiple of 32.</summary>
+    public abstract void QuantizeWeighted(ReadOnlySpan<float> x, ReadOnlySpan<ushort> weights, Activations y, int token);
+
+    /// <summary>x as bytes with one scale, the half nearest to max|x| / 127, which is returned; lengths a multiple of 32.</summary>
+    public abstract ushort QuantizeRow(ReadOnlySpan<float> x, Span<sbyte> quants);
 
     /// <summary>y = silu(gate) · up with silu(g) = g / (1 + exp(−g)); lengths a multiple of 8.</summary>
     public abstract void SwiGlu(ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> y);
@@ -74,8 +98,8 @@ internal abstract class KernelSet
     public abstract void ToHalf(ReadOnlySpan<float> x, Span<ushort> y);
 
     /// <summary>
-    /// One chunk of attention scores into weights: s = scale · s; p = exp(s − max(s)); entries at and past
-    /// <paramref name="count"/> and those whose mask byte is 0 become exactly 0.
+    /// One chunk of attention scores into weights: s = scale · s; p = exp(s − max(s)), 0 below e^−86; entries from
+    /// <paramref name="count"/> to the next multiple of 8 and those whose mask byte is 0 become exactly 0.
     /// </summary>
     /// <param name="scores">Scores, then weights; length a multiple of 8.</param>
     /// <param name="count">Entries that take part.</param>
@@ -95,9 +119,6 @@ internal abstract class KernelSet
     /// <param name="cols">Columns, a multiple of 32.</param>
     /// <param name="sum">Sums [queries, cols].</param>
     public abstract void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, BlockFormat format, ReadOnlySpan<byte> v, int cols, Span<float> sum);
-
-    /// <summary>y = x · scale, the scales being halves; lengths a multiple of 8.</summary>
-    public abstract void Scale(ReadOnlySpan<float> x, ReadOnlySpan<ushort> scales, Span<float> y);
 
     /// <summary>sum = fma(sum, sumFactor, x · xFactor): two attention chunks merged; lengths a multiple of 8.</summary>
     public abstract void Merge(ReadOnlySpan<float> x, float xFactor, Span<float> sum, float sumFactor);

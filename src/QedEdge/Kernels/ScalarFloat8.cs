@@ -44,15 +44,22 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
             Unsafe.Add(ref y, i + k) = HalfBits.FromSingle(v[k]);
     }
 
-    public static void StoreInt8(ScalarFloat8 v0, ScalarFloat8 v1, ScalarFloat8 v2, ScalarFloat8 v3, ref sbyte y, nint i)
+    public static int StoreInt8(ScalarFloat8 v0, ScalarFloat8 v1, ScalarFloat8 v2, ScalarFloat8 v3, ref sbyte y, nint i)
     {
+        int lower = 0, upper = 0;
         for (int k = 0; k < 8; k++)
         {
+            int sum = (int)v0[k] + (int)v1[k] + (int)v2[k] + (int)v3[k];
+            if (k % 4 < 2)
+                lower += sum;
+            else
+                upper += sum;
             Unsafe.Add(ref y, i + k) = (sbyte)(int)v0[k];
             Unsafe.Add(ref y, i + 8 + k) = (sbyte)(int)v1[k];
             Unsafe.Add(ref y, i + 16 + k) = (sbyte)(int)v2[k];
             Unsafe.Add(ref y, i + 24 + k) = (sbyte)(int)v3[k];
         }
+        return (lower & 0xFFFF) | (upper << 16);
     }
 
     public static void Prefetch(ref readonly byte address)
@@ -120,6 +127,13 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
     {
         for (int k = 0; k < 8; k++)
             v[k] = MathF.Abs(v[k]);
+        return v;
+    }
+
+    public static ScalarFloat8 ZeroWhereLess(ScalarFloat8 v, ScalarFloat8 x, ScalarFloat8 bound)
+    {
+        for (int k = 0; k < 8; k++)
+            v[k] = x[k] < bound[k] ? 0f : v[k];
         return v;
     }
 

@@ -13,6 +13,9 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
 {
     private const int Lanes = 8;
 
+    /// <summary>Where e^x ends, close to the smallest normal number.</summary>
+    private const float LeastExponent = -86f;
+
     /// <inheritdoc/>
     public override void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y)
     {
@@ -33,32 +36,67 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
     /// <inheritdoc/>
     public override void Quantize(Activations x, int token, int cols)
     {
-        int blocks = PackedLayout.Blocks(cols);
         ref float values = ref MemoryMarshal.GetReference(x.Row(token));
         ref sbyte quants = ref x.Quants.Slice(token * x.Stride, x.Stride)[0];
-        Span<float> scales = x.Scales.Slice(token * x.BlockStride, blocks);
-        Span<int> offsets = x.Offsets.Slice(token * x.BlockStride, blocks);
-        Span<float> sums = stackalloc float[Lanes];
-        for (int b = 0; b < blocks; b++)
+        Span<float> scales = x.Scales.Slice(token * x.BlockStride, PackedLayout.Blocks(cols));
+        Span<int> offsets = x.Offsets.Slice(token * x.BlockStride, scales.Length);
+        for (int b = 0; b < scales.Length; b++)
         {
             nint i = b * PackedLayout.BlockSize;
-            V v0 = V.Load(ref values, i), v1 = V.Load(ref values, i + 8);
-            V v2 = V.Load(ref values, i + 16), v3 = V.Load(ref values, i + 24);
-            float max = V.MaxAcross(V.Max(V.Max(V.Abs(v0), V.Abs(v1)), V.Max(V.Abs(v2), V.Abs(v3))));
-            float scale = QuantScale(max, out float inverse);
-            V factor = V.Broadcast(inverse);
-            v0 = V.Round(V.Multiply(v0, factor));
-            v1 = V.Round(V.Multiply(v1, factor));
-            v2 = V.Round(V.Multiply(v2, factor));
-            v3 = V.Round(V.Multiply(v3, factor));
-            V.StoreInt8(v0, v1, v2, v3, ref quants, i);
-            scales[b] = scale;
-            // Integers of at most 32 · 127: their float sums are exact in any order.
-            V.Store(V.Add(V.Add(v0, v1), V.Add(v2, v3)), ref sums[0], 0);
-            int lower = (int)((sums[0] + sums[1]) + (sums[4] + sums[5])), upper = (int)((sums[2] + sums[3]) + (sums[6] + sums[7]));
-            offsets[b] = (-8 * lower & 0xFFFF) | (-8 * upper << 16);
+            int sums = QuantizeBlock(V.Load(ref values, i), V.Load(ref values, i + 8), V.Load(ref values, i + 16), V.Load(ref values, i + 24), ref quants, i, out scales[b]);
+            offsets[b] = (-8 * sums & 0xFFFF) | (-8 * (sums >> 16) << 16);
         }
     }
+
+    /// <inheritdoc/>
+    public override void QuantizeWeighted(ReadOnlySpan<float> x, ReadOnlySpan<ushort> weights, Activations y, int token)
+    {
+        ref float px = ref MemoryMarshal.GetReference(x);
+        ref ushort pw = ref MemoryMarshal.GetReference(weights[..x.Length]);
+        ref sbyte quants = ref y.Quants.Slice(token * y.Stride, x.Length)[0];
+        Span<float> scales = y.Scales.Slice(token * y.BlockStride, x.Length / PackedLayout.BlockSize);
+        for (int b = 0; b < scales.Length; b++)
+        {
+            nint i = b * PackedLayout.BlockSize;
+            V v0 = V.Multiply(V.Load(ref px, i), V.LoadHalf(ref pw, i)), v1 = V.Multiply(V.Load(ref px, i + 8), V.LoadHalf(ref pw, i + 8));
+            V v2 = V.Multiply(V.Load(ref px, i + 16), V.LoadHalf(ref pw, i + 16)), v3 = V.Multiply(V.Load(ref px, i + 24), V.LoadHalf(ref pw, i + 24));
+            QuantizeBlock(v0, v1, v2, v3, ref quants, i, out scales[b]);
+        }
+    }
+
+    /// <summary>32 values to quants with a scale; returns the sums of <see cref="IFloat8{TSelf}.StoreInt8"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int QuantizeBlock(V v0, V v1, V v2, V v3, ref sbyte quants, nint i, out float scale)
+    {
+        float max = V.MaxAcross(V.Max(V.Max(V.Abs(v0), V.Abs(v1)), V.Max(V.Abs(v2), V.Abs(v3))));
+        scale = QuantScale(max, out float inverse);
+        V factor = V.Broadcast(inverse);
+        v0 = V.Round(V.Multiply(v0, factor));
+        v1 = V.Round(V.Multiply(v1, factor));
+        v2 = V.Round(V.Multiply(v2, factor));
+        v3 = V.Round(V.Multiply(v3, factor));
+        return V.StoreInt8(v0, v1, v2, v3, ref quants, i);
+    }
+
+    /// <inheritdoc/>
+    public override ushort QuantizeRow(ReadOnlySpan<float> x, Span<sbyte> quants)
+    {
+        ref float px = ref MemoryMarshal.GetReference(x);
+        ref sbyte py = ref MemoryMarshal.GetReference(quants[..x.Length]);
+        V most = V.Broadcast(0f);
+        for (nint i = 0; i < x.Length; i += Lanes)
+            most = V.Max(most, V.Abs(V.Load(ref px, i)));
+        ushort scale = HalfBits.FromSingle(V.MaxAcross(most) / 127f);
+        float d = HalfBits.ToSingle(scale);
+        V factor = V.Broadcast(d > 0f ? 1f / d : 0f);
+        for (nint i = 0; i < x.Length; i += PackedLayout.BlockSize)
+            V.StoreInt8(Nearest(V.Load(ref px, i), factor), Nearest(V.Load(ref px, i + 8), factor), Nearest(V.Load(ref px, i + 16), factor), Nearest(V.Load(ref px, i + 24), factor), ref py, i);
+        return scale;
+    }
+
+    /// <summary>x · factor rounded, −127..127: a scale that was rounded may be a little too small.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Nearest(V x, V factor) => V.Max(V.Broadcast(-127f), V.Min(V.Broadcast(127f), V.Round(V.Multiply(x, factor))));
 
     /// <summary>max / 127 and its inverse; 0 and 0 where the inverse would not be finite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -134,19 +172,14 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
             return 0f;
         }
 
-        V shift = V.Broadcast(max);
+        V shift = V.Broadcast(max), sum = V.Broadcast(0f), least = V.Broadcast(LeastExponent);
         for (nint i = 0; i < padded; i += Lanes)
-            V.Store(Exp(V.Subtract(V.Load(ref s, i), shift)), ref s, i);
-        scores[count..padded].Clear();
-        for (int i = 0; i < mask.Length && i < count; i++)
         {
-            if (mask[i] == 0)
-                scores[i] = 0f;
+            V x = V.Subtract(V.Load(ref s, i), shift);
+            V p = V.ZeroWhereLess(Exp(x), x, least);
+            V.Store(p, ref s, i);
+            sum = V.Add(sum, p);
         }
-
-        V sum = V.Broadcast(0f);
-        for (nint i = 0; i < padded; i += Lanes)
-            sum = V.Add(sum, V.Load(ref s, i));
         return V.Sum(sum);
     }
 
@@ -304,16 +337,6 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
     }
 
     /// <inheritdoc/>
-    public override void Scale(ReadOnlySpan<float> x, ReadOnlySpan<ushort> scales, Span<float> y)
-    {
-        ref float px = ref MemoryMarshal.GetReference(x);
-        ref ushort ps = ref MemoryMarshal.GetReference(scales[..x.Length]);
-        ref float py = ref MemoryMarshal.GetReference(y[..x.Length]);
-        for (nint i = 0; i < x.Length; i += Lanes)
-            V.Store(V.Multiply(V.Load(ref px, i), V.LoadHalf(ref ps, i)), ref py, i);
-    }
-
-    /// <inheritdoc/>
     public override void Merge(ReadOnlySpan<float> x, float xFactor, Span<float> sum, float sumFactor)
     {
         ref float px = ref MemoryMarshal.GetReference(x);
@@ -339,7 +362,7 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static V Exp(V x)
     {
-        x = V.Max(V.Broadcast(-86f), V.Min(V.Broadcast(88f), x));
+        x = V.Max(V.Broadcast(LeastExponent), V.Min(V.Broadcast(88f), x));
         V n = V.Round(V.Multiply(x, V.Broadcast(1.44269504f)));
         V r = V.Fma(n, V.Broadcast(-0.693145751953125f), x); // the leading 15 bits of ln 2: n times it is exact
         r = V.Fma(n, V.Broadcast(-1.42860682e-6f), r);

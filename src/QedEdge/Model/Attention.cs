@@ -91,7 +91,8 @@ internal static class Attention
             return;
         }
         float larger = MathF.Max(own.Max[query], max);
-        float oldFactor = (float)PortableMath.Exp(own.Max[query] - larger), newFactor = (float)PortableMath.Exp(max - larger);
+        float oldFactor = own.Max[query] == larger ? 1f : (float)PortableMath.Exp(own.Max[query] - larger);
+        float newFactor = max == larger ? 1f : (float)PortableMath.Exp(max - larger);
         kernels.Merge(chunk, newFactor, sum, oldFactor);
         own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, own.ChunkDenominator[query] * newFactor);
         own.Max[query] = larger;

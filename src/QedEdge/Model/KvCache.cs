@@ -11,7 +11,7 @@ namespace QedEdge.Model;
 /// keys    per layer and head: a packed matrix [capacity, head size] (PackedLayout), so that scores are the weights' own GEMV
 /// values  F32, F16: per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step
 ///         Q8_0: per layer, head and chunk of 256 positions: a packed matrix [padded head size, 256] with weights of scale 1, so that
-///         weighted sums are the weights' own GEMV as well; a position's scales per 32 columns [blocks, capacity] go into its softmax weight
+///         weighted sums are the weights' own GEMV as well; a position's scale [capacity] goes into its softmax weight
 /// </code>
 /// </summary>
 internal sealed class KvCache : IDisposable
@@ -40,7 +40,7 @@ internal sealed class KvCache : IDisposable
         _keyBytes = PackedLayout.MatrixBytes(format, capacity, headSize);
         int chunks = (int)(((long)capacity + ChunkSize - 1) / ChunkSize);
         _valueBytes = format == BlockFormat.Q8_0 ? chunks * ChunkBytes : (long)capacity * PaddedHeadSize * ElementBytes(format);
-        _valueScales = format == BlockFormat.Q8_0 ? (long)chunks * ChunkSize * Blocks : 0;
+        _valueScales = format == BlockFormat.Q8_0 ? (long)chunks * ChunkSize : 0;
         _keys = new AlignedBuffer<byte>(checked(layers * heads * _keyBytes));
         _values = new AlignedBuffer<byte>(checked(layers * heads * _valueBytes));
         _scales = new AlignedBuffer<ushort>(checked(layers * heads * _valueScales));
@@ -68,7 +68,7 @@ internal sealed class KvCache : IDisposable
         int padded = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
         long key = PackedLayout.GroupBytes(format, headSize) / PackedLayout.GroupRows;
         long value = format == BlockFormat.Q8_0
-            ? PackedLayout.MatrixBytes(format, padded, ChunkSize) / ChunkSize + padded / PackedLayout.BlockSize * 2
+            ? PackedLayout.MatrixBytes(format, padded, ChunkSize) / ChunkSize + sizeof(ushort)
             : padded * ElementBytes(format);
         return (long)layers * heads * (key + value);
     }
@@ -106,17 +106,10 @@ internal sealed class KvCache : IDisposable
         {
             int blocks = PackedLayout.Blocks(length), padded = blocks * PackedLayout.BlockSize;
             PackedMatrix matrix = new PackedMatrix(Format, PaddedHeadSize, ChunkSize, values).FirstBlocks(blocks);
-            for (int b = 0; b < Blocks; b++)
-            {
-                ReadOnlySpan<ushort> scales = _scales.Slice((((long)layer * _heads) + head) * _valueScales + ((long)chunk * Blocks + b) * ChunkSize, padded);
-                for (int q = 0; q < queries; q++)
-                {
-                    kernels.Scale(p.Slice(q * ChunkSize, padded), scales, own.Weights.Row(q)[..padded]);
-                    kernels.Quantize(own.Weights, q, padded);
-                }
-                const int Groups = PackedLayout.BlockSize / PackedLayout.GroupRows;
-                kernels.Gemm(matrix, own.Weights, queries, b * Groups, (b + 1) * Groups, y[(b * PackedLayout.BlockSize)..], PaddedHeadSize, b + 1 < Blocks ? default : next);
-            }
+            ReadOnlySpan<ushort> scales = _scales.Slice(((long)layer * _heads + head) * _valueScales + (long)chunk * ChunkSize, padded);
+            for (int q = 0; q < queries; q++)
+                kernels.QuantizeWeighted(p.Slice(q * ChunkSize, padded), scales, own.Weights, q);
+            kernels.GemmNonNegative(matrix, own.Weights, queries, 0, matrix.Groups, y, PaddedHeadSize, next);
             return;
         }
         ReadOnlySpan<byte> rows = values.Span(0, (int)values.Length);
@@ -156,9 +149,10 @@ internal sealed class KvCache : IDisposable
                 Span<ushort> scales = MemoryMarshal.Cast<byte, ushort>(keyGroup[(int)PackedLayout.ScalesOffset(Format, HeadSize)..]);
                 Span<int> fours = MemoryMarshal.Cast<byte, int>(keyGroup);
                 for (int b = 0; b < Blocks; b++)
-                    scales[b * PackedLayout.GroupRows + row] = QuantizeBlock(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
+                    scales[b * PackedLayout.GroupRows + row] = kernels.QuantizeRow(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
                 Scatter(MemoryMarshal.Cast<sbyte, int>(quants), fours, row); // four columns of a row stand together
-                StoreQuantizedValue(index, slot, value, quants);
+                ushort scale = kernels.QuantizeRow(value, quants);
+                StoreQuantizedValue(index, slot, quants, scale);
                 break;
         }
     }
@@ -178,19 +172,17 @@ internal sealed class KvCache : IDisposable
     }
 
     /// <summary>A value becomes a column of its chunk's matrix.</summary>
-    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<float> value, Span<sbyte> quants)
+    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<sbyte> quants, ushort scale)
     {
         (int chunk, int column) = Math.DivRem(slot, ChunkSize);
         Span<byte> matrix = _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
-        Span<ushort> scales = _scales.Slice(index * _valueScales + (long)chunk * ChunkSize * Blocks, ChunkSize * Blocks);
+        _scales.Slice(index * _valueScales + slot, 1)[0] = scale;
         int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), scalesOffset = (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, ChunkSize);
         if (column == 0)
         {
             for (int group = 0; group < PaddedHeadSize / PackedLayout.GroupRows; group++)
                 MemoryMarshal.Cast<byte, ushort>(matrix[(group * groupBytes + scalesOffset)..((group + 1) * groupBytes)]).Fill(HalfOne);
         }
-        for (int b = 0; b < Blocks; b++)
-            scales[b * ChunkSize + column] = QuantizeBlock(value.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
         int at = column / PackedLayout.BlockSize * PackedLayout.BlockBytes(BlockFormat.Q8_0) + column % PackedLayout.BlockSize / 4 * 32 + column % 4;
         for (int c = 0; c < PaddedHeadSize; c++)
             matrix[c / PackedLayout.GroupRows * groupBytes + at + c % PackedLayout.GroupRows * 4] = (byte)quants[c];
@@ -201,20 +193,6 @@ internal sealed class KvCache : IDisposable
     {
         for (int j = 0; j < source.Length; j++)
             group[j * PackedLayout.GroupRows + row] = source[j];
-    }
-
-    /// <summary>32 values as bytes with the scale that is stored: the nearest half to max / 127.</summary>
-    private static ushort QuantizeBlock(ReadOnlySpan<float> x, Span<sbyte> quants)
-    {
-        float max = 0f;
-        foreach (float v in x)
-            max = MathF.Max(max, MathF.Abs(v));
-        ushort scale = HalfBits.FromSingle(max / 127f);
-        float d = HalfBits.ToSingle(scale);
-        float inverse = d > 0f ? 1f / d : 0f;
-        for (int i = 0; i < x.Length; i++)
-            quants[i] = (sbyte)Math.Clamp((int)MathF.Round(x[i] * inverse, MidpointRounding.ToEven), -127, 127);
-        return scale;
     }
 
     private static int ElementBytes(BlockFormat format) => format switch

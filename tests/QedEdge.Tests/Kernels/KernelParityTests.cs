@@ -156,14 +156,64 @@ public sealed class KernelParityTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void Scale_MatchesScalar(string name)
+    public void QuantizedValuesAndWeights_MatchScalar(string name)
     {
+        KernelSet set = KernelRegistry.Select(name);
         var random = new Random(12);
-        float[] x = Values(random, 64, 1f), y0 = new float[64], y1 = new float[64];
-        ushort[] scales = [.. Values(random, 64, 0.01f).Select(HalfBits.FromSingle)];
-        Scalar.Scale(x, scales, y0);
-        KernelRegistry.Select(name).Scale(x, scales, y1);
-        AssertSameBits(y0, y1, "Scale");
+        for (int length = 32; length <= 256; length += 32)
+        {
+            float[] x = Values(random, length, 1f), p = [.. x.Select(MathF.Abs)];
+            ushort[] scales = [.. Values(random, length, 0.01f).Select(v => HalfBits.FromSingle(MathF.Abs(v)))];
+            using var a0 = new Activations(2, length);
+            using var a1 = new Activations(2, length);
+            Scalar.QuantizeWeighted(p, scales, a0, 1);
+            set.QuantizeWeighted(p, scales, a1, 1);
+            Assert.Equal(a0.Quants.Span.ToArray(), a1.Quants.Span.ToArray());
+            AssertSameBits(a0.Scales.Span.ToArray(), a1.Scales.Span.ToArray(), "scales");
+            for (int i = 0; i < length; i++) // and they are what they should be
+                Assert.InRange(a0.Quants.Span[length + i] * a0.Scales.Span[(length + i) / 32] - p[i] * HalfBits.ToSingle(scales[i]), -1e-4f, 1e-4f);
+
+            sbyte[] q0 = new sbyte[length], q1 = new sbyte[length];
+            foreach (float size in new[] { 1f, 0f, 1e-7f, 3e4f }) // a tiny scale is rounded by much: quants are clamped
+            {
+                float[] row = [.. x.Select(v => v * size)];
+                ushort s0 = Scalar.QuantizeRow(row, q0);
+                Assert.Equal(s0, set.QuantizeRow(row, q1));
+                Assert.Equal(q0, q1);
+                Assert.Equal(HalfBits.FromSingle(row.Max(MathF.Abs) / 127f), s0);
+                float d = HalfBits.ToSingle(s0);
+                for (int i = 0; i < length; i++)
+                    Assert.InRange(q0[i] * d - row[i], -Math.Max(0.501f * d, 7e-7f), Math.Max(0.501f * d, 7e-7f));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void GemmNonNegative_IsGemm(string name)
+    {
+        KernelSet set = KernelRegistry.Select(name);
+        var random = new Random(13);
+        foreach ((int rows, int cols, int tokens) in new[] { (64, 256, 8), (64, 32, 1), (40, 96, 5), (24, 160, 3) })
+        {
+            using var bytes = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(BlockFormat.Q8_0, rows, cols));
+            var matrix = new PackedMatrix(BlockFormat.Q8_0, rows, cols, bytes.View);
+            for (int i = 0; i < bytes.Span.Length; i++)
+                bytes.Span[i] = (byte)(sbyte)random.Next(-127, 128);
+            for (int g = 0; g < matrix.Groups; g++)
+                MemoryMarshal.Cast<byte, ushort>(bytes.Span[(int)(g * matrix.GroupBytes + matrix.ScalesOffset)..(int)((g + 1) * matrix.GroupBytes)]).Fill(HalfBits.FromSingle(1f));
+            using var x = new Activations(tokens, cols);
+            for (int t = 0; t < tokens; t++)
+            {
+                float[] p = [.. Values(random, cols, 1f).Select(MathF.Abs)];
+                p.CopyTo(x.Row(t));
+                Scalar.Quantize(x, t, cols);
+            }
+            float[] y0 = new float[tokens * rows], y1 = new float[tokens * rows];
+            Scalar.Gemm(matrix, x, tokens, 0, matrix.Groups, y0, rows);
+            set.GemmNonNegative(matrix, x, tokens, 0, matrix.Groups, y1, rows);
+            AssertSameBits(y0, y1, $"{rows} × {cols} × {tokens}");
+        }
     }
 
     [Theory]

@@ -17,11 +17,16 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
     {
         using QedModel reference = Open(BlockFormat.F32);
         int[][] windows = [.. Windows(reference)];
-        foreach ((BlockFormat format, double maxDivergence, double maxNll) in new[] { (BlockFormat.F32, 0.0, 3.09603), (BlockFormat.Q8_0, 6e-4, 3.0970), (BlockFormat.Q4_0, 0.035, 3.14) })
+        foreach ((BlockFormat format, KvCacheType kv, double maxDivergence, double maxNll) in new[]
+        {
+            (BlockFormat.F32, KvCacheType.F16, 1e-7, 3.09603), (BlockFormat.F32, KvCacheType.Q8_0, 2e-4, 3.0962),
+            (BlockFormat.Q8_0, KvCacheType.F16, 6e-4, 3.0970), (BlockFormat.Q8_0, KvCacheType.Q8_0, 8e-4, 3.0972),
+            (BlockFormat.Q4_0, KvCacheType.F16, 0.035, 3.14), (BlockFormat.Q4_0, KvCacheType.Q8_0, 0.035, 3.14),
+        })
         {
             using QedModel model = Open(format);
             using Session a = reference.CreateSession(new SessionOptions { KvType = KvCacheType.F32 });
-            using Session b = model.CreateSession();
+            using Session b = model.CreateSession(new SessionOptions { KvType = kv });
             double nll = 0, divergence = 0;
             long scored = 0, sameTop = 0;
             foreach (int[] window in windows)
@@ -41,7 +46,7 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
             }
             nll /= scored;
             divergence /= scored;
-            output.WriteLine($"{format}, kv {b.KvType}: {scored} tokens, mean NLL {nll:F6}, perplexity {Math.Exp(nll):F3}, mean KL {divergence:F6}, same top-1 {(double)sameTop / scored:P1}, {model.File.Length} bytes");
+            output.WriteLine($"{format}, kv {b.KvType}: {scored} tokens, mean NLL {nll:F6}, perplexity {Math.Exp(nll):F3}, mean KL {divergence:E2}, same top-1 {(double)sameTop / scored:P1}, {model.File.Length} bytes");
             Assert.Equal(17423, scored);
             Assert.InRange(divergence, -1e-9, maxDivergence + 1e-9);
             Assert.InRange(nll, 3.0959, maxNll);

@@ -70,10 +70,15 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreInt8(NeonFloat8 v0, NeonFloat8 v1, NeonFloat8 v2, NeonFloat8 v3, ref sbyte y, nint i)
+    public static int StoreInt8(NeonFloat8 v0, NeonFloat8 v1, NeonFloat8 v2, NeonFloat8 v3, ref sbyte y, nint i)
     {
-        Vector128.Narrow(Words(v0), Words(v1)).StoreUnsafe(ref y, (nuint)i);
-        Vector128.Narrow(Words(v2), Words(v3)).StoreUnsafe(ref y, (nuint)i + 16);
+        Vector128<sbyte> low = Vector128.Narrow(Words(v0), Words(v1)), high = Vector128.Narrow(Words(v2), Words(v3));
+        low.StoreUnsafe(ref y, (nuint)i);
+        high.StoreUnsafe(ref y, (nuint)i + 16);
+        Vector128<short> pairs = AdvSimd.AddPairwiseWideningAndAdd(AdvSimd.AddPairwiseWidening(low), high);
+        Vector64<short> sum = pairs.GetLower() + pairs.GetUpper();
+        sum += AdvSimd.ReverseElement32(sum.AsInt64()).AsInt16();
+        return sum.AsInt32().ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -117,6 +122,10 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonFloat8 Abs(NeonFloat8 v) => new(AdvSimd.Abs(v._low), AdvSimd.Abs(v._high));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 ZeroWhereLess(NeonFloat8 v, NeonFloat8 x, NeonFloat8 bound) =>
+        new(Vector128.AndNot(v._low, Vector128.LessThan(x._low, bound._low)), Vector128.AndNot(v._high, Vector128.LessThan(x._high, bound._high)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static NeonFloat8 Round(NeonFloat8 v) => new(AdvSimd.RoundToNearest(v._low), AdvSimd.RoundToNearest(v._high));

@@ -47,13 +47,18 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreInt8(Avx2Float8 v0, Avx2Float8 v1, Avx2Float8 v2, Avx2Float8 v3, ref sbyte y, nint i)
+    public static int StoreInt8(Avx2Float8 v0, Avx2Float8 v1, Avx2Float8 v2, Avx2Float8 v3, ref sbyte y, nint i)
     {
         Vector256<short> a = Avx2.PackSignedSaturate(Avx.ConvertToVector256Int32(v0._value), Avx.ConvertToVector256Int32(v1._value));
         Vector256<short> b = Avx2.PackSignedSaturate(Avx.ConvertToVector256Int32(v2._value), Avx.ConvertToVector256Int32(v3._value));
         // Packing works within each half of a register: first the lower fours of v0..v3, then the upper ones.
-        Vector256<int> fours = Avx2.PackSignedSaturate(a, b).AsInt32();
-        Avx2.PermuteVar8x32(fours, Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().StoreUnsafe(ref y, (nuint)i);
+        Vector256<sbyte> bytes = Avx2.PackSignedSaturate(a, b);
+        Avx2.PermuteVar8x32(bytes.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().StoreUnsafe(ref y, (nuint)i);
+        Vector256<short> pairs = Avx2.MultiplyAddAdjacent(Vector256<byte>.One, bytes);
+        Vector128<short> sum = pairs.GetLower() + pairs.GetUpper();
+        sum += Sse2.Shuffle(sum.AsInt32(), 0b_01_00_11_10).AsInt16();
+        sum += Sse2.Shuffle(sum.AsInt32(), 0b_10_11_00_01).AsInt16();
+        return sum.AsInt32().ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -86,6 +91,10 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Float8 Abs(Avx2Float8 v) => new(Vector256.Abs(v._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 ZeroWhereLess(Avx2Float8 v, Avx2Float8 x, Avx2Float8 bound) =>
+        new(Vector256.AndNot(v._value, Vector256.LessThan(x._value, bound._value)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Avx2Float8 Round(Avx2Float8 v) => new(Avx.RoundToNearestInteger(v._value));

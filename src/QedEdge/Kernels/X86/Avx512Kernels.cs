@@ -11,7 +11,8 @@ namespace QedEdge.Kernels.X86;
 /// sums take half. All else stays with 256 bits: a lone token waits for memory, and AVX-512 has no byte sign for int8
 /// (docs/decisions/0004-avx512.md).
 /// </summary>
-internal sealed unsafe class Avx512Kernels : Avx2Kernels<Avx2Dot>
+/// <typeparam name="TDot">How four products are summed with 256 bits.</typeparam>
+internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot : struct, IInt8Dot
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int TileTokens = 8;
@@ -37,7 +38,7 @@ internal sealed unsafe class Avx512Kernels : Avx2Kernels<Avx2Dot>
                 for (int t = 0; t < tiled; t += TileTokens)
                     Tile(w, group, second, x, t, y0 + (nint)t * yStride, y1 + (nint)t * yStride, yStride);
             }
-            BlockGemm<Nibbles<Avx2Dot>>.Tiles(w, x, tiled, tokens, groupBegin, groupEnd, outputs, yStride);
+            BlockGemm<Nibbles<TDot>>.Tiles(w, x, tiled, tokens, groupBegin, groupEnd, outputs, yStride);
         }
     }
 

@@ -69,3 +69,23 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => acc;
 }
+
+/// <summary>int8 as well, for inputs without negative quants.</summary>
+internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock where TDot : struct, IInt8Dot
+{
+    public static int Bytes => SignedBytes<TDot>.Bytes;
+
+    public static Vector256<int> Start(int offset) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> First(byte* w) => Vector256.Load((sbyte*)w);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Second(byte* w) => First(w + PackedLayout.GroupRows * PackedLayout.BlockSize / 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNonNegative(acc, w, x.AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Finish(Vector256<int> acc) => acc;
+}

@@ -31,6 +31,9 @@ internal interface IInt8Dot
 
     /// <summary>acc + w · x</summary>
     static abstract Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
+
+    /// <summary>acc + w · x for x of 0..127, w not being −128: nothing to take back.</summary>
+    static abstract Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x);
 }
 
 /// <summary>AVX2: pairs of products as int16, which never overflow (see each member).</summary>
@@ -60,6 +63,11 @@ internal readonly struct Avx2Dot : IInt8Dot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
         acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Avx2.Abs(w), Avx2.Sign(x, w)), Vector256<short>.One);
+
+    // 2 · 127 · 127 = 32258 fits int16.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x) =>
+        acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(x, w), Vector256<short>.One);
 }
 
 /// <summary>AVX-VNNI (Alder Lake, Sapphire Rapids, Zen 5 and newer): four products and the addition in one instruction.</summary>
@@ -87,4 +95,8 @@ internal readonly struct AvxVnniDot : IInt8Dot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
         AvxVnni.MultiplyWideningAndAdd(acc, w.AsByte(), x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x) =>
+        AvxVnni.MultiplyWideningAndAdd(acc, x, w);
 }
