@@ -38,7 +38,7 @@ public sealed class Session : IDisposable
             KvCacheType.F32 => BlockFormat.F32,
             KvCacheType.F16 => BlockFormat.F16,
             KvCacheType.Q8_0 => BlockFormat.Q8_0,
-            _ => model.Weights.Layers[0].Query.Weight.Format == BlockFormat.F32 ? BlockFormat.F32 : BlockFormat.F16,
+            _ => model.Weights.Layers[0].Query.Weight.Format is var weights and (BlockFormat.F32 or BlockFormat.F16) ? weights : BlockFormat.Q8_0,
         };
         KvType = format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
 

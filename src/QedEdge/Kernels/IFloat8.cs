@@ -23,8 +23,8 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     static abstract void StoreHalf(TSelf v, ref ushort y, nint i);
 
     /// <summary>
-    /// 32 integral lanes within −127..127 as signed bytes; returns their sums as two int16, lanes 0 and 1 of each four in the lower, lanes 2
-    /// and 3 in the upper.
+    /// 32 lanes within −127..127 as signed bytes, rounded to nearest even; returns the bytes' sums as two int16, lanes 0 and 1 of each four in
+    /// the lower, lanes 2 and 3 in the upper.
     /// </summary>
     static abstract int StoreInt8(TSelf v0, TSelf v1, TSelf v2, TSelf v3, ref sbyte y, nint i);
 

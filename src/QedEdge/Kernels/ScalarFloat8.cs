@@ -46,20 +46,18 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
 
     public static int StoreInt8(ScalarFloat8 v0, ScalarFloat8 v1, ScalarFloat8 v2, ScalarFloat8 v3, ref sbyte y, nint i)
     {
-        int lower = 0, upper = 0;
+        Span<int> sums = [0, 0];
         for (int k = 0; k < 8; k++)
         {
-            int sum = (int)v0[k] + (int)v1[k] + (int)v2[k] + (int)v3[k];
-            if (k % 4 < 2)
-                lower += sum;
-            else
-                upper += sum;
-            Unsafe.Add(ref y, i + k) = (sbyte)(int)v0[k];
-            Unsafe.Add(ref y, i + 8 + k) = (sbyte)(int)v1[k];
-            Unsafe.Add(ref y, i + 16 + k) = (sbyte)(int)v2[k];
-            Unsafe.Add(ref y, i + 24 + k) = (sbyte)(int)v3[k];
+            ReadOnlySpan<float> lanes = [v0[k], v1[k], v2[k], v3[k]];
+            for (int j = 0; j < 4; j++)
+            {
+                int rounded = (int)MathF.Round(lanes[j], MidpointRounding.ToEven);
+                Unsafe.Add(ref y, i + 8 * j + k) = (sbyte)rounded;
+                sums[k % 4 / 2] += rounded;
+            }
         }
-        return (lower & 0xFFFF) | (upper << 16);
+        return (sums[0] & 0xFFFF) | (sums[1] << 16);
     }
 
     public static void Prefetch(ref readonly byte address)

@@ -71,11 +71,7 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
         float max = V.MaxAcross(V.Max(V.Max(V.Abs(v0), V.Abs(v1)), V.Max(V.Abs(v2), V.Abs(v3))));
         scale = QuantScale(max, out float inverse);
         V factor = V.Broadcast(inverse);
-        v0 = V.Round(V.Multiply(v0, factor));
-        v1 = V.Round(V.Multiply(v1, factor));
-        v2 = V.Round(V.Multiply(v2, factor));
-        v3 = V.Round(V.Multiply(v3, factor));
-        return V.StoreInt8(v0, v1, v2, v3, ref quants, i);
+        return V.StoreInt8(V.Multiply(v0, factor), V.Multiply(v1, factor), V.Multiply(v2, factor), V.Multiply(v3, factor), ref quants, i);
     }
 
     /// <inheritdoc/>
@@ -90,13 +86,13 @@ internal abstract class VectorKernels<V> : KernelSet where V : struct, IFloat8<V
         float d = HalfBits.ToSingle(scale);
         V factor = V.Broadcast(d > 0f ? 1f / d : 0f);
         for (nint i = 0; i < x.Length; i += PackedLayout.BlockSize)
-            V.StoreInt8(Nearest(V.Load(ref px, i), factor), Nearest(V.Load(ref px, i + 8), factor), Nearest(V.Load(ref px, i + 16), factor), Nearest(V.Load(ref px, i + 24), factor), ref py, i);
+            V.StoreInt8(Scaled(V.Load(ref px, i), factor), Scaled(V.Load(ref px, i + 8), factor), Scaled(V.Load(ref px, i + 16), factor), Scaled(V.Load(ref px, i + 24), factor), ref py, i);
         return scale;
     }
 
-    /// <summary>x · factor rounded, −127..127: a scale that was rounded may be a little too small.</summary>
+    /// <summary>x · factor, −127..127: a scale that was rounded may be a little too small.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Nearest(V x, V factor) => V.Max(V.Broadcast(-127f), V.Min(V.Broadcast(127f), V.Round(V.Multiply(x, factor))));
+    private static V Scaled(V x, V factor) => V.Max(V.Broadcast(-127f), V.Min(V.Broadcast(127f), V.Multiply(x, factor)));
 
     /// <summary>max / 127 and its inverse; 0 and 0 where the inverse would not be finite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -83,7 +83,7 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<short> Words(NeonFloat8 v) =>
-        Vector128.Narrow(AdvSimd.ConvertToInt32RoundToZero(v._low), AdvSimd.ConvertToInt32RoundToZero(v._high));
+        Vector128.Narrow(AdvSimd.ConvertToInt32RoundToEven(v._low), AdvSimd.ConvertToInt32RoundToEven(v._high));
 
     // .NET has no prefetch instruction for Arm.
     public static void Prefetch(ref readonly byte address)
@@ -147,10 +147,8 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
     public static float MaxAcross(NeonFloat8 v)
     {
         Vector128<float> four = Larger(v._low, v._high);
-        float a = four.GetElement(0), b = four.GetElement(1), c = four.GetElement(2), d = four.GetElement(3);
-        a = a > c ? a : c;
-        b = b > d ? b : d;
-        return a > b ? a : b;
+        Vector128<float> two = Larger(four, AdvSimd.ExtractVector128(four, four, 2));
+        return Larger(two, AdvSimd.ExtractVector128(two, two, 1)).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -116,7 +116,6 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
     {
         Vector128<float> four = Sse.Max(v._value.GetLower(), v._value.GetUpper());
         Vector128<float> two = Sse.Max(four, Sse.MoveHighToLow(four, four));
-        float a = two.ToScalar(), b = two.GetElement(1);
-        return a > b ? a : b;
+        return Sse.MaxScalar(two, Sse3.MoveHighAndDuplicate(two)).ToScalar(); // not a comparison: nobody predicts it
     }
 }
