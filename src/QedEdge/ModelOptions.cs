@@ -18,6 +18,23 @@ public sealed record SessionOptions
 
     /// <summary>How keys and values are stored.</summary>
     public KvCacheType KvType { get; init; }
+
+    /// <summary>What happens to tokens beyond the context length.</summary>
+    public ContextOverflow Overflow { get; init; }
+
+    /// <summary>With <see cref="ContextOverflow.Slide"/>, how many of the first tokens stay in view; null for 4. At most half the context length, and 64.</summary>
+    public int? Sinks { get; init; }
+
+    internal const int DefaultSinks = 4;
+}
+
+/// <summary>What a session does with tokens beyond its context length.</summary>
+public enum ContextOverflow
+{
+    /// <summary>The reference's way: they are refused (<see cref="ContextLengthException"/>).</summary>
+    Stop,
+    /// <summary>They take the place of the oldest, the sinks excepted; each token sees a window of the context length.</summary>
+    Slide,
 }
 
 /// <summary>Receives the logits of one fed token.</summary>
@@ -34,12 +51,17 @@ public sealed record FeedOptions
     /// <summary>The new tokens' positions for the rotary embedding; empty for past, past + 1, ….</summary>
     public ReadOnlyMemory<int> PositionIds { get; init; }
 
-    /// <summary>Receives the logits of every new token in order; null computes only the last token's.</summary>
+    /// <summary>Receives the logits of the new tokens in order; null computes only the last token's.</summary>
     public LogitsHandler? OnLogits { get; init; }
+
+    /// <summary>Which of the new tokens <see cref="OnLogits"/> receives the logits of, ascending indices; empty for all.</summary>
+    public ReadOnlyMemory<int> LogitsAt { get; init; }
 
     /// <summary>At most this many tokens at a time, for tests; 0 for the best size. The number never changes a result.</summary>
     public int ChunkSize { get; init; }
 
-    /// <summary>Stops between chunks; the chunks done stay in the session.</summary>
+    /// <summary>Stops between layers; the chunks done before stay in the session.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    internal bool Wants(int index) => OnLogits is not null && (LogitsAt.IsEmpty || LogitsAt.Span.BinarySearch(index) >= 0);
 }

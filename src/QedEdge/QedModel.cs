@@ -63,7 +63,13 @@ public sealed class QedModel : IDisposable
 
     /// <summary>Opens a session: a context of its own with all its memory.</summary>
     /// <exception cref="QedException">An option is out of range.</exception>
-    public Session CreateSession(SessionOptions? options = null) => new(this, options ?? new SessionOptions());
+    public Session CreateSession(SessionOptions? options = null) => new(new Engine(this, options ?? new SessionOptions(), 1), ownsEngine: true);
+
+    /// <summary>Opens sessions that are fed together.</summary>
+    /// <param name="count">How many, 1 to 128.</param>
+    /// <param name="options">Of each; the threads are shared.</param>
+    /// <exception cref="QedException">An option is out of range.</exception>
+    public SessionBatch CreateBatch(int count, SessionOptions? options = null) => new(this, count, options ?? new SessionOptions());
 
     /// <summary>Closes the file; sessions must be closed before.</summary>
     public void Dispose()

@@ -67,7 +67,7 @@ public sealed class Generator
                 break;
             }
             // The last token wanted needs no logits after it.
-            if (generated == _options.MaxTokens || _session.Position == _session.Capacity)
+            if (generated == _options.MaxTokens || _session.IsFull)
                 break;
             _sampler.Accept(id);
             _next[0] = id;

@@ -12,46 +12,55 @@ namespace QedEdge.Model;
 internal static class Attention
 {
     /// <summary>Rotates and stores the new keys and values of one head.</summary>
-    public static void Store(in Batch batch, KernelSet kernels, Rope rope, KvCache cache, Workspace ws, WorkerSpace own, int layer, int head)
+    public static void Store(in Segment segment, KernelSet kernels, Rope rope, Workspace ws, WorkerSpace own, int layer, int head)
     {
+        KvCache cache = segment.Sequence.Cache;
         int size = cache.HeadSize;
         Span<float> key = own.Head.Slice(0, cache.PaddedHeadSize), value = own.Head.Slice(cache.PaddedHeadSize, cache.PaddedHeadSize);
-        for (int t = 0; t < batch.Count; t++)
+        for (int t = 0; t < segment.Count; t++)
         {
-            long at = (long)t * ws.HiddenStride + head * size;
-            rope.Apply(t, ws.Key.Slice(at, size), key);
+            int row = segment.Row + t;
+            long at = (long)row * ws.HiddenStride + head * size;
+            rope.Apply(row, ws.Key.Slice(at, size), key);
             ws.Value.Slice(at, size).CopyTo(value);
-            cache.Store(kernels, layer, head, batch.FirstSlot + t, key, value);
+            cache.Store(kernels, layer, head, segment.Sequence.Window.Slot(segment.Begin + t), key, value);
         }
     }
 
-    /// <summary>Attention of queries <paramref name="first"/> .. <paramref name="first"/> + <paramref name="count"/> of a batch, one head.</summary>
-    public static void Attend(in Batch batch, KernelSet kernels, Rope rope, KvCache cache, Workspace ws, WorkerSpace own, int layer, int head, int first, int count)
+    /// <summary>Attention of one head for some of a segment's queries, whose keys are all stored.</summary>
+    public static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope rope, Workspace ws, WorkerSpace own, int layer, int head)
     {
-        int size = cache.HeadSize, padded = cache.PaddedHeadSize;
+        Sequence sequence = segment.Sequence;
+        KvCache cache = sequence.Cache;
+        SlotWindow window = sequence.Window;
+        int size = cache.HeadSize, padded = cache.PaddedHeadSize, count = tile.Count, row = segment.Row + tile.First;
+        int index = segment.Begin + tile.First, stored = segment.Begin + segment.Count; // the first query's; all tokens
+        bool sinksMove = window.Sinks > 0 && window.IsPast(index + count - 1);
         float scale = 1f / MathF.Sqrt(size);
         for (int i = 0; i < count; i++)
         {
-            rope.Apply(first + i, ws.Query.Slice((long)(first + i) * ws.HiddenStride + head * size, size), own.Queries.Row(i));
-            if (cache.Format == BlockFormat.Q8_0)
-                kernels.Quantize(own.Queries, i, size);
+            ReadOnlySpan<float> query = ws.Query.Slice((long)(row + i) * ws.HiddenStride + head * size, size);
+            Rotate(kernels, rope, cache, row + i, query, own.Queries, i);
+            if (sinksMove)
+                Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, i);
             own.Max[i] = float.NegativeInfinity;
             own.Denominator[i] = 0f;
         }
 
         PackedMatrix keys = cache.Keys(layer, head);
-        int end = batch.FirstSlot + first + count; // the last query's own position is its last key
+        int end = window.End(index + count - 1, stored);
         for (int begin = 0; begin < end; begin += KvCache.ChunkSize)
         {
             int length = Math.Min(KvCache.ChunkSize, end - begin), chunk = begin / KvCache.ChunkSize;
             int groupBegin = begin / PackedLayout.GroupRows;
             int groupEnd = (begin + length + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
             kernels.Gemm(keys, own.Queries, count, groupBegin, groupEnd, own.Scores.Span, KvCache.ChunkSize, cache.Values(layer, head, chunk));
-            int visible = batch.FirstSlot + first + 1 - begin; // by the first query
+            if (sinksMove && begin == 0)
+                ScoreSinks(kernels, own, keys, window, index, count);
             for (int i = 0; i < count; i++)
-                Weigh(batch, kernels, own, i, begin, Math.Clamp(visible + i, 0, length), length, scale);
+                own.Visible[i] = Weigh(kernels, own, i, sequence, index + i, stored, begin, length, scale);
             NativeView next = keys.Data.Slice(groupEnd * keys.GroupBytes, keys.Data.Length - groupEnd * keys.GroupBytes);
-            cache.WeighValues(kernels, own, layer, head, chunk, count, visible, next, own.Chunk.Slice(0, count * padded));
+            cache.WeighValues(kernels, own, layer, head, chunk, length, own.Visible.AsSpan(0, count), next, own.Chunk.Slice(0, count * padded));
             for (int i = 0; i < count; i++)
                 Merge(kernels, own, i, padded);
         }
@@ -63,17 +72,43 @@ internal static class Attention
                 kernels.Divide(sum, own.Denominator[i]);
             else
                 sum.Clear(); // every key masked: the row has no meaning, but it must not become not-a-number
-            sum[..size].CopyTo(ws.Output.Slice((long)(first + i) * ws.HiddenStride + head * size, size));
+            sum[..size].CopyTo(ws.Output.Slice((long)(row + i) * ws.HiddenStride + head * size, size));
         }
     }
 
-    /// <summary>A query's scores of a chunk into weights, zero where it does not look.</summary>
-    private static void Weigh(in Batch batch, KernelSet kernels, WorkerSpace own, int query, int begin, int visible, int length, float scale)
+    /// <summary>A query rotated for a row of the angles' table, as input of the keys' matrix.</summary>
+    private static void Rotate(KernelSet kernels, Rope rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int i)
+    {
+        rope.Apply(angles, query, queries.Row(i));
+        if (cache.Format == BlockFormat.Q8_0)
+            kernels.Quantize(queries, i, cache.HeadSize);
+    }
+
+    /// <summary>
+    /// Sinks stand right before the oldest token seen, wherever that is. Only distances count (Su et al. 2021), so instead of rotating their keys
+    /// anew for each token, the query is rotated as if it stood at the window's end with the sinks at its beginning.
+    /// </summary>
+    private static void ScoreSinks(KernelSet kernels, WorkerSpace own, in PackedMatrix keys, SlotWindow window, int index, int count)
+    {
+        int groups = (window.Sinks + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
+        kernels.Gemm(keys, own.SinkQueries, count, 0, groups, own.SinkScores.Span, SlotWindow.MaxSinks);
+        for (int i = 0; i < count; i++)
+        {
+            if (window.IsPast(index + i))
+                own.SinkScores.Slice(i * SlotWindow.MaxSinks, window.Sinks).CopyTo(own.Scores.Slice(i * KvCache.ChunkSize, window.Sinks));
+        }
+    }
+
+    /// <summary>A query's scores of a chunk into weights, zero where it does not look; returns where it looks last.</summary>
+    private static int Weigh(KernelSet kernels, WorkerSpace own, int query, Sequence sequence, int index, int stored, int begin, int length, float scale)
     {
         Span<float> scores = own.Scores.Slice(query * KvCache.ChunkSize, KvCache.ChunkSize);
-        ReadOnlySpan<byte> mask = batch.Mask.IsEmpty ? default : batch.Mask.Span.Slice(begin, visible);
-        own.ChunkDenominator[query] = kernels.Softmax(scores, visible, mask, scale, out own.ChunkMax[query]);
-        scores[visible..Workspace.Pad(length)].Clear();
+        int visible = sequence.Window.Visible(index, stored, begin, length, own.Mask);
+        ReadOnlySpan<byte> mask = visible < 0 ? own.Mask.AsSpan(0, length) : sequence.Mask.IsEmpty ? default : sequence.Mask.Slice(begin, visible);
+        int count = visible < 0 ? length : visible;
+        own.ChunkDenominator[query] = kernels.Softmax(scores, count, mask, scale, out own.ChunkMax[query]);
+        scores[count..Workspace.Pad(length)].Clear();
+        return count;
     }
 
     /// <summary>Adds a chunk's weighted values to a query's sums; the larger maximum becomes the base of both.</summary>

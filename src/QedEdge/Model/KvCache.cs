@@ -21,6 +21,7 @@ internal sealed class KvCache : IDisposable
 
     private const ushort HalfOne = 0x3C00;
 
+    private readonly int _layers;
     private readonly int _heads;
     private readonly long _keyBytes;        // one layer's keys of one head
     private readonly long _valueBytes;      // one layer's values of one head
@@ -32,6 +33,7 @@ internal sealed class KvCache : IDisposable
     /// <summary>Reserves room for <paramref name="capacity"/> positions (a multiple of 8).</summary>
     public KvCache(int layers, int heads, int headSize, int capacity, BlockFormat format)
     {
+        _layers = layers;
         _heads = heads;
         HeadSize = headSize;
         Capacity = capacity;
@@ -86,22 +88,22 @@ internal sealed class KvCache : IDisposable
     }
 
     /// <summary>
-    /// y[q, c] = Σ_i p[q, i] · value[256 · chunk + i, c] for one head; query q takes the first visible(q) = <paramref name="visible"/> + q positions, in order.
+    /// y[q, c] = Σ_i p[q, i] · value[256 · chunk + i, c] for one head; query q takes the first visible[q] positions, in order.
     /// </summary>
     /// <param name="kernels">The kernel set.</param>
-    /// <param name="own">Scratch; its scores are p [queries, 256], zero from visible(q) on.</param>
+    /// <param name="own">Scratch; its scores are p [queries, 256], zero from visible[q] to length, which is rounded up to 32.</param>
     /// <param name="layer">The layer.</param>
     /// <param name="head">The head.</param>
     /// <param name="chunk">Which chunk of positions.</param>
-    /// <param name="queries">How many queries.</param>
-    /// <param name="visible">Positions of the chunk that the first query sees; may be negative.</param>
+    /// <param name="length">Positions of the chunk that take part.</param>
+    /// <param name="visible">Positions that a query takes [queries].</param>
     /// <param name="next">What is read afterwards: a hint.</param>
     /// <param name="y">Sums [queries, padded head size].</param>
-    public void WeighValues(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int queries, int visible, NativeView next, Span<float> y)
+    public void WeighValues(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, ReadOnlySpan<int> visible, NativeView next, Span<float> y)
     {
         Span<float> p = own.Scores.Span;
         NativeView values = Values(layer, head, chunk);
-        int length = Math.Min(visible + queries - 1, ChunkSize);
+        int queries = visible.Length;
         if (Format == BlockFormat.Q8_0)
         {
             int blocks = PackedLayout.Blocks(length), padded = blocks * PackedLayout.BlockSize;
@@ -115,14 +117,37 @@ internal sealed class KvCache : IDisposable
         ReadOnlySpan<byte> rows = values.Span(0, (int)values.Length);
         int rowBytes = PaddedHeadSize * ElementBytes(Format);
         y.Clear();
-        int common = Math.Clamp(visible, 0, ChunkSize);
+        int common = length;
+        foreach (int count in visible)
+            common = Math.Min(common, count);
         kernels.AddWeightedRows(p, ChunkSize, queries, common, Format, rows, PaddedHeadSize, y);
-        for (int q = 1; q < queries; q++) // what later queries see beyond the first
+        for (int q = 0; q < queries; q++) // what some see beyond that
         {
-            int more = Math.Min(visible + q, ChunkSize) - common;
+            int more = visible[q] - common;
             if (more > 0)
                 kernels.AddWeightedRows(p[(q * ChunkSize + common)..], ChunkSize, 1, more, Format, rows[(common * rowBytes)..], PaddedHeadSize, y.Slice(q * PaddedHeadSize, PaddedHeadSize));
         }
+    }
+
+    /// <summary>The memory that the first <paramref name="slots"/> slots take, in a fixed order of parts; the last group of keys and the last chunk of values whole.</summary>
+    public IEnumerable<NativeView> Used(int slots)
+    {
+        long keys = (slots + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
+        long values = Format == BlockFormat.Q8_0 ? (slots + ChunkSize - 1) / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format);
+        for (long index = 0; index < _layers * _heads; index++)
+        {
+            yield return _keys.View.Slice(index * _keyBytes, keys);
+            yield return _values.View.Slice(index * _valueBytes, values);
+            if (Format == BlockFormat.Q8_0)
+                yield return _scales.View.Slice(index * _valueScales * sizeof(ushort), slots * sizeof(ushort));
+        }
+    }
+
+    /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
+    public unsafe void CopyFrom(KvCache other, int slots)
+    {
+        foreach ((NativeView from, NativeView to) in other.Used(slots).Zip(Used(slots)))
+            Buffer.MemoryCopy(from.Pointer, to.Pointer, to.Length, from.Length);
     }
 
     /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>

@@ -9,42 +9,49 @@ namespace QedEdge.Model;
 /// </summary>
 internal sealed class Rope : IDisposable
 {
+    /// <summary>The row of the angles that queries take towards sinks; rows before it are a batch's.</summary>
+    public const int SinkRow = Workspace.BatchSize;
+
     private readonly int _half;
     private readonly double[] _frequencies; // [half], theta^(-2j / headSize)
-    private readonly AlignedBuffer<float> _cos; // [tokens, half]
+    private readonly AlignedBuffer<float> _cos; // [BatchSize + 1, half]
     private readonly AlignedBuffer<float> _sin;
 
-    /// <summary>Tables for batches of up to <paramref name="tokens"/> tokens.</summary>
-    public Rope(int headSize, double theta, int tokens)
+    /// <summary>Tables for a batch. Sinks are the first tokens of a window that ends with the query at position <paramref name="sinkDistance"/>.</summary>
+    public Rope(int headSize, double theta, int sinkDistance)
     {
         _half = headSize / 2;
         _frequencies = new double[_half];
         double logTheta = PortableMath.Log(theta);
         for (int j = 0; j < _half; j++)
             _frequencies[j] = PortableMath.Exp(-2.0 * j / headSize * logTheta);
-        _cos = new AlignedBuffer<float>((long)tokens * _half);
-        _sin = new AlignedBuffer<float>((long)tokens * _half);
+        _cos = new AlignedBuffer<float>((SinkRow + 1L) * _half);
+        _sin = new AlignedBuffer<float>((SinkRow + 1L) * _half);
+        Prepare(SinkRow, sinkDistance);
     }
 
     /// <summary>Computes the angles of a batch: token t stands at <paramref name="positions"/>[t].</summary>
     public void Prepare(ReadOnlySpan<int> positions)
     {
         for (int t = 0; t < positions.Length; t++)
+            Prepare(t, positions[t]);
+    }
+
+    private void Prepare(int row, int position)
+    {
+        Span<float> cos = _cos.Slice((long)row * _half, _half), sin = _sin.Slice((long)row * _half, _half);
+        for (int j = 0; j < _half; j++)
         {
-            Span<float> cos = _cos.Slice((long)t * _half, _half), sin = _sin.Slice((long)t * _half, _half);
-            for (int j = 0; j < _half; j++)
-            {
-                (double s, double c) = PortableMath.SinCos(positions[t] * _frequencies[j]);
-                cos[j] = (float)c;
-                sin[j] = (float)s;
-            }
+            (double s, double c) = PortableMath.SinCos(position * _frequencies[j]);
+            cos[j] = (float)c;
+            sin[j] = (float)s;
         }
     }
 
-    /// <summary>Rotates one head's query or key [head size] of batch token <paramref name="token"/>.</summary>
-    public void Apply(int token, ReadOnlySpan<float> x, Span<float> y)
+    /// <summary>Rotates one head's query or key [head size] for a row of the tables: a batch row, or <see cref="SinkRow"/>.</summary>
+    public void Apply(int row, ReadOnlySpan<float> x, Span<float> y)
     {
-        ReadOnlySpan<float> cos = _cos.Slice((long)token * _half, _half), sin = _sin.Slice((long)token * _half, _half);
+        ReadOnlySpan<float> cos = _cos.Slice((long)row * _half, _half), sin = _sin.Slice((long)row * _half, _half);
         ReadOnlySpan<float> first = x[..cos.Length], second = x.Slice(cos.Length, cos.Length);
         Span<float> yFirst = y[..cos.Length], ySecond = y.Slice(cos.Length, cos.Length);
         for (int j = 0; j < cos.Length; j++)

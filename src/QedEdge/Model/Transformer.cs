@@ -9,7 +9,7 @@ namespace QedEdge.Model;
 /// The forward pass (reference.md is its definition, MODEL.md repeats it). Every worker of the team runs the same code on its own
 /// share of rows, heads or tokens and meets the others at barriers; a batch of one token is decoding.
 /// </summary>
-internal sealed class Transformer(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws, KvCache cache, Rope rope)
+internal sealed class Transformer(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws, Rope rope, Batch batch)
     : ITeamWork
 {
     private readonly LogitsWork _logits = new(config, weights, kernels, team, ws);
@@ -17,21 +17,25 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     /// <summary>Each worker's rows of q, k and v are whole heads: it need not wait for others before it attends with them.</summary>
     private bool HeadsOwned => config.HeadCount % team.Active == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
 
-    private Batch _batch;
     private int _nextItem;
+    private CancellationToken _cancellation;
+    private volatile bool _cancelled;
 
-    /// <summary>Runs a batch through all layers; its keys and values are in the cache and its residual stream in the workspace afterwards.</summary>
-    public void Forward(in Batch batch)
+    /// <summary>Runs the batch through all layers; its keys and values are in the caches and its residual stream in the workspace afterwards.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled between two layers; nothing visible changed.</exception>
+    public void Forward(CancellationToken cancellation)
     {
-        _batch = batch;
+        _cancellation = cancellation;
+        _cancelled = false;
         team.Run(this);
+        if (_cancelled)
+            throw new OperationCanceledException(cancellation);
     }
 
-    /// <summary>Logits of batch tokens <paramref name="first"/> .. + <paramref name="count"/> into the workspace, from row 0 on.</summary>
-    public void Logits(int first, int count)
+    /// <summary>Logits of batch rows, at most <see cref="Workspace.LogitRows"/>, in the order given [rows, <see cref="Workspace.LogitStride"/>].</summary>
+    public void Logits(ReadOnlySpan<int> rows, AlignedBuffer<float> logits)
     {
-        _logits.First = first;
-        _logits.Count = count;
+        _logits.Take(rows, logits);
         team.Run(_logits);
     }
 
@@ -39,7 +43,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     public void Execute(int worker)
     {
         WorkerSpace own = ws.Workers[worker];
-        int n = _batch.Count, hidden = config.HiddenSize;
+        int n = batch.Count, hidden = config.HiddenSize;
 
         Embed(worker);                                                                        // x = embed[ids]
         team.Barrier(worker);
@@ -75,14 +79,18 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
 
             Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
             MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
+            if (worker == 0)
+                _cancelled = _cancellation.IsCancellationRequested; // seen by all behind the barrier, and not written again before they are at the next
             team.Barrier(worker);
+            if (_cancelled)
+                return;
         }
     }
 
     private void Embed(int worker)
     {
-        (int begin, int end) = team.Share(worker, _batch.Count);
-        ReadOnlySpan<int> tokens = _batch.Tokens.Span;
+        (int begin, int end) = team.Share(worker, batch.Count);
+        ReadOnlySpan<int> tokens = batch.Tokens;
         for (int t = begin; t < end; t++)
         {
             int id = tokens[t];
@@ -94,14 +102,14 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     }
 
     /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>
-    private Activations Norm(int worker, WorkerSpace own, float[] gain) => Normalize(kernels, team, ws, config, worker, own, gain, 0, _batch.Count);
+    private Activations Norm(int worker, WorkerSpace own, float[] gain) => Normalize(kernels, team, ws, config, worker, own, gain, default, batch.Count);
 
     /// <summary>Vectors as inputs of a matrix: a lone token by every worker for itself, a batch by shares.</summary>
     private Activations Inputs(int worker, WorkerSpace own, ReadOnlySpan<float> x, int stride, int size, Linear consumer)
     {
-        bool alone = _batch.Count == 1;
+        bool alone = batch.Count == 1;
         Activations inputs = alone ? own.Input : ws.Batch;
-        (int begin, int end) = alone ? (0, 1) : team.Share(worker, _batch.Count);
+        (int begin, int end) = alone ? (0, 1) : team.Share(worker, batch.Count);
         for (int t = begin; t < end; t++)
         {
             x.Slice(t * stride, size).CopyTo(inputs.Row(t));
@@ -114,7 +122,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         return inputs;
     }
 
-    private static Activations Normalize(KernelSet kernels, WorkerTeam team, Workspace ws, ModelConfig config, int worker, WorkerSpace own, float[] gain, int first, int count)
+    private static Activations Normalize(KernelSet kernels, WorkerTeam team, Workspace ws, ModelConfig config, int worker, WorkerSpace own, float[] gain, ReadOnlySpan<int> rows, int count)
     {
         bool alone = count == 1;
         Activations inputs = alone ? own.Input : ws.Batch;
@@ -122,7 +130,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         int padded = Workspace.Pad(config.HiddenSize);
         for (int t = begin; t < end; t++)
         {
-            kernels.RmsNorm(ws.Residual.Slice((long)(first + t) * ws.HiddenStride, padded), gain, config.HiddenSize, config.RmsNormEpsilon, inputs.Row(t));
+            int row = rows.IsEmpty ? t : rows[t];
+            kernels.RmsNorm(ws.Residual.Slice((long)row * ws.HiddenStride, padded), gain, config.HiddenSize, config.RmsNormEpsilon, inputs.Row(t));
             kernels.Quantize(inputs, t, config.HiddenSize);
         }
         if (!alone)
@@ -138,8 +147,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
         if (rows == 0)
             return (row, row);
-        kernels.Gemm(w, x, _batch.Count, begin, end, y[row..], stride, Share(team, worker, next.Weight));
-        for (int t = 0; linear.Bias is not null && t < _batch.Count; t++)
+        kernels.Gemm(w, x, batch.Count, begin, end, y[row..], stride, Share(team, worker, next.Weight));
+        for (int t = 0; linear.Bias is not null && t < batch.Count; t++)
             kernels.Add(linear.Bias.AsSpan(row, rows), y.Slice(t * stride + row, rows));
         return (row, row + rows);
     }
@@ -155,7 +164,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private void MultiplyAndAdd(int worker, Linear linear, Activations y, Linear next)
     {
         (int begin, int end) = Multiply(worker, linear, y, ws.Key.Span, ws.HiddenStride, next); // the keys are stored by now
-        for (int t = 0; t < _batch.Count; t++)
+        for (int t = 0; t < batch.Count; t++)
         {
             long at = (long)t * ws.HiddenStride + begin;
             kernels.Add(ws.Key.Slice(at, end - begin), ws.Residual.Slice(at, end - begin));
@@ -164,24 +173,29 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
 
     private void Attend(int worker, WorkerSpace own, int layer)
     {
+        ReadOnlySpan<Segment> segments = batch.Segments;
         (int headBegin, int headEnd) = team.Share(worker, config.HeadCount);
         for (int head = headBegin; head < headEnd; head++)
-            Attention.Store(_batch, kernels, rope, cache, ws, own, layer, head);
-        if (_batch.Count == 1)
+        {
+            foreach (ref readonly Segment segment in segments)
+                Attention.Store(segment, kernels, rope, ws, own, layer, head);
+        }
+        ReadOnlySpan<QueryTile> tiles = batch.Tiles;
+        if (batch.Count == 1)
         {
             // Whoever stored a head's key attends with it: no need to wait.
             for (int head = headBegin; head < headEnd; head++)
-                Attention.Attend(_batch, kernels, rope, cache, ws, own, layer, head, 0, 1);
+                Attention.Attend(segments[0], tiles[0], kernels, rope, ws, own, layer, head);
             return;
         }
         team.Barrier(worker);
         // Later tiles see more keys: items are taken, not dealt. Each layer's items have numbers of their own, so nobody need reset the count.
-        int tiles = (_batch.Count + WorkerSpace.QueryTile - 1) / WorkerSpace.QueryTile, items = tiles * config.HeadCount;
+        int items = tiles.Length * config.HeadCount;
         int item;
         while ((item = Take(layer, items)) >= 0)
         {
-            int first = item / config.HeadCount * WorkerSpace.QueryTile;
-            Attention.Attend(_batch, kernels, rope, cache, ws, own, layer, item % config.HeadCount, first, Math.Min(WorkerSpace.QueryTile, _batch.Count - first));
+            QueryTile tile = tiles[item / config.HeadCount];
+            Attention.Attend(segments[tile.Segment], tile, kernels, rope, ws, own, layer, item % config.HeadCount);
         }
     }
 
@@ -202,22 +216,29 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     /// <summary>logits = RMSNorm(x) W + b for chosen tokens of the batch.</summary>
     private sealed class LogitsWork(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws) : ITeamWork
     {
-        public int First { get; set; }
+        private readonly int[] _rows = new int[ws.LogitRows];
+        private AlignedBuffer<float> _destination = ws.Logits;
+        private int _count;
 
-        public int Count { get; set; }
+        public void Take(ReadOnlySpan<int> rows, AlignedBuffer<float> destination)
+        {
+            _destination = destination;
+            rows.CopyTo(_rows);
+            _count = rows.Length;
+        }
 
         public void Execute(int worker)
         {
-            Activations h = Normalize(kernels, team, ws, config, worker, ws.Workers[worker], weights.OutputNorm, First, Count);
+            Activations h = Normalize(kernels, team, ws, config, worker, ws.Workers[worker], weights.OutputNorm, _rows, _count);
             PackedMatrix w = weights.Output.Weight;
             (int begin, int end) = team.Share(worker, w.Groups);
             int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
             if (rows == 0)
                 return;
             NativeView next = Share(team, worker, weights.Layers[0].Query.Weight); // decoding goes on there
-            kernels.Gemm(w, h, Count, begin, end, ws.Logits.Span[row..], ws.LogitStride, next);
-            for (int t = 0; weights.Output.Bias is not null && t < Count; t++)
-                kernels.Add(weights.Output.Bias.AsSpan(row, rows), ws.Logits.Slice((long)t * ws.LogitStride + row, rows));
+            kernels.Gemm(w, h, _count, begin, end, _destination.Span[row..], ws.LogitStride, next);
+            for (int t = 0; weights.Output.Bias is not null && t < _count; t++)
+                kernels.Add(weights.Output.Bias.AsSpan(row, rows), _destination.Slice((long)t * ws.LogitStride + row, rows));
         }
     }
 }

@@ -14,12 +14,13 @@ internal sealed class Workspace : IDisposable
     /// <summary>Tokens computed together in prefill: enough to reuse each weight from cache, small enough for 20 MB of scratch.</summary>
     public const int BatchSize = 128;
 
-    /// <summary>Positions whose logits are computed together.</summary>
-    public const int LogitRows = 8;
+    /// <summary>Positions whose logits are computed together, at least.</summary>
+    public const int MinLogitRows = 8;
 
-    /// <summary>Allocates for a model and a team.</summary>
-    public Workspace(ModelConfig config, int workers)
+    /// <summary>Allocates for a model, a team and a number of sequences.</summary>
+    public Workspace(ModelConfig config, int workers, int sequences)
     {
+        LogitRows = Math.Clamp(sequences, MinLogitRows, BatchSize);
         HiddenStride = Pad(config.HiddenSize);
         InnerStride = Pad(config.FeedForwardSize);
         LogitStride = PackedLayout.RowGroups(config.VocabSize) * PackedLayout.GroupRows;
@@ -38,11 +39,14 @@ internal sealed class Workspace : IDisposable
             Workers[i] = new WorkerSpace(config, widest);
     }
 
-    /// <summary>Bytes that a workspace takes: what the constructor allocates, its small parts left out.</summary>
+    /// <summary>Positions whose logits are computed together.</summary>
+    public int LogitRows { get; }
+
+    /// <summary>Bytes that a workspace for one sequence takes: what the constructor allocates, its small parts left out.</summary>
     public static long BytesFor(ModelConfig config, int workers)
     {
         long hidden = Pad(config.HiddenSize), inner = Pad(config.FeedForwardSize), widest = Math.Max(hidden, inner);
-        long floats = BatchSize * (5 * hidden + 2 * inner) + (long)LogitRows * (config.VocabSize + PackedLayout.GroupRows);
+        long floats = BatchSize * (5 * hidden + 2 * inner) + (long)MinLogitRows * (config.VocabSize + PackedLayout.GroupRows);
         long activations = (BatchSize + workers) * (widest * 5 + widest / PackedLayout.BlockSize * 8);
         return floats * sizeof(float) + activations;
     }
@@ -102,6 +106,9 @@ internal sealed class Workspace : IDisposable
             worker.Dispose();
     }
 
+    /// <summary>Rows rounded up to whole groups of 8.</summary>
+    internal static int PadRows(int rows) => PackedLayout.RowGroups(rows) * PackedLayout.GroupRows;
+
     internal static int Pad(int size) => PackedLayout.Blocks(size) * PackedLayout.BlockSize;
 }
 
@@ -118,7 +125,11 @@ internal sealed class WorkerSpace : IDisposable
         Input = new Activations(1, widest);
         Queries = new Activations(QueryTile, config.HeadSize);
         Head = new AlignedBuffer<float>(2 * head);
+        SinkQueries = new Activations(QueryTile, config.HeadSize);
         Scores = new AlignedBuffer<float>(QueryTile * KvCache.ChunkSize);
+        SinkScores = new AlignedBuffer<float>(QueryTile * SlotWindow.MaxSinks);
+        Mask = new byte[KvCache.ChunkSize];
+        Visible = new int[QueryTile];
         Weights = new Activations(QueryTile, KvCache.ChunkSize);
         Chunk = new AlignedBuffer<float>(QueryTile * head);
         Sums = new AlignedBuffer<float>(QueryTile * head);
@@ -139,6 +150,18 @@ internal sealed class WorkerSpace : IDisposable
 
     /// <summary>Scores, then weights [QueryTile, 256].</summary>
     public AlignedBuffer<float> Scores { get; }
+
+    /// <summary>Queries rotated for their distance to the sinks [QueryTile, head].</summary>
+    public Activations SinkQueries { get; }
+
+    /// <summary>Scores of the sinks [QueryTile, MaxSinks].</summary>
+    public AlignedBuffer<float> SinkScores { get; }
+
+    /// <summary>Which positions of a chunk one query sees [256].</summary>
+    public byte[] Mask { get; }
+
+    /// <summary>How many positions of a chunk take part in a query's sums [QueryTile].</summary>
+    public int[] Visible { get; }
 
     /// <summary>Softmax weights times the scales of int8 values, quantized [QueryTile, 256].</summary>
     public Activations Weights { get; }
@@ -167,7 +190,9 @@ internal sealed class WorkerSpace : IDisposable
         Input.Dispose();
         Queries.Dispose();
         Head.Dispose();
+        SinkQueries.Dispose();
         Scores.Dispose();
+        SinkScores.Dispose();
         Weights.Dispose();
         Chunk.Dispose();
         Sums.Dispose();

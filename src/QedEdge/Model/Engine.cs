@@ -1,0 +1,185 @@
+using QedEdge.Memory;
+using QedEdge.Quantization;
+using QedEdge.Threading;
+
+namespace QedEdge.Model;
+
+/// <summary>What the sequences of a session or a batch share: the threads, the scratch memory and the layers. One call at a time.</summary>
+internal sealed class Engine : IDisposable
+{
+    private readonly QedModel _model;
+    private readonly WorkerTeam _team;
+    private readonly Workspace _workspace;
+    private readonly Rope _rope;
+    private readonly Transformer _transformer;
+    private readonly BlockFormat _format;
+    private readonly SlotWindow _window;
+    private readonly Batch _batch = new();
+    private readonly Wanted[] _wanted = new Wanted[Workspace.BatchSize];
+    private readonly int[] _rows;
+    private readonly int[] _done; // tokens of each sequence done in this call
+    private bool _disposed;
+    private int _inUse;
+
+    /// <summary>Allocates everything but the sequences.</summary>
+    /// <exception cref="InvalidOptionException">An option is out of range.</exception>
+    public Engine(QedModel model, SessionOptions options, int sequences)
+    {
+        ModelConfig config = model.Config;
+        int threads = options.Threads ?? ProcessorInfo.PhysicalCores;
+        if (threads is < 1 or > WorkerTeam.MaxSize)
+            throw new InvalidOptionException($"threads must be 1 to {WorkerTeam.MaxSize}, got {threads}");
+        int capacity = options.ContextLength ?? config.ContextLength;
+        if (capacity < 1 || capacity > config.ContextLength)
+            throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {capacity}");
+        bool slides = options.Overflow == ContextOverflow.Slide;
+        int sinks = options.Sinks ?? Math.Min(SessionOptions.DefaultSinks, capacity / 2);
+        if (slides && (sinks < 0 || sinks > Math.Min(SlotWindow.MaxSinks, capacity / 2)))
+            throw new InvalidOptionException($"the number of sinks must be 0 to {Math.Min(SlotWindow.MaxSinks, capacity / 2)} with a context size of {capacity}, got {sinks}");
+        _format = options.KvType switch
+        {
+            KvCacheType.F32 => BlockFormat.F32,
+            KvCacheType.F16 => BlockFormat.F16,
+            KvCacheType.Q8_0 => BlockFormat.Q8_0,
+            _ => model.Weights.Layers[0].Query.Weight.Format is var weights and (BlockFormat.F32 or BlockFormat.F16) ? weights : BlockFormat.Q8_0,
+        };
+        _model = model;
+        _window = new SlotWindow(capacity, slides, sinks);
+        _workspace = new Workspace(config, threads, sequences);
+        _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
+        _rows = new int[_workspace.LogitRows];
+        _done = new int[sequences];
+        _team = new WorkerTeam(threads); // last: where memory is short its threads would wait for good
+        _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
+    }
+
+    /// <summary>How keys and values are stored.</summary>
+    public KvCacheType KvType => _format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
+
+    /// <summary>Threads that compute.</summary>
+    public int Threads => _team.Size;
+
+    /// <summary>The model.</summary>
+    public QedModel Model => _model;
+
+    /// <summary>An empty sequence with all its memory.</summary>
+    public Sequence CreateSequence()
+    {
+        ModelConfig config = _model.Config;
+        return new Sequence(_window, _workspace.LogitStride, new KvCache(config.LayerCount, config.HeadCount, config.HeadSize, _window.Slots, _format));
+    }
+
+    /// <summary>Takes the engine for one call.</summary>
+    /// <exception cref="InvalidOperationException">Another thread has it.</exception>
+    /// <exception cref="ObjectDisposedException">It was closed.</exception>
+    public Use Enter()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(Session));
+        if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0)
+            throw new InvalidOperationException("the session is in use by another thread; a session belongs to one thread at a time");
+        return new Use(this);
+    }
+
+    /// <summary>
+    /// Feeds tokens to sequences, as many at a time as fit into a batch. The caller has checked everything; where it ends early each sequence
+    /// keeps the tokens of the batches that were done.
+    /// </summary>
+    /// <param name="sequences">Whose tokens they are [n].</param>
+    /// <param name="lengths">Tokens of each [n].</param>
+    /// <param name="tokens">All tokens, one sequence after another.</param>
+    /// <param name="options">What goes with them, of each [n].</param>
+    /// <param name="cancellation">Ends between layers.</param>
+    public void Feed(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> lengths, ReadOnlySpan<int> tokens, ReadOnlySpan<FeedOptions> options, CancellationToken cancellation)
+    {
+        _done.AsSpan(0, sequences.Length).Clear();
+        for (int left = tokens.Length; left > 0; left -= _batch.Count)
+        {
+            _batch.Clear();
+            int wanted = 0;
+            for (int i = 0, start = 0; i < sequences.Length && _batch.Room > 0; start += lengths[i++])
+            {
+                FeedOptions own = options[i];
+                int done = _done[i], chunk = own.ChunkSize > 0 ? own.ChunkSize : Workspace.BatchSize;
+                int count = Math.Min(lengths[i] - done, Math.Min(chunk, _batch.Room));
+                if (count == 0)
+                    continue;
+                for (int t = 0; t < count; t++)
+                {
+                    bool last = done + t == lengths[i] - 1;
+                    LogitsHandler? handler = own.Wants(done + t) ? own.OnLogits : null;
+                    if (last || handler is not null)
+                        _wanted[wanted++] = new Wanted(_batch.Count + t, sequences[i], done + t, handler, last);
+                }
+                _batch.Add(sequences[i], tokens.Slice(start + done, count), own.PositionIds.IsEmpty ? default : own.PositionIds.Span.Slice(done, count));
+                _done[i] += count;
+            }
+            _rope.Prepare(_batch.Positions);
+            _transformer.Forward(cancellation);
+            ReportLogits(_wanted.AsSpan(0, wanted));
+            foreach (Segment segment in _batch.Segments)
+                segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        using (Enter())
+            _disposed = true;
+        _team.Dispose();
+        _workspace.Dispose();
+        _rope.Dispose();
+    }
+
+    /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights.</summary>
+    private void ReportLogits(ReadOnlySpan<Wanted> wanted)
+    {
+        while (!wanted.IsEmpty)
+        {
+            ReadOnlySpan<Wanted> now = wanted[..Math.Min(wanted.Length, _rows.Length)];
+            wanted = wanted[now.Length..];
+            for (int r = 0; r < now.Length; r++)
+                _rows[r] = now[r].Row;
+            // A lone token's go where they are wanted at once.
+            AlignedBuffer<float> logits = now.Length == 1 ? now[0].Sequence.Logits : _workspace.Logits;
+            _transformer.Logits(_rows.AsSpan(0, now.Length), logits);
+            for (int r = 0; r < now.Length; r++)
+            {
+                Span<float> row = logits.Slice((long)r * _workspace.LogitStride, _model.Config.VocabSize);
+                // Weights are finite when a file is opened; only an overflow on the way can end here.
+                if (!FiniteCheck.Floats(row))
+                {
+                    throw new ModelFormatException(ModelFault.Damaged, _model.File.Name,
+                        "the model's results are not finite numbers; the weights are damaged, see 'qed verify'");
+                }
+                now[r].Handler?.Invoke(now[r].Index, row);
+                if (!now[r].IsLast)
+                    continue;
+                if (now.Length > 1)
+                    row.CopyTo(now[r].Sequence.Logits.Span);
+                now[r].Sequence.HasLogits = true;
+            }
+        }
+    }
+
+    /// <summary>A token of the batch whose logits are computed.</summary>
+    /// <param name="Row">Its row.</param>
+    /// <param name="Sequence">Its sequence.</param>
+    /// <param name="Index">Its index among the tokens fed to the sequence.</param>
+    /// <param name="Handler">Who receives them.</param>
+    /// <param name="IsLast">Whether it is the last token fed, whose logits the sequence keeps.</param>
+    private readonly record struct Wanted(int Row, Sequence Sequence, int Index, LogitsHandler? Handler, bool IsLast);
+
+    /// <summary>A call's hold on the engine.</summary>
+    public readonly ref struct Use(Engine engine)
+    {
+        /// <summary>Lets it go.</summary>
+        public void Dispose()
+        {
+            if (engine is not null)
+                Volatile.Write(ref engine._inUse, 0);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using QedEdge.Memory;
+
+namespace QedEdge.Model;
+
+/// <summary>The tokens of one context, as attention sees them: ids, mask, keys and values.</summary>
+internal sealed class Sequence : IDisposable
+{
+    private readonly int[] _ids;   // by slot
+    private readonly byte[] _mask; // by slot; only used where the window does not slide
+
+    /// <summary>An empty sequence.</summary>
+    public Sequence(SlotWindow window, int logits, KvCache cache)
+    {
+        Logits = new AlignedBuffer<float>(logits);
+        Window = window;
+        Cache = cache;
+        _ids = new int[window.Slots];
+        _mask = new byte[window.Slots];
+    }
+
+    /// <summary>Which slots hold what.</summary>
+    public SlotWindow Window { get; }
+
+    /// <summary>Keys and values.</summary>
+    public KvCache Cache { get; }
+
+    /// <summary>Tokens stored so far, those included that left the window.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>A byte per slot (0: padding, not attended to), or empty where all count.</summary>
+    public ReadOnlySpan<byte> Mask => Masked ? _mask : default;
+
+    /// <summary>Whether a mask with zeros was ever given.</summary>
+    public bool Masked { get; private set; }
+
+    /// <summary>The ids of the tokens, by slot.</summary>
+    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Count, _ids.Length));
+
+    /// <summary>Logits after the last token fed [padded vocabulary size].</summary>
+    public AlignedBuffer<float> Logits { get; }
+
+    /// <summary>Whether they are those of the last token.</summary>
+    public bool HasLogits { get; set; }
+
+    /// <summary>Takes the mask over all tokens, new ones included, or none: then what an earlier mask left out stays out and the new ones count.</summary>
+    public void TakeMask(ReadOnlySpan<byte> mask, int added)
+    {
+        if (!mask.IsEmpty)
+        {
+            mask.CopyTo(_mask);
+            Masked = mask.Contains((byte)0);
+        }
+        else if (!Window.Slides)
+        {
+            _mask.AsSpan(Count, added).Fill(1);
+        }
+    }
+
+    /// <summary>Records tokens whose keys and values are stored.</summary>
+    public void Append(ReadOnlySpan<int> ids)
+    {
+        foreach (int id in ids)
+            _ids[Window.Slot(Count++)] = id;
+    }
+
+    /// <summary>Forgets everything from a token on.</summary>
+    public void Truncate(int count)
+    {
+        Count = count;
+        HasLogits = false;
+    }
+
+    /// <summary>Becomes a copy of another sequence of the same window and storage.</summary>
+    public void CopyFrom(Sequence other)
+    {
+        int slots = Math.Min(other.Count, Window.Slots);
+        other._ids.AsSpan(0, slots).CopyTo(_ids);
+        other._mask.AsSpan(0, slots).CopyTo(_mask);
+        Masked = other.Masked;
+        Count = other.Count;
+        HasLogits = other.HasLogits;
+        other.Logits.Span.CopyTo(Logits.Span);
+        Cache.CopyFrom(other.Cache, slots);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Cache.Dispose();
+        Logits.Dispose();
+    }
+}

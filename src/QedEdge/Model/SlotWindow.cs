@@ -1,0 +1,91 @@
+namespace QedEdge.Model;
+
+/// <summary>
+/// Where tokens stand in the cache, and which of them a token sees. Token i lives in slot i until the slots are used up; a window that
+/// slides then goes round, the first <see cref="Sinks"/> slots excepted, which keep the first tokens for good (attention sinks: Xiao et al. 2023).
+/// A token sees the sinks and the tokens that fit beside them into the capacity, itself the last. There are more slots than that, so that
+/// the tokens of one batch do not overwrite what the earlier ones among them still see.
+/// </summary>
+internal readonly struct SlotWindow
+{
+    /// <summary>The most sinks.</summary>
+    public const int MaxSinks = 64;
+
+    /// <summary>A window of <paramref name="capacity"/> tokens.</summary>
+    public SlotWindow(int capacity, bool slides, int sinks)
+    {
+        Capacity = capacity;
+        Slides = slides;
+        Sinks = slides ? sinks : 0;
+        Slots = Workspace.PadRows(slides ? capacity + Workspace.BatchSize - 1 : capacity);
+    }
+
+    /// <summary>Tokens that attention takes at most.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Whether tokens beyond the capacity take the place of the oldest.</summary>
+    public bool Slides { get; }
+
+    /// <summary>First tokens that stay.</summary>
+    public int Sinks { get; }
+
+    /// <summary>Places in the cache, a multiple of 8.</summary>
+    public int Slots { get; }
+
+    private int Ring => Slots - Sinks;
+
+    /// <summary>The slot of token <paramref name="index"/>.</summary>
+    public int Slot(int index) => index < Slots ? index : Sinks + (index - Sinks) % Ring;
+
+    /// <summary>Whether a token no longer sees all before it, so that the sinks move along with it.</summary>
+    public bool IsPast(int index) => index >= Capacity;
+
+    /// <summary>One past the last slot that token <paramref name="index"/> may see when <paramref name="count"/> tokens are stored.</summary>
+    public int End(int index, int count) => count > Slots ? Slots : index + 1;
+
+    /// <summary>Whether what a token at <paramref name="position"/> sees is still there when <paramref name="count"/> tokens were stored.</summary>
+    public bool CanReturn(int count, int position) => position == 0 || position >= EarliestReturn(count);
+
+    /// <summary>The earliest position that can be returned to, but for 0.</summary>
+    public int EarliestReturn(int count) => count <= Slots ? 0 : count - (Ring - (Capacity - Sinks)) - 1;
+
+    /// <summary>Whether a sequence of another window can go on in this one.</summary>
+    public bool Holds(SlotWindow other, int count) =>
+        count <= Capacity || (other.Slides == Slides && other.Capacity == Capacity && other.Sinks == Sinks);
+
+    /// <summary>Which of the slots <paramref name="begin"/> .. + <paramref name="length"/> token <paramref name="index"/> sees when <paramref name="count"/> tokens are stored.</summary>
+    /// <param name="index">The token that looks.</param>
+    /// <param name="count">Tokens stored, later ones of its batch included.</param>
+    /// <param name="begin">The first slot.</param>
+    /// <param name="length">How many slots.</param>
+    /// <param name="mask">Receives 1 for each slot that is seen and 0 for the others, where they are not all the same.</param>
+    /// <returns>How many from the first on are seen, if those are all; otherwise −1, and the mask says which.</returns>
+    public int Visible(int index, int count, int begin, int length, Span<byte> mask)
+    {
+        // Slots up to the newest token's hold this round's tokens, those behind it the round before's.
+        int newest = count - 1, head = Slot(newest), oldest = Math.Max(Sinks, index - (Capacity - Sinks) + 1), end = begin + length;
+        int round = newest - head; // a token's index in this round less its slot
+        (int Begin, int End) sinks = Clip(0, Math.Min(Sinks, index + 1), begin, end);
+        (int Begin, int End) now = Clip(Math.Max(Sinks, oldest - round), Math.Min(head, index - round) + 1, begin, end);
+        (int Begin, int End) before = Clip(Math.Max(head + 1, oldest - round + Ring), Math.Min(Slots - 1, index - round + Ring) + 1, begin, end);
+        int seen = sinks.End - sinks.Begin + (now.End - now.Begin) + (before.End - before.Begin);
+        int run = begin;
+        foreach ((int from, int to) in (ReadOnlySpan<(int, int)>)[sinks, now, before])
+            run = from == run ? to : run;
+        if (run - begin == seen)
+            return seen;
+        mask[..length].Clear();
+        mask[(sinks.Begin - begin)..(sinks.End - begin)].Fill(1);
+        mask[(now.Begin - begin)..(now.End - begin)].Fill(1);
+        mask[(before.Begin - begin)..(before.End - begin)].Fill(1);
+        return -1;
+    }
+
+    /// <summary>The part of from .. to within begin .. end; empty at begin if there is none.</summary>
+    private static (int Begin, int End) Clip(int from, int to, int begin, int end)
+    {
+        from = Math.Max(from, begin);
+        to = Math.Min(to, end);
+        return from < to ? (from, to) : (begin, begin);
+    }
+}
