@@ -54,9 +54,10 @@ internal sealed class ReferenceModel
     /// <param name="positionIds">[batch, seq], or null: past length + 0 … seq − 1.</param>
     /// <param name="attentionMask">1 real, 0 padding [batch, past + seq], or null: all real.</param>
     /// <param name="past">The keys and values of earlier calls, to which this call's are added; null where there are none.</param>
+    /// <param name="window">What a token sees, if not all before it.</param>
     /// <returns>Logits [batch, seq, VocabSize]. Those of rows whose own mask is 0 have no meaning.</returns>
     /// <exception cref="ContextLengthException">Past and new tokens exceed the context; nothing was computed or stored.</exception>
-    public double[][][] Forward(int[][] inputIds, int[][]? positionIds = null, byte[][]? attentionMask = null, ReferencePast? past = null)
+    public double[][][] Forward(int[][] inputIds, int[][]? positionIds = null, byte[][]? attentionMask = null, ReferencePast? past = null, ReferenceWindow? window = null)
     {
         past ??= new ReferencePast();
         int pastLength = past.Length, count = inputIds[0].Length;
@@ -69,7 +70,7 @@ internal sealed class ReferenceModel
             int[] positions = positionIds?[row] ?? [.. Enumerable.Range(pastLength, count)];
             byte[] mask = attentionMask?[row] ?? [.. Enumerable.Repeat((byte)1, pastLength + count)];
             Assert.Equal((count, count, pastLength + count), (inputIds[row].Length, positions.Length, mask.Length));
-            logits[row] = Sequence(inputIds[row], positions, mask, past, row);
+            logits[row] = Sequence(inputIds[row], positions, mask, past, row, window);
         }
         past.Length += count;
         return logits;
@@ -100,7 +101,7 @@ internal sealed class ReferenceModel
         return sum / scored;
     }
 
-    private double[][] Sequence(int[] ids, int[] positions, byte[] mask, ReferencePast past, int row)
+    private double[][] Sequence(int[] ids, int[] positions, byte[] mask, ReferencePast past, int row, ReferenceWindow? window)
     {
         double[][] x = [.. ids.Select(id => _embedding[id])];
         for (int i = 0; i < _layers.Length; i++)
@@ -109,11 +110,11 @@ internal sealed class ReferenceModel
             double[][] h = Each(x, v => RmsNorm(v, layer.AttentionNorm));
             double[][] q = Each(h, layer.Query.Of), k = Each(h, layer.Key.Of), v = Each(h, layer.Value.Of);
             q = Rope(q, positions);
-            k = Rope(k, positions);
-            (List<double[]> keys, List<double[]> values) = past.Of(row, i);
-            keys.AddRange(k);
+            (List<double[]> keys, List<double[]> unrotated, List<double[]> values) = past.Of(row, i);
+            unrotated.AddRange(k);
+            keys.AddRange(Rope(k, positions));
             values.AddRange(v);
-            double[][] a = Attention(q, keys, values, mask);
+            double[][] a = window is null ? Attention(q, keys, values, mask) : WindowAttention(q, keys, unrotated, values, window);
             x = Add(x, Each(a, layer.AttentionOutput.Of));
             h = Each(x, v => RmsNorm(v, layer.FeedForwardNorm));
             x = Add(x, Each(h, v => layer.Down.Of(Multiply(Silu(layer.Gate.Of(v)), layer.Up.Of(v)))));
@@ -185,6 +186,31 @@ internal sealed class ReferenceModel
         return outputs;
     }
 
+    /// <summary>
+    /// Each token by itself over what it sees: the last of the window, and the sinks in front of them, rotated for the positions right
+    /// before the oldest of the window.
+    /// </summary>
+    private double[][] WindowAttention(double[][] queries, List<double[]> keys, List<double[]> unrotated, List<double[]> values, ReferenceWindow window)
+    {
+        int past = keys.Count - queries.Length;
+        var outputs = new double[queries.Length][];
+        for (int t = 0; t < queries.Length; t++)
+        {
+            int index = past + t;
+            List<double[]> seenKeys = keys[..(index + 1)], seenValues = values[..(index + 1)];
+            if (index >= window.Capacity)
+            {
+                int oldest = index - (window.Capacity - window.Sinks) + 1;
+                int[] places = [.. Enumerable.Range(oldest - window.Sinks, window.Sinks)];
+                seenKeys = [.. Rope([.. unrotated[..window.Sinks]], places), .. keys[oldest..(index + 1)]];
+                seenValues = [.. values[..window.Sinks], .. values[oldest..(index + 1)]];
+            }
+            byte[] all = [.. Enumerable.Repeat((byte)1, seenKeys.Count)];
+            outputs[t] = Attention([queries[t]], seenKeys, seenValues, all)[0];
+        }
+        return outputs;
+    }
+
     private static double[] Silu(double[] x) => [.. x.Select(v => v / (1 + Math.Exp(-v)))];
 
     private static double[] Multiply(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x * y)];
@@ -249,19 +275,22 @@ internal sealed class ReferenceModel
     }
 }
 
+/// <summary>A sliding window: a token sees the first <paramref name="Sinks"/> tokens and as many of the last as fit beside them.</summary>
+internal sealed record ReferenceWindow(int Capacity, int Sinks);
+
 /// <summary>Rotated keys and values of the tokens seen, per row of the batch and layer.</summary>
 internal sealed class ReferencePast
 {
-    private readonly Dictionary<(int Row, int Layer), (List<double[]> Keys, List<double[]> Values)> _cache = [];
+    private readonly Dictionary<(int Row, int Layer), (List<double[]> Keys, List<double[]> Unrotated, List<double[]> Values)> _cache = [];
 
     /// <summary>Tokens seen, in each row.</summary>
     public int Length { get; set; }
 
     /// <summary>What a layer keeps of a row.</summary>
-    public (List<double[]> Keys, List<double[]> Values) Of(int row, int layer)
+    public (List<double[]> Keys, List<double[]> Unrotated, List<double[]> Values) Of(int row, int layer)
     {
         if (!_cache.TryGetValue((row, layer), out var kept))
-            _cache[(row, layer)] = kept = ([], []);
+            _cache[(row, layer)] = kept = ([], [], []);
         return kept;
     }
 }

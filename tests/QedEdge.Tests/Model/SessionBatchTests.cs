@@ -1,0 +1,173 @@
+using QedEdge.Conversion;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Model;
+
+/// <summary>Sessions fed together, copied, and asked for some of their logits.</summary>
+public sealed class SessionBatchTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+    private readonly QedModel _model;
+
+    public SessionBatchTests()
+    {
+        string path = Path.Combine(_folder, "tiny.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = BlockFormat.Q4_0 });
+        _model = QedModel.Open(path);
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(1, ContextOverflow.Stop)]
+    [InlineData(2, ContextOverflow.Stop)]
+    [InlineData(3, ContextOverflow.Slide)]
+    public void Members_GetTheBitsOfASessionOfTheirOwn(int threads, ContextOverflow overflow)
+    {
+        var options = new SessionOptions { ContextLength = 320, Threads = threads, Overflow = overflow };
+        int[] lengths = [3, 300, 0, 1, 140, 17, 9, 33, 2, 64]; // more than a batch, more rows of logits than go at once, one empty
+        using SessionBatch batch = _model.CreateBatch(lengths.Length, options);
+        int[][] prompts = [.. lengths.Select((length, i) => Enumerable.Range(1, length).Select(t => t * (i + 3) % 2048).ToArray())];
+        batch.Feed([.. prompts.SelectMany(p => p)], lengths);
+        float[]?[] after = [.. batch.Sessions.Select(s => s.Position == 0 ? null : s.Logits.ToArray())];
+        for (int step = 0; step < 30; step++) // some pause now and then
+        {
+            int[] now = [.. lengths.Select((length, i) => length > 0 && (step + i) % 3 > 0 ? 1 : 0)];
+            batch.Feed([.. Enumerable.Range(0, now.Length).Where(i => now[i] == 1).Select(i => 100 * i + step)], now);
+        }
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            if (lengths[i] == 0)
+            {
+                Assert.Throws<InvalidOperationException>(() => batch.Sessions[i].Logits.Length);
+                continue;
+            }
+            using Session alone = _model.CreateSession(options with { Threads = 1 });
+            alone.Feed(prompts[i]);
+            Assert.True(alone.Logits.SequenceEqual(after[i]), $"sequence {i}, prompt");
+            for (int step = 0; step < 30; step++)
+            {
+                if ((step + i) % 3 > 0)
+                    alone.Feed([100 * i + step]);
+            }
+            Assert.Equal(alone.Position, batch.Sessions[i].Position);
+            Assert.True(alone.Logits.SequenceEqual(batch.Sessions[i].Logits), $"sequence {i}, decoding");
+        }
+    }
+
+    [Fact]
+    public void MasksPositionsAndChosenLogits_OfEachMember_AreItsOwn()
+    {
+        int[][] tokens = [[5, 6, 7, 8, 9], [10, 11, 12], [13, 14, 15, 16]];
+        var seen = new List<(int Member, int Index, float[] Logits)>();
+        LogitsHandler Into(int member) => (index, logits) => seen.Add((member, index, logits.ToArray()));
+        FeedOptions[] options =
+        [
+            new FeedOptions { AttentionMask = new byte[] { 0, 0, 1, 1, 1 }, PositionIds = new[] { 0, 0, 0, 1, 2 }, OnLogits = Into(0), LogitsAt = new[] { 2, 4 } },
+            new FeedOptions(),
+            new FeedOptions { OnLogits = Into(2) },
+        ];
+        using SessionBatch batch = _model.CreateBatch(3);
+        batch.Feed([.. tokens.SelectMany(t => t)], [5, 3, 4], options);
+        Assert.Equal([(0, 2), (0, 4), (2, 0), (2, 1), (2, 2), (2, 3)], seen.Select(s => (s.Member, s.Index)).ToArray());
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            using Session alone = _model.CreateSession();
+            var all = new float[tokens[i].Length][];
+            alone.Feed(tokens[i], options[i] with { LogitsAt = default, OnLogits = (t, logits) => all[t] = logits.ToArray() });
+            Assert.True(alone.Logits.SequenceEqual(batch.Sessions[i].Logits));
+            foreach ((int member, int index, float[] logits) in seen)
+                Assert.True(member != i || logits.AsSpan().SequenceEqual(all[index]), $"{member} {index}");
+        }
+    }
+
+    [Fact]
+    public void WhatIsWrong_IsRefusedBeforeAnythingChanges()
+    {
+        using SessionBatch batch = _model.CreateBatch(2, new SessionOptions { ContextLength = 8 });
+        batch.Feed([1, 2, 3], [1, 2]);
+        Assert.Throws<ContextLengthException>(() => batch.Feed(new int[8], [1, 7]));
+        Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 2048], [1, 1]));
+        Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 1], [1, 2]));
+        Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 1], [3, -1]));
+        Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 1], [2]));
+        Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 1], [1, 1], [new FeedOptions { LogitsAt = new[] { 1 } }, new FeedOptions()]));
+        Assert.Equal([1, 2], batch.Sessions.Select(s => s.Position));
+        Assert.Equal(2048, batch.Sessions[1].Logits.Length);
+        Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(0));
+        Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(129));
+        batch.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => batch.Feed([1, 1], [1, 1]));
+        Assert.Throws<ObjectDisposedException>(() => batch.Sessions[0].Feed([1]));
+    }
+
+    [Fact]
+    public void Decoding_AllocatesNothing()
+    {
+        using SessionBatch batch = _model.CreateBatch(8, new SessionOptions { Threads = 2 });
+        int[] next = [1, 2, 3, 4, 5, 6, 7, 8], lengths = [1, 1, 1, 1, 1, 1, 1, 1];
+        for (int i = 0; i < 300; i++)
+            batch.Feed(next, lengths);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 50; i++)
+            batch.Feed(next, lengths);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Theory]
+    [InlineData(KvCacheType.F32)]
+    [InlineData(KvCacheType.F16)]
+    [InlineData(KvCacheType.Q8_0)]
+    public void ACopy_GoesOnLikeItsOriginal_AndByItself(KvCacheType kv)
+    {
+        var options = new SessionOptions { KvType = kv, ContextLength = 700 };
+        using Session original = _model.CreateSession(options);
+        int[] prompt = [.. Enumerable.Range(0, 300).Select(i => i * 5 % 2048)];
+        original.Feed(prompt);
+        using Session copy = _model.CreateSession(options with { ContextLength = 900, Threads = 1 });
+        copy.Feed([1, 2, 3]); // what it held is gone
+        copy.CopyFrom(original);
+        Assert.Equal(300, copy.Position);
+        Assert.True(copy.Logits.SequenceEqual(original.Logits));
+        copy.Feed([7, 8]);
+        original.Feed([9, 10]);
+        using Session alone = _model.CreateSession(options);
+        alone.Feed([.. prompt, 7, 8]);
+        Assert.True(copy.Logits.SequenceEqual(alone.Logits));
+        alone.Rollback(300);
+        alone.Feed([9, 10]);
+        Assert.True(original.Logits.SequenceEqual(alone.Logits));
+
+        using Session small = _model.CreateSession(options with { ContextLength = 301 });
+        Assert.Throws<InvalidOptionException>(() => small.CopyFrom(original));
+        using Session other = _model.CreateSession(options with { KvType = kv == KvCacheType.F32 ? KvCacheType.F16 : KvCacheType.F32 });
+        Assert.Throws<InvalidOptionException>(() => other.CopyFrom(original));
+    }
+
+    [Fact]
+    public void Cancelling_EndsWithinABatch_AndTheSessionGoesOn()
+    {
+        using Session session = _model.CreateSession(new SessionOptions { Threads = 2 });
+        int[] prompt = [.. Enumerable.Range(0, 900).Select(i => i % 2048)];
+        using var source = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => session.Feed(prompt, new FeedOptions
+        {
+            Cancellation = source.Token,
+            OnLogits = (t, _) =>
+            {
+                if (t == 200)
+                    source.Cancel();
+            },
+        }));
+        Assert.Equal(256, session.Position); // the batch that was reported stays
+        Assert.Throws<InvalidOperationException>(() => session.Logits.Length);
+        session.Feed(prompt.AsSpan(256));
+        using Session whole = _model.CreateSession();
+        whole.Feed(prompt);
+        Assert.True(session.Logits.SequenceEqual(whole.Logits));
+    }
+}
