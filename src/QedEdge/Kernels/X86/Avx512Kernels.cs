@@ -38,7 +38,7 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
                 for (int t = 0; t < tiled; t += TileTokens)
                     Tile(w, group, second, x, t, y0 + (nint)t * yStride, y1 + (nint)t * yStride, yStride);
             }
-            BlockGemm<Nibbles<TDot>>.Tiles(w, x, tiled, tokens, groupBegin, groupEnd, outputs, yStride);
+            BlockGemm<Nibbles<TDot>>.Tiles(w, x, tiled, tokens, groupBegin, groupEnd, outputs, yStride, next);
         }
     }
 

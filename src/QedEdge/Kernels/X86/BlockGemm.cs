@@ -26,18 +26,22 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
         if (tokens == 1)
             Gemv(w, x, groupBegin, groupEnd, y, next);
         else
-            Tiles(w, x, 0, tokens, groupBegin, groupEnd, y, yStride);
+            Tiles(w, x, 0, tokens, groupBegin, groupEnd, y, yStride, next);
     }
 
-    /// <summary>Tokens <paramref name="tokenBegin"/> .. <paramref name="tokenEnd"/>, four at a time.</summary>
-    public static void Tiles(in PackedMatrix w, Activations x, int tokenBegin, int tokenEnd, int groupBegin, int groupEnd, float* y, int yStride)
+    /// <summary>Tokens <paramref name="tokenBegin"/> .. <paramref name="tokenEnd"/>, four at a time; the first four ask for weights to come.</summary>
+    public static void Tiles(in PackedMatrix w, Activations x, int tokenBegin, int tokenEnd, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group += 2)
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             float* y0 = y + (group - groupBegin) * GroupRows, y1 = y + (second - groupBegin) * GroupRows;
+            byte* ahead = Streaming.Ahead(w, w.Data.Pointer + group * w.GroupBytes, groupEnd, next);
             for (int t = tokenBegin; t < tokenEnd; t += TileTokens)
-                Tile(w, group, second, x, t, tokenEnd, y0, y1, yStride);
+            {
+                Tile(w, group, second, x, t, tokenEnd, y0, y1, yStride, ahead);
+                ahead = null;
+            }
         }
     }
 
@@ -89,7 +93,7 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
     }
 
     /// <summary>Two row groups by four tokens. Sixteen registers hold the integer sums; the float sums wait in memory, partial[token, group, row].</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride)
+    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, byte* ahead)
     {
         byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
         ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
@@ -104,6 +108,12 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             Vector256<float>.Zero.Store(partial + i * GroupRows);
         for (int b = 0; b < w.Blocks; b++)
         {
+            if (ahead is not null)
+            {
+                for (int line = 0; line < 2 * TBlock.Bytes; line += 64)
+                    Sse.Prefetch0(ahead + line);
+                ahead += 2 * (TBlock.Bytes + 2 * GroupRows);
+            }
             Vector256<int> a0 = TBlock.Start(xOffset[0]), a1 = TBlock.Start(xOffset[b1]), a2 = TBlock.Start(xOffset[b2]), a3 = TBlock.Start(xOffset[b3]);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
             for (int j = 0; j < Steps; j++)
