@@ -48,13 +48,13 @@ internal sealed class CommonOptions
         return ModelSource.Open(parsed.GetValue(Model), new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
     }
 
-    /// <summary>Opens a session with the options given.</summary>
-    public Session OpenSession(ParseResult parsed, QedModel model) => model.CreateSession(new SessionOptions
+    /// <summary>How a session is opened with the options given.</summary>
+    public SessionOptions SessionOptions(ParseResult parsed) => new()
     {
         Threads = parsed.GetValue(Threads),
         ContextLength = parsed.GetValue(ContextSize),
         KvType = CacheType(parsed),
-    });
+    };
 
     /// <summary>The storage of keys and values that was asked for.</summary>
     public KvCacheType CacheType(ParseResult parsed) => parsed.GetValue(KvType) switch

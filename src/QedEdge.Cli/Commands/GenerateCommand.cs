@@ -30,6 +30,8 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _greedy = new("--greedy") { Description = "Always the most likely token" };
     private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)", AllowMultipleArgumentsPerToken = false };
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
+    private readonly Option<string> _overflow = new("--overflow") { HelpName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", DefaultValueFactory = _ => "stop" };
+    private readonly Option<int?> _sinks = new("--sinks") { HelpName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
     private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
     private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
 
@@ -38,11 +40,12 @@ internal sealed class GenerateCommand
         var self = new GenerateCommand();
         var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7") { self._text };
         foreach (Option option in new Option[] { self._prompt, self._file, self._tokens, self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
-            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._printIds, self._digest })
+            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._overflow, self._sinks, self._printIds, self._digest })
         {
             command.Options.Add(option);
         }
         CommonOptions.NeedsName(self._file);
+        self._overflow.AcceptOnlyFromAmong("stop", "slide");
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -59,15 +62,16 @@ internal sealed class GenerateCommand
         GenerationOptions options = Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 
-        using Session session = _common.OpenSession(parsed, model);
+        using Session session = model.CreateSession(Session(parsed));
         var text = new StringBuilder();
         var chosen = new List<int>();
         var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         void Show(string piece)
         {
-            text.Append(piece);
-            if (!json && !ids)
+            if (json)
+                text.Append(piece);
+            else if (!ids)
                 Terminal.Write(piece);
         }
 
@@ -100,6 +104,14 @@ internal sealed class GenerateCommand
                 $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens, {PerSecond(result.PromptTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
+    }
+
+    private SessionOptions Session(ParseResult parsed)
+    {
+        bool slides = parsed.GetValue(_overflow) == "slide";
+        if (!slides && parsed.GetValue(_sinks) is not null)
+            throw new UsageException("--sinks goes with --overflow slide");
+        return _common.SessionOptions(parsed) with { Overflow = slides ? ContextOverflow.Slide : ContextOverflow.Stop, Sinks = parsed.GetValue(_sinks) };
     }
 
     private int[] Prompt(ParseResult parsed, QedModel model, Tokenizer? tokenizer)

@@ -40,7 +40,7 @@ internal sealed class LogitsCommand
 
         using var interrupt = new Interrupt();
         using QedModel model = _common.OpenModel(parsed);
-        using Session session = _common.OpenSession(parsed, model);
+        using Session session = model.CreateSession(_common.SessionOptions(parsed));
         using AtomicFile? output = parsed.GetValue(_output) is { } path ? new AtomicFile(path, parsed.GetValue(_force)) : null;
         var hash = new XxHash128();
         try

@@ -129,25 +129,30 @@ internal sealed class KvCache : IDisposable
         }
     }
 
-    /// <summary>The memory that the first <paramref name="slots"/> slots take, in a fixed order of parts; the last group of keys and the last chunk of values whole.</summary>
-    public IEnumerable<NativeView> Used(int slots)
+    /// <summary>Parts that <see cref="Part"/> knows.</summary>
+    public int Parts => _layers * _heads * 3;
+
+    /// <summary>The memory that the first slots take, in parts; the last group of keys and the last chunk of values whole.</summary>
+    public NativeView Part(int part, int slots)
     {
-        long keys = (slots + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
-        long values = Format == BlockFormat.Q8_0 ? (slots + ChunkSize - 1) / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format);
-        for (long index = 0; index < _layers * _heads; index++)
+        (int head, int kind) = Math.DivRem(part, 3);
+        long index = head;
+        return kind switch
         {
-            yield return _keys.View.Slice(index * _keyBytes, keys);
-            yield return _values.View.Slice(index * _valueBytes, values);
-            if (Format == BlockFormat.Q8_0)
-                yield return _scales.View.Slice(index * _valueScales * sizeof(ushort), slots * sizeof(ushort));
-        }
+            0 => _keys.View.Slice(index * _keyBytes, (slots + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize)),
+            1 => _values.View.Slice(index * _valueBytes, Format == BlockFormat.Q8_0 ? (slots + ChunkSize - 1) / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format)),
+            _ => _scales.View.Slice(index * _valueScales * sizeof(ushort), Format == BlockFormat.Q8_0 ? slots * sizeof(ushort) : 0),
+        };
     }
 
     /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
     public unsafe void CopyFrom(KvCache other, int slots)
     {
-        foreach ((NativeView from, NativeView to) in other.Used(slots).Zip(Used(slots)))
+        for (int i = 0; i < Parts; i++)
+        {
+            NativeView from = other.Part(i, slots), to = Part(i, slots);
             Buffer.MemoryCopy(from.Pointer, to.Pointer, to.Length, from.Length);
+        }
     }
 
     /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>

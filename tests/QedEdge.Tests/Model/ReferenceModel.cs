@@ -1,17 +1,9 @@
+using QedEdge.Evaluation;
 using QedEdge.Gguf;
 using QedEdge.Model;
 using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Model;
-
-/// <summary>Where a label stands.</summary>
-internal enum LabelConvention
-{
-    /// <summary>Hugging Face's: the logits at t are scored against the label at t + 1.</summary>
-    NextPosition,
-    /// <summary>Some training code's: the labels are shifted already, the logits at t are scored against the label at t.</summary>
-    SamePosition,
-}
 
 /// <summary>
 /// The model's definition in float64, in the order of its text and with nothing made faster: what the runtime is held to. Sums run from

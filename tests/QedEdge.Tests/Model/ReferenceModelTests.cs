@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using QedEdge.Conversion;
+using QedEdge.Evaluation;
 using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Model;

@@ -20,6 +20,9 @@ public sealed class WrongUsageTests
     [InlineData("position ids", "logits", "--tokens", "1,2", "--position-ids", "0,1024")]
     [InlineData("--chunk must be 1 or more", "logits", "--tokens", "1", "--chunk", "0")]
     [InlineData("top-p must be above 0", "generate", "x", "--top-p", "0")]
+    [InlineData("'forget'", "generate", "x", "--overflow", "forget")]
+    [InlineData("--sinks goes with --overflow slide", "generate", "x", "--sinks", "2")]
+    [InlineData("sinks must be 0 to 8 with a context size of 16", "generate", "x", "--overflow", "slide", "--sinks", "9", "-c", "16")]
     [InlineData("give the text once", "tokenize", "a", "--jsonl", "b")]
     public void IsSaidInOneLine(string expected, params string[] arguments)
     {
