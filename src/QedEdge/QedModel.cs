@@ -49,6 +49,16 @@ public sealed class QedModel : IDisposable
 
     internal KernelSet Kernels { get; }
 
+    /// <summary>What keys and values depend on: all tensors, by the checksums that the file carries or, where it has none, by their data.</summary>
+    internal ulong Fingerprint
+    {
+        get
+        {
+            lock (Weights)
+                return field != 0 ? field : field = GgufChecksums.Fingerprint(File);
+        }
+    }
+
     internal ModelWeights Weights { get; }
 
     /// <summary>Opens a model file.</summary>

@@ -102,6 +102,25 @@ public sealed class Session : IDisposable
         Sequence.CopyFrom(other.Sequence);
     }
 
+    /// <summary>Writes the session's tokens, keys, values and logits to a file, which appears whole or not at all.</summary>
+    /// <exception cref="QedException">The file cannot be written.</exception>
+    public void Save(string path, bool overwrite = false)
+    {
+        using Engine.Use use = Enter();
+        SessionFile.Save(path, overwrite, _engine.Model, Sequence);
+    }
+
+    /// <summary>Becomes what <see cref="Save"/> wrote; where that is refused the session stays as it was.</summary>
+    /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit this session.</exception>
+    public void Restore(string path)
+    {
+        using Engine.Use use = Enter();
+        SessionFile.Restore(path, _engine.Model, Sequence);
+    }
+
+    /// <summary>How many tokens at the beginning of the session are those given.</summary>
+    public int CommonPrefix(ReadOnlySpan<int> tokens) => Position > Sequence.Window.Slots ? 0 : Sequence.Ids.CommonPrefixLength(tokens);
+
     /// <summary>Frees the memory and ends the threads.</summary>
     public void Dispose()
     {

@@ -32,6 +32,7 @@ internal sealed class GenerateCommand
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
     private readonly Option<string> _overflow = new("--overflow") { HelpName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", DefaultValueFactory = _ => "stop" };
     private readonly Option<int?> _sinks = new("--sinks") { HelpName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
+    private readonly Option<string?> _cache = new("--prompt-cache") { HelpName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again" };
     private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
     private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
 
@@ -40,11 +41,12 @@ internal sealed class GenerateCommand
         var self = new GenerateCommand();
         var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7") { self._text };
         foreach (Option option in new Option[] { self._prompt, self._file, self._tokens, self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
-            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._overflow, self._sinks, self._printIds, self._digest })
+            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._overflow, self._sinks, self._cache, self._printIds, self._digest })
         {
             command.Options.Add(option);
         }
         CommonOptions.NeedsName(self._file);
+        CommonOptions.NeedsName(self._cache);
         self._overflow.AcceptOnlyFromAmong("stop", "slide");
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
@@ -75,6 +77,9 @@ internal sealed class GenerateCommand
                 Terminal.Write(piece);
         }
 
+        int cached = RestorePrompt(session, parsed.GetValue(_cache), prompt);
+        if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
+            options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
         var generator = new Generator(session, options);
         GenerationResult result = generator.Run(prompt, (id, _) =>
         {
@@ -84,7 +89,7 @@ internal sealed class GenerateCommand
             if (decoder is not null)
                 Show(stop.Append(decoder.Append(id)));
             return !stop.Stopped;
-        }, interrupt.Token);
+        }, interrupt.Token, cached);
         if (decoder is not null)
         {
             Show(stop.Append(decoder.Flush()));
@@ -93,7 +98,7 @@ internal sealed class GenerateCommand
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
         if (json)
-            WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
+            WriteJson(result, cached, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
         else
             Terminal.Write("\n");
         if (hash is not null && !json)
@@ -101,9 +106,23 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_common.Verbose))
         {
             Terminal.Note(string.Create(CultureInfo.InvariantCulture,
-                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens, {PerSecond(result.PromptTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
+                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens ({cached} cached), {PerSecond(result.PromptTokens - cached, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
+    }
+
+    /// <summary>Takes what a prompt has in common with the one that was kept; returns how many tokens.</summary>
+    private static int RestorePrompt(Session session, string? path, ReadOnlySpan<int> prompt)
+    {
+        if (path is null || !Path.Exists(path))
+            return 0;
+        session.Restore(path);
+        int common = session.CommonPrefix(prompt);
+        if (common == prompt.Length && common == session.Position)
+            return common; // its logits were kept with it
+        common = Math.Min(common, prompt.Length - 1); // the last token is fed again for its logits
+        session.Rollback(common);
+        return common;
     }
 
     private SessionOptions Session(ParseResult parsed)
@@ -197,7 +216,7 @@ internal sealed class GenerateCommand
             : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
     }
 
-    private static void WriteJson(GenerationResult result, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
+    private static void WriteJson(GenerationResult result, int cached, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
     {
         if (hasText)
             json.WriteString("text", text.ToString());
@@ -207,8 +226,9 @@ internal sealed class GenerateCommand
         json.WriteEndArray();
         json.WriteString("finish_reason", result.Finish switch { FinishReason.Stop => "stop", FinishReason.Eos => "eos", FinishReason.Cancelled => "cancelled", _ => "length" });
         json.WriteNumber("prompt_tokens", result.PromptTokens);
+        json.WriteNumber("cached_tokens", cached);
         json.WriteNumber("generated_tokens", result.GeneratedTokens);
-        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens, result.PrefillTime), 2));
+        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens - cached, result.PrefillTime), 2));
         json.WriteNumber("decode_tokens_per_second", Math.Round(PerSecond(result.GeneratedTokens, result.DecodeTime), 2));
         json.WriteNumber("seed", seed);
         if (digest is not null)

@@ -14,6 +14,9 @@ public sealed record GenerationOptions
     /// <summary>The token that ends generation; null goes on to <see cref="MaxTokens"/>.</summary>
     public int? EosId { get; init; }
 
+    /// <summary>Called when the prompt is fed, before the first token is chosen.</summary>
+    public Action? OnPrompt { get; init; }
+
     /// <summary>Receives all logits that the run computes and chooses from or might have: after the prompt (index 0), then after every token fed.</summary>
     public LogitsHandler? OnLogits { get; init; }
 }

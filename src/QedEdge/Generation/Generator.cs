@@ -25,14 +25,15 @@ public sealed class Generator
     /// <summary>Feeds a prompt and generates until the end token, the largest number of tokens, a full context, or the receiver's word.</summary>
     /// <param name="prompt">Token ids; may be empty when the session has logits.</param>
     /// <param name="onToken">Receives every new token except the end token.</param>
-    /// <param name="cancellation">Ends the run between tokens (or chunks of the prompt).</param>
+    /// <param name="cancellation">Ends the run between tokens (or layers of the prompt).</param>
+    /// <param name="fed">How many of the prompt's tokens the session holds already.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
-    public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default)
+    public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default, int fed = 0)
     {
         long start = Stopwatch.GetTimestamp();
         try
         {
-            _session.Feed(prompt, new FeedOptions { Cancellation = cancellation });
+            _session.Feed(prompt[fed..], new FeedOptions { Cancellation = cancellation });
         }
         catch (OperationCanceledException)
         {
@@ -42,6 +43,7 @@ public sealed class Generator
             _sampler.Accept(id);
         _options.OnLogits?.Invoke(0, _session.Logits);
         TimeSpan prefill = Stopwatch.GetElapsedTime(start);
+        _options.OnPrompt?.Invoke();
 
         start = Stopwatch.GetTimestamp();
         int generated = 0;

@@ -1,4 +1,6 @@
 using System.IO.Hashing;
+using System.Text;
+using QedEdge.Memory;
 
 namespace QedEdge.Gguf;
 
@@ -46,6 +48,32 @@ public static class GgufChecksums
                 damaged.Add(file.Tensors[i].Name);
         }
         return damaged;
+    }
+
+    /// <summary>The XXH3-64 over names, types and checksums of the tensors and the numbers that the forward pass takes from the metadata; a file without checksums is read for them.</summary>
+    internal static ulong Fingerprint(GgufFile file)
+    {
+        var hash = new XxHash3();
+        ReadOnlySpan<ulong> stored = file.Metadata.FindArray(GgufKeys.TensorChecksums) is { } array && array.Count == file.Tensors.Count ? array.UInt64() : default;
+        for (int i = 0; i < file.Tensors.Count; i++)
+        {
+            GgufTensorInfo tensor = file.Tensors[i];
+            hash.Append(Encoding.UTF8.GetBytes(tensor.Name));
+            hash.Append(BitConverter.GetBytes((uint)tensor.Type));
+            hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Hash(file.Data(tensor)) : stored[i]));
+        }
+        foreach (string key in new[] { GgufKeys.RmsNormEpsilon, GgufKeys.RopeFreqBase })
+            hash.Append(BitConverter.GetBytes(file.Metadata.FindFloat32(key) ?? 0f));
+        hash.Append(BitConverter.GetBytes(file.Metadata.FindUInt32(GgufKeys.HeadCount) ?? 0));
+        return hash.GetCurrentHashAsUInt64();
+    }
+
+    private static ulong Hash(NativeView data)
+    {
+        var hash = new XxHash3();
+        for (long position = 0; position < data.Length; position += Part)
+            hash.Append(data.Span(position, (int)Math.Min(Part, data.Length - position)));
+        return hash.GetCurrentHashAsUInt64();
     }
 
     /// <summary>The checksum of a header.</summary>

@@ -70,6 +70,19 @@ internal sealed class Sequence : IDisposable
         HasLogits = false;
     }
 
+    /// <summary>Becomes what was saved; keys and values are the caller's to fill in.</summary>
+    public void Restore(int count, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
+    {
+        ids.CopyTo(_ids);
+        mask.CopyTo(_mask);
+        Masked = !mask.IsEmpty;
+        if (!Masked)
+            _mask.AsSpan(0, ids.Length).Fill(1);
+        Count = count;
+        HasLogits = !logits.IsEmpty;
+        logits.CopyTo(Logits.Span);
+    }
+
     /// <summary>Becomes a copy of another sequence of the same window and storage.</summary>
     public void CopyFrom(Sequence other)
     {

@@ -69,6 +69,46 @@ public sealed class PublishedProgramTests : IDisposable
     }
 
     [Fact]
+    public void Generate_BeyondTheContext_IsTheSameOnEveryMachine()
+    {
+        string[] arguments = ["generate", "Once upon a time", "-c", "24", "-n", "60", "--overflow", "slide", "--sinks", "2", "--seed", "7", "--ignore-eos", "--json", "--digest"];
+        (string, string) expected = TextAndDigest(PublishedPrograms.Run("qed", "x64", arguments));
+        foreach (string machine in PublishedPrograms.Machines[1..])
+            Assert.Equal(expected, TextAndDigest(PublishedPrograms.Run("qed", machine, arguments)));
+        using JsonDocument json = JsonDocument.Parse(PublishedPrograms.Run("qed", "x64", arguments).Output);
+        Assert.Equal(60, json.RootElement.GetProperty("generated_tokens").GetInt32());
+    }
+
+    [Fact]
+    public void Generate_WithAPromptCache_GivesTheSameText_AndComputesOnlyWhatChanged()
+    {
+        string cache = Path.Combine(_folder, "prompt.cache");
+        int Cached(string prompt, string machine = "x64")
+        {
+            string[] arguments = ["generate", prompt, "-n", "20", "--seed", "7", "--repeat-penalty", "1.2", "--json", "--digest"];
+            ProgramResult with = PublishedPrograms.Run("qed", machine, [.. arguments, "--prompt-cache", cache]);
+            Assert.Equal(TextAndDigest(PublishedPrograms.Run("qed", "x64", arguments)), TextAndDigest(with));
+            using JsonDocument json = JsonDocument.Parse(with.Output);
+            Assert.Equal(20, json.RootElement.GetProperty("generated_tokens").GetInt32());
+            return json.RootElement.GetProperty("cached_tokens").GetInt32();
+        }
+        const string Story = "Once upon a time there lived a king who had three sons";
+        Assert.Equal(0, Cached(Story));
+        int all = Cached(Story);
+        Assert.InRange(all, 10, 30);
+        Assert.Equal(all, Cached(Story + " and"));
+        Assert.InRange(Cached("Once upon a time there lived a queen who had three sons"), 4, all - 4); // edited in the middle
+        Assert.Equal(1, Cached("The" + Story)); // only the token that begins every prompt
+        Assert.InRange(Cached("The wolf", PublishedPrograms.Machines[^1]), 1, 2); // and on another machine
+
+        byte[] bytes = File.ReadAllBytes(cache);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(cache, bytes);
+        AssertFails(1, "damaged", "generate", "x", "--prompt-cache", cache);
+        Assert.Equal(bytes, File.ReadAllBytes(cache));
+    }
+
+    [Fact]
     public void Convert_TheSampleCheckpoint_GivesTheSameBytesOnEveryMachine()
     {
         foreach (string type in new[] { "q4_0", "q8_0", "f16" })

@@ -1,0 +1,159 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <summary>
+/// A sequence on disk, little-endian, one part after another:
+/// <code>
+/// "QEDSESS1" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, 0 (int32 each)
+/// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part)
+/// </code>
+/// </summary>
+internal static class SessionFile
+{
+    private const ulong Magic = 0x3153534553444551; // "QEDSESS1"
+    private const int ChecksumEnd = 16;
+
+    /// <summary>What stands in front.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Header
+    {
+        public ulong Magic, Checksum, Fingerprint;
+        public long Length;
+        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reserved;
+    }
+
+    /// <summary>Writes a sequence.</summary>
+    /// <exception cref="QedException">The file cannot be written.</exception>
+    public static void Save(string path, bool overwrite, QedModel model, Sequence sequence)
+    {
+        Header header = Describe(model, sequence);
+        try
+        {
+            using var file = new AtomicFile(path, overwrite);
+            var hash = new XxHash3();
+            void Write(ReadOnlySpan<byte> bytes)
+            {
+                hash.Append(bytes);
+                file.Stream.Write(bytes);
+            }
+            ReadOnlySpan<byte> head = MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(in header));
+            file.Stream.Write(head[..ChecksumEnd]);
+            Write(head[ChecksumEnd..]);
+            Write(MemoryMarshal.AsBytes(sequence.Ids));
+            if (sequence.Masked)
+                Write(sequence.Mask[..sequence.Ids.Length]);
+            if (sequence.HasLogits)
+                Write(MemoryMarshal.AsBytes(sequence.Logits.Slice(0, model.Config.VocabSize)));
+            for (int i = 0; i < sequence.Cache.Parts; i++)
+            {
+                NativeView part = sequence.Cache.Part(i, sequence.Ids.Length);
+                Write(part.Span(0, (int)part.Length));
+            }
+            header.Checksum = hash.GetCurrentHashAsUInt64();
+            file.Stream.Position = 0;
+            file.Stream.Write(head[..ChecksumEnd]);
+            file.Commit();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <summary>Reads a file into a sequence; nothing changes before all of it was found good.</summary>
+    /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit the session.</exception>
+    public static void Restore(string path, QedModel model, Sequence sequence)
+    {
+        try
+        {
+            using MappedFile file = MappedFile.Open(path);
+            NativeView view = file.View;
+            int size = Marshal.SizeOf<Header>();
+            if (view.Length < size || MemoryMarshal.Read<ulong>(view.Span(0, sizeof(ulong))) != Magic)
+                throw new QedException($"{path}: is not a saved session");
+            Header header = MemoryMarshal.Read<Header>(view.Span(0, size));
+            if (header.Length != view.Length)
+                throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; save it again");
+            if (Checksum(view) != header.Checksum)
+                throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
+            Header own = Describe(model, sequence);
+            if (header.Capacity < 1 || header.Count < 0 || header.Sinks < 0 || header.Sinks > Math.Min(SlotWindow.MaxSinks, header.Capacity / 2) || header.Capacity > model.Config.ContextLength)
+                throw new QedException($"{path}: the saved session makes no sense; save it again");
+            if (header.Fingerprint != own.Fingerprint)
+                throw new QedException($"{path}: the session was saved with another model than {model.File.Name}");
+            if (header.Format != own.Format)
+                throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {(BlockFormat)own.Format}; open it with the same type");
+            var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
+            if (!sequence.Window.Holds(window, header.Count))
+                throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
+            int slots = Math.Min(header.Count, window.Slots);
+            if (view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
+                throw new QedException($"{path}: the saved session makes no sense; save it again");
+            Read(view, size, header, slots, model.Config.VocabSize, sequence);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    private static void Read(NativeView view, long position, in Header header, int slots, int vocab, Sequence sequence)
+    {
+        NativeView Next(long bytes)
+        {
+            NativeView part = view.Slice(position, bytes);
+            position += bytes;
+            return part;
+        }
+        ReadOnlySpan<int> ids = MemoryMarshal.Cast<byte, int>(Next((long)slots * sizeof(int)).Span(0, slots * sizeof(int)));
+        ReadOnlySpan<byte> mask = header.Masked != 0 ? Next(slots).Span(0, slots) : default;
+        ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
+        sequence.Restore(header.Count, ids, mask, logits);
+        for (int i = 0; i < sequence.Cache.Parts; i++)
+        {
+            NativeView to = sequence.Cache.Part(i, slots);
+            Copy(Next(to.Length), to);
+        }
+    }
+
+    private static Header Describe(QedModel model, Sequence sequence)
+    {
+        SlotWindow window = sequence.Window;
+        return new Header
+        {
+            Magic = Magic,
+            Fingerprint = model.Fingerprint,
+            Length = Length(sequence.Cache, sequence.Ids.Length, sequence.Masked, sequence.HasLogits, model.Config.VocabSize),
+            Format = (int)sequence.Cache.Format,
+            Capacity = window.Capacity,
+            Sinks = window.Sinks,
+            Slides = window.Slides ? 1 : 0,
+            Count = sequence.Count,
+            Masked = sequence.Masked ? 1 : 0,
+            HasLogits = sequence.HasLogits ? 1 : 0,
+        };
+    }
+
+    private static long Length(KvCache cache, int slots, bool masked, bool logits, int vocab)
+    {
+        long length = Marshal.SizeOf<Header>() + (long)slots * sizeof(int) + (masked ? slots : 0) + (logits ? (long)vocab * sizeof(float) : 0);
+        for (int i = 0; i < cache.Parts; i++)
+            length += cache.Part(i, slots).Length;
+        return length;
+    }
+
+    private static unsafe void Copy(NativeView from, NativeView to) => Buffer.MemoryCopy(from.Pointer, to.Pointer, to.Length, from.Length);
+
+    private static ulong Checksum(NativeView view)
+    {
+        const int Piece = 1 << 20;
+        var hash = new XxHash3();
+        for (long position = ChecksumEnd; position < view.Length; position += Piece)
+            hash.Append(view.Span(position, (int)Math.Min(Piece, view.Length - position)));
+        return hash.GetCurrentHashAsUInt64();
+    }
+}
