@@ -22,6 +22,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                BlockTile<NibbleBlock, TDot>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
             int* offsets = x.Offsets.Pointer;
@@ -55,6 +60,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                BlockTile<ByteBlock, TDot>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
             // The compiler would read these again for every group: outputs might overlap them.
@@ -86,6 +96,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                FloatTile.Multiply<SingleColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
@@ -114,6 +129,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                FloatTile.Multiply<HalfColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
