@@ -11,25 +11,22 @@ internal unsafe interface IBlockDot
     /// <summary>The set's name.</summary>
     static abstract string Name { get; }
 
+    /// <summary>Whether many tokens share weights (<see cref="BlockTile{TBlock}"/>); else each is multiplied alone.</summary>
+    static abstract bool HasTiles { get; }
+
     /// <summary>256 bytes of int8 weights; rows 0..3 and 4..7.</summary>
     static abstract (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x);
 
     /// <summary>128 bytes of nibbles, taken as 0..15, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
     static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start);
-
-    /// <summary>start + Σ v[j] · columns 4j .. 4j + 3 of x (x0: the first 16 columns) for four rows of int8.</summary>
-    static abstract Vector128<int> AddBytes(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1);
-
-    /// <summary>The same for nibbles 0..15.</summary>
-    static abstract Vector128<int> AddNibbles(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1);
 }
 
 /// <summary>With the dot product of ARMv8.2 (Cortex-A76: Raspberry Pi 5): a lane of activations times four rows at once.</summary>
 internal readonly unsafe struct DotProductDot : IBlockDot
 {
     public static string Name => "neon-dp";
+
+    public static bool HasTiles => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x)
@@ -86,26 +83,6 @@ internal readonly unsafe struct DotProductDot : IBlockDot
         high = Dp.DotProductBySelectedQuadruplet(high, (u >>> 4).AsSByte(), x1, 3);
         return (low, high);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> AddBytes(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1)
-    {
-        start = Dp.DotProductBySelectedQuadruplet(start, v0, x0, 0);
-        start = Dp.DotProductBySelectedQuadruplet(start, v1, x0, 1);
-        start = Dp.DotProductBySelectedQuadruplet(start, v2, x0, 2);
-        start = Dp.DotProductBySelectedQuadruplet(start, v3, x0, 3);
-        start = Dp.DotProductBySelectedQuadruplet(start, v4, x1, 0);
-        start = Dp.DotProductBySelectedQuadruplet(start, v5, x1, 1);
-        start = Dp.DotProductBySelectedQuadruplet(start, v6, x1, 2);
-        start = Dp.DotProductBySelectedQuadruplet(start, v7, x1, 3);
-        return start;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> AddNibbles(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1) =>
-        AddBytes(start, v0, v1, v2, v3, v4, v5, v6, v7, x0, x1);
 }
 
 /// <summary>
@@ -116,6 +93,8 @@ internal readonly unsafe struct DotProductDot : IBlockDot
 internal readonly unsafe struct WideningDot : IBlockDot
 {
     public static string Name => "neon";
+
+    public static bool HasTiles => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x)
@@ -193,55 +172,5 @@ internal readonly unsafe struct WideningDot : IBlockDot
         Vector64<sbyte> lower = x.GetLower();
         r01 = AdvSimd.MultiplyWideningLowerAndAdd(r01, v.GetLower(), lower);
         r45 = AdvSimd.MultiplyWideningLowerAndAdd(r45, u.GetLower(), lower);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> AddBytes(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1)
-    {
-        Vector128<int> r01 = default, r23 = default;
-        AddTwo(v0, v1, Columns(x0, 0), Columns(x0, 1), ref r01, ref r23);
-        AddTwo(v2, v3, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23);
-        AddTwo(v4, v5, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23);
-        AddTwo(v6, v7, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23);
-        return start + AdvSimd.Arm64.AddPairwise(r01, r23);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTwo(Vector128<sbyte> v, Vector128<sbyte> u, Vector128<sbyte> a, Vector128<sbyte> b, ref Vector128<int> r01, ref Vector128<int> r23)
-    {
-        Multiply(v, a, out Vector128<short> p01, out Vector128<short> p23);
-        MultiplyAdd(u, b, ref p01, ref p23);
-        r01 = AdvSimd.AddPairwiseWideningAndAdd(r01, p01);
-        r23 = AdvSimd.AddPairwiseWideningAndAdd(r23, p23);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> AddNibbles(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1)
-    {
-        Multiply(v0, Columns(x0, 0), out Vector128<short> r01, out Vector128<short> r23);
-        MultiplyAdd(v1, Columns(x0, 1), ref r01, ref r23);
-        MultiplyAdd(v2, Columns(x0, 2), ref r01, ref r23);
-        MultiplyAdd(v3, Columns(x0, 3), ref r01, ref r23);
-        MultiplyAdd(v4, Columns(x1, 0), ref r01, ref r23);
-        MultiplyAdd(v5, Columns(x1, 1), ref r01, ref r23);
-        MultiplyAdd(v6, Columns(x1, 2), ref r01, ref r23);
-        MultiplyAdd(v7, Columns(x1, 3), ref r01, ref r23);
-        return AdvSimd.AddPairwiseWideningAndAdd(start, AdvSimd.Arm64.AddPairwise(r01, r23));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(Vector128<sbyte> v, Vector128<sbyte> x, out Vector128<short> r01, out Vector128<short> r23)
-    {
-        r23 = AdvSimd.MultiplyWideningUpper(v, x);
-        r01 = AdvSimd.MultiplyWideningLower(v.GetLower(), x.GetLower());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyAdd(Vector128<sbyte> v, Vector128<sbyte> x, ref Vector128<short> r01, ref Vector128<short> r23)
-    {
-        r23 = AdvSimd.MultiplyWideningUpperAndAdd(r23, v, x);
-        r01 = AdvSimd.MultiplyWideningLowerAndAdd(r01, v.GetLower(), x.GetLower());
     }
 }

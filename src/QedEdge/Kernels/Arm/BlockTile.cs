@@ -6,13 +6,12 @@ using QedEdge.Quantization;
 namespace QedEdge.Kernels.Arm;
 
 /// <summary>
-/// int8 and int4 matrices times many tokens. A tile is four rows, half a row group, by eight tokens: that much stays in registers, a block's
-/// eight vectors of weights, taken apart once, eight float sums and one token's quants. The last tile ends with the last token: it may
-/// store some sums a second time.
+/// int8 and int4 matrices times many tokens, with the dot product. A tile is four rows, half a row group, by eight tokens: that much stays in
+/// registers, a block's eight vectors of weights, taken apart once, eight float sums and a token's quants. The last tile ends with the
+/// last token: some sums are stored twice then.
 /// </summary>
 /// <typeparam name="TBlock">How the weights are stored.</typeparam>
-/// <typeparam name="TDot">How they are multiplied.</typeparam>
-internal static unsafe class BlockTile<TBlock, TDot> where TBlock : struct, IBlock where TDot : struct, IBlockDot
+internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
@@ -65,8 +64,19 @@ internal static unsafe class BlockTile<TBlock, TDot> where TBlock : struct, IBlo
     private static Vector128<float> Add(Vector128<float> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
         Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<float> scales, sbyte* x, float xScale, int offset)
     {
-        Vector128<int> dot = TBlock.Dot<TDot>(FloatSum.Start(TBlock.Start(offset)), v0, v1, v2, v3, v4, v5, v6, v7, Vector128.Load(x), Vector128.Load(x + 16));
+        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
+        Vector128<int> dot = AddDot(AddDot(FloatSum.Start(TBlock.Start(offset)), v0, v1, v2, v3, x0), v4, v5, v6, v7, x1);
         return AdvSimd.FusedMultiplyAdd(sum, FloatSum.Finish(dot), AdvSimd.MultiplyBySelectedScalar(scales, Vector64.CreateScalarUnsafe(xScale), 0));
+    }
+
+    /// <summary>sum + 16 columns of four rows times 16 of x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> AddDot(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3, Vector128<sbyte> x)
+    {
+        sum = Dp.DotProductBySelectedQuadruplet(sum, v0, x, 0);
+        sum = Dp.DotProductBySelectedQuadruplet(sum, v1, x, 1);
+        sum = Dp.DotProductBySelectedQuadruplet(sum, v2, x, 2);
+        return Dp.DotProductBySelectedQuadruplet(sum, v3, x, 3);
     }
 }
 
@@ -99,10 +109,6 @@ internal unsafe interface IBlock
 
     /// <summary>The four columns 16 further on.</summary>
     static abstract Vector128<sbyte> Second(byte* w);
-
-    /// <summary>start + Σ v[j] · columns 4j .. 4j + 3 of x, a lane per row.</summary>
-    static abstract Vector128<int> Dot<TDot>(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1) where TDot : struct, IBlockDot;
 }
 
 /// <summary>int4: the lower halves are columns 4j .. 4j + 3, the upper ones 16 + 4j .. 19 + 4j; taken as 0..15.</summary>
@@ -119,11 +125,6 @@ internal readonly unsafe struct NibbleBlock : IBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<sbyte> Second(byte* w) => (Vector128.Load(w) >>> 4).AsSByte();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Dot<TDot>(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1) where TDot : struct, IBlockDot =>
-        TDot.AddNibbles(start, v0, v1, v2, v3, v4, v5, v6, v7, x0, x1);
 }
 
 /// <summary>int8: 16 bytes are columns 4j .. 4j + 3 of four rows.</summary>
@@ -138,9 +139,4 @@ internal readonly unsafe struct ByteBlock : IBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<sbyte> Second(byte* w) => First(w + Bytes / 2);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Dot<TDot>(Vector128<int> start, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
-        Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<sbyte> x0, Vector128<sbyte> x1) where TDot : struct, IBlockDot =>
-        TDot.AddBytes(start, v0, v1, v2, v3, v4, v5, v6, v7, x0, x1);
 }

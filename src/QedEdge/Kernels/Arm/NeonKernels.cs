@@ -22,9 +22,9 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
-            if (tokens >= FloatTile.Tokens)
+            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
             {
-                BlockTile<NibbleBlock, TDot>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                BlockTile<NibbleBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
                 return;
             }
             sbyte* quants = x.Quants.Pointer;
@@ -60,9 +60,9 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
-            if (tokens >= FloatTile.Tokens)
+            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
             {
-                BlockTile<ByteBlock, TDot>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                BlockTile<ByteBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
                 return;
             }
             sbyte* quants = x.Quants.Pointer;
