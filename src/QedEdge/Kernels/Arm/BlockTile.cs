@@ -65,8 +65,8 @@ internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
         Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<float> scales, sbyte* x, float xScale, int offset)
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<int> dot = AddDot(AddDot(FloatSum.Start(TBlock.Start(offset)), v0, v1, v2, v3, x0), v4, v5, v6, v7, x1);
-        return AdvSimd.FusedMultiplyAdd(sum, FloatSum.Finish(dot), AdvSimd.MultiplyBySelectedScalar(scales, Vector64.CreateScalarUnsafe(xScale), 0));
+        Vector128<int> dot = AddDot(AddDot(DotProductDot.Start(TBlock.Start(offset)), v0, v1, v2, v3, x0), v4, v5, v6, v7, x1);
+        return AdvSimd.FusedMultiplyAdd(sum, DotProductDot.ToSingle(dot), AdvSimd.MultiplyBySelectedScalar(scales, Vector64.CreateScalarUnsafe(xScale), 0));
     }
 
     /// <summary>sum + 16 columns of four rows times 16 of x.</summary>
@@ -78,21 +78,6 @@ internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
         sum = Dp.DotProductBySelectedQuadruplet(sum, v2, x, 2);
         return Dp.DotProductBySelectedQuadruplet(sum, v3, x, 3);
     }
-}
-
-/// <summary>
-/// An int32 sum that begins with the bits of 1.5 · 2^23 is, read as a float, that number plus the sum, as long as the sum stays below 2^22
-/// (a block's is 32 · 128 · 127 at most). One subtraction is left then, which either vector unit does; the conversion keeps one busy for two cycles.
-/// </summary>
-internal static class FloatSum
-{
-    private const float Base = 12582912f;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Start(int sum) => Vector128.Create(BitConverter.SingleToInt32Bits(Base) + sum);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Finish(Vector128<int> sum) => sum.AsSingle() - Vector128.Create(Base);
 }
 
 /// <summary>How a block (8 rows, 32 columns) is stored: steps of 32 bytes, four columns of each row; the upper rows' 16 bytes further on.</summary>
