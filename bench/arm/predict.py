@@ -32,6 +32,7 @@ BOARDS = [
 Kernel = collections.namedtuple("Kernel", "use isa format symbol macs tokens")
 KERNELS = [Kernel(use, isa, fmt, rf"NeonKernels.*<.*{dot}>__Gemm{fmt.upper()}$", 256, 1) for use in ("decode", "prefill")
            for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt in ("q4_0", "q8_0")]
+KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile.*<.*{block}>__Tile$", 1024, 8) for fmt, block in (("q4_0", "NibbleBlock"), ("q8_0", "ByteBlock"))]
 
 BITS = {"q4_0": 4.5, "q8_0": 8.5}  # of a weight, with its share of the scale
 LAYERS, HIDDEN, FEED_FORWARD, VOCABULARY = 32, 384, 1024, 49152
