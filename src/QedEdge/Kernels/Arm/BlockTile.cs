@@ -42,8 +42,10 @@ internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
         Vector128<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
         for (short* end = d + blocks * GroupRows; d < end; d += GroupRows, w += TBlock.Bytes, x += BlockSize, scale++, offset++)
         {
-            Vector128<sbyte> v0 = TBlock.First(w), v1 = TBlock.First(w + StepBytes), v2 = TBlock.First(w + 2 * StepBytes), v3 = TBlock.First(w + 3 * StepBytes);
-            Vector128<sbyte> v4 = TBlock.Second(w), v5 = TBlock.Second(w + StepBytes), v6 = TBlock.Second(w + 2 * StepBytes), v7 = TBlock.Second(w + 3 * StepBytes);
+            Vector128<sbyte> v0 = TBlock.First(w), v1 = TBlock.First(w + StepBytes);
+            Vector128<sbyte> v2 = TBlock.First(w + 2 * StepBytes), v3 = TBlock.First(w + 3 * StepBytes);
+            Vector128<sbyte> v4 = TBlock.Second(w), v5 = TBlock.Second(w + StepBytes);
+            Vector128<sbyte> v6 = TBlock.Second(w + 2 * StepBytes), v7 = TBlock.Second(w + 3 * StepBytes);
             Vector128<float> rows = NeonFloat8.WidenHalves(Vector64.Load(d));
             sbyte* q = x;
             nint b = 0;
@@ -64,9 +66,11 @@ internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
     private static Vector128<float> Add(Vector128<float> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3,
         Vector128<sbyte> v4, Vector128<sbyte> v5, Vector128<sbyte> v6, Vector128<sbyte> v7, Vector128<float> scales, sbyte* x, float xScale, int offset)
     {
+        // Side by side the two loads are one instruction, and between nested calls the compiler copies nothing.
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
         Vector128<int> dot = AddDot(AddDot(DotProductDot.Start(TBlock.Start(offset)), v0, v1, v2, v3, x0), v4, v5, v6, v7, x1);
-        return AdvSimd.FusedMultiplyAdd(sum, DotProductDot.ToSingle(dot), AdvSimd.MultiplyBySelectedScalar(scales, Vector64.CreateScalarUnsafe(xScale), 0));
+        Vector128<float> factor = AdvSimd.MultiplyBySelectedScalar(scales, Vector64.CreateScalarUnsafe(xScale), 0);
+        return AdvSimd.FusedMultiplyAdd(sum, DotProductDot.ToSingle(dot), factor);
     }
 
     /// <summary>sum + 16 columns of four rows times 16 of x.</summary>

@@ -15,7 +15,8 @@ internal static unsafe class FloatTile
     private const int GroupRows = PackedLayout.GroupRows;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these columns and at least <see cref="Tokens"/> tokens.</summary>
-    public static void Multiply<TColumn>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride) where TColumn : struct, IColumn
+    public static void Multiply<TColumn>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride)
+        where TColumn : struct, IColumn
     {
         for (int group = groupBegin; group < groupEnd; group++, y += GroupRows)
         {
@@ -36,8 +37,10 @@ internal static unsafe class FloatTile
         for (float* end = x + blocks * PackedLayout.BlockSize; x < end; x += 4, w += 4 * TColumn.Bytes)
         {
             float* t = x;
-            Vector128<float> x0 = Vector128.Load(t), x1 = Vector128.Load(t += stride), x2 = Vector128.Load(t += stride), x3 = Vector128.Load(t += stride);
-            Vector128<float> x4 = Vector128.Load(t += stride), x5 = Vector128.Load(t += stride), x6 = Vector128.Load(t += stride), x7 = Vector128.Load(t += stride);
+            Vector128<float> x0 = Vector128.Load(t), x1 = Vector128.Load(t += stride);
+            Vector128<float> x2 = Vector128.Load(t += stride), x3 = Vector128.Load(t += stride);
+            Vector128<float> x4 = Vector128.Load(t += stride), x5 = Vector128.Load(t += stride);
+            Vector128<float> x6 = Vector128.Load(t += stride), x7 = Vector128.Load(t += stride);
             Vector128<float> v = TColumn.Load(w);
             AddColumn(v, 0, x0, x1, x2, x3, ref s0, ref s1, ref s2, ref s3);
             AddColumn(v, 0, x4, x5, x6, x7, ref s4, ref s5, ref s6, ref s7);
