@@ -32,6 +32,7 @@ BOARDS = [
 Kernel = collections.namedtuple("Kernel", "use isa format symbol macs tokens")
 KERNELS = [Kernel(use, isa, fmt, rf"NeonKernels.*<.*{dot}>__Gemm{fmt.upper()}$", 256, 1) for use in ("decode", "prefill")
            for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt in ("q4_0", "q8_0")]
+KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile.*<.*{block}>__Tile$", 1024, 8) for fmt, block in (("q4_0", "NibbleBlock"), ("q8_0", "ByteBlock"))]
 
 BITS = {"q4_0": 4.5, "q8_0": 8.5}  # of a weight, with its share of the scale
 LAYERS, HIDDEN, FEED_FORWARD, VOCABULARY = 32, 384, 1024, 49152
@@ -39,8 +40,8 @@ BODY = LAYERS * (4 * HIDDEN * HIDDEN + 3 * HIDDEN * FEED_FORWARD)
 HEAD = VOCABULARY * HIDDEN
 PROMPT = 512
 # Million instructions a token outside the hot loops, by bench/arm/count.py: at depth 0, and the mean of a prompt of 512 extrapolated from
-# prompts of 12, 24 and 48 (2.2 + 0.0151 · tokens, the second part attention, half of it scores).
-REST = {"decode": 3.0, "prefill": 10.0}
+# prompts of 16, 32 and 48 with the dot product (2.2 + 0.0092 · tokens, the second part attention: half of it values, 37 % scores).
+REST = {"decode": 3.0, "prefill": 6.9}
 
 Loop = collections.namedtuple("Loop", "body macs loads")
 BRANCH = re.compile(r"b$|b\.|cbn?z|tbn?z")

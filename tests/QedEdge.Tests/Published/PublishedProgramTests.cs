@@ -42,7 +42,30 @@ public sealed class PublishedProgramTests : IDisposable
                 Assert.Equal(expected, Output("x64", "logits", "-m", model, "--tokens", tokens));
                 Assert.Equal(expected, Output("x64", "logits", "-m", model, "--tokens", tokens, "--isa", "avx2", "--chunk", "1"));
                 foreach (string machine in PublishedPrograms.Machines[1..])
-                    Assert.Equal(expected, Output(machine, "logits", "-m", model, "--tokens", tokens, "--chunk", "7", "-t", "2"));
+                {
+                    foreach (string chunk in new[] { "7", "19" }) // fewer tokens than a tile has, and two tiles and a rest
+                        Assert.Equal(expected, Output(machine, "logits", "-m", model, "--tokens", tokens, "--chunk", chunk, "-t", "2"));
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Logits_EveryPromptLengthAndKvType_AreTheSameBitsEverywhere()
+    {
+        foreach (BlockFormat format in new[] { BlockFormat.F16, BlockFormat.Q8_0, BlockFormat.Q4_0 })
+        {
+            string model = Path.Combine(_folder, $"tiny-{format}.gguf");
+            CheckpointConverter.Convert(TestData.TinyQed, model, new ConversionOptions { Type = format });
+            foreach (string kvType in new[] { "f32", "f16", "q8_0" })
+            {
+                foreach (int length in new[] { 1, 2, 3, 4, 5, 7, 8, 13, 33 })
+                {
+                    string[] arguments = ["logits", "-m", model, "--tokens", string.Join(',', Enumerable.Range(1, length)), "--kv-type", kvType];
+                    string expected = Output("x64", [.. arguments, "--isa", "scalar", "-t", "1"]);
+                    foreach (string machine in PublishedPrograms.Machines[1..])
+                        Assert.Equal(expected, Output(machine, [.. arguments, "-t", "2"]));
+                }
             }
         }
     }

@@ -11,8 +11,17 @@ internal unsafe interface IBlockDot
     /// <summary>The set's name.</summary>
     static abstract string Name { get; }
 
-    /// <summary>256 bytes of int8 weights; rows 0..3 and 4..7.</summary>
-    static abstract (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x);
+    /// <summary>Whether many tokens share weights (<see cref="BlockTile{TBlock}"/>); else each is multiplied alone.</summary>
+    static abstract bool HasTiles { get; }
+
+    /// <summary>What sums begin with: <paramref name="sum"/> in every lane, in a form that <see cref="ToSingle"/> reads.</summary>
+    static abstract Vector128<int> Start(int sum);
+
+    /// <summary>Sums as floats.</summary>
+    static abstract Vector128<float> ToSingle(Vector128<int> sum);
+
+    /// <summary>256 bytes of int8 weights, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
+    static abstract (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start);
 
     /// <summary>128 bytes of nibbles, taken as 0..15, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
     static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start);
@@ -23,11 +32,23 @@ internal readonly unsafe struct DotProductDot : IBlockDot
 {
     public static string Name => "neon-dp";
 
+    public static bool HasTiles => true;
+
+    // An int32 sum that begins with the bits of 1.5 · 2^23 is, read as a float, that number plus the sum, which stays below 2^22 (32 · 128 · 127
+    // at most). The subtraction is exact and either vector unit does it; the conversion takes one unit two cycles.
+    private const float Base = 12582912f;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x)
+    public static Vector128<int> Start(int sum) => Vector128.Create(BitConverter.SingleToInt32Bits(Base) + sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToSingle(Vector128<int> sum) => sum.AsSingle() - Vector128.Create(Base);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start)
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<int> low = default, high = default;
+        Vector128<int> low = start, high = start;
         low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w), x0, 0);
         high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 16), x0, 0);
         low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 32), x0, 1);
@@ -89,8 +110,16 @@ internal readonly unsafe struct WideningDot : IBlockDot
 {
     public static string Name => "neon";
 
+    public static bool HasTiles => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x)
+    public static Vector128<int> Start(int sum) => Vector128.Create(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToSingle(Vector128<int> sum) => AdvSimd.ConvertToSingle(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start)
     {
         // Lanes of an int32 sum: columns 0+1 and 2+3 of one row, then of the next; folded at the end.
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
@@ -99,7 +128,7 @@ internal readonly unsafe struct WideningDot : IBlockDot
         AddTwo(w + 64, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23, ref r45, ref r67);
         AddTwo(w + 128, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
         AddTwo(w + 192, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
-        return (AdvSimd.Arm64.AddPairwise(r01, r23), AdvSimd.Arm64.AddPairwise(r45, r67));
+        return (start + AdvSimd.Arm64.AddPairwise(r01, r23), start + AdvSimd.Arm64.AddPairwise(r45, r67));
     }
 
     /// <summary>Two vectors of the block: 2 · 128 · 127 = 32512 fits int16.</summary>

@@ -43,6 +43,11 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
         return (low * Vector128.Create(HalfBits.Rebias), high * Vector128.Create(HalfBits.Rebias));
     }
 
+    /// <summary>Four halves as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<float> WidenHalves(Vector64<short> halves) =>
+        (AdvSimd.ShiftLeftLogicalWideningLower(halves, 13) & Vector128.Create(unchecked((int)0x8FFF_E000))).AsSingle() * Vector128.Create(HalfBits.Rebias);
+
     // The upper half first: the lower one, taken at the vector's last use, then needs no copy.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector128<float> Low, Vector128<float> High) MoveHalves(Vector128<short> halves)

@@ -22,6 +22,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
+            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
+            {
+                BlockTile<NibbleBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
             int* offsets = x.Offsets.Pointer;
@@ -41,7 +46,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                     for (byte* block = weights; d < dEnd; block += GroupRows * BlockSize / 2, xs += BlockSize, d += GroupRows)
                     {
                         int offset = *xOffset++; // two halves that add up to −8 · Σ x, for nibbles are 8 too large
-                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, Vector128.Create((short)offset + (offset >> 16)));
+                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, TDot.Start(NibbleBlock.Start(offset)));
                         Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
@@ -55,6 +60,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     {
         fixed (float* outputs = &y)
         {
+            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
+            {
+                BlockTile<ByteBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             sbyte* quants = x.Quants.Pointer;
             float* scales = x.Scales.Pointer;
             // The compiler would read these again for every group: outputs might overlap them.
@@ -71,7 +81,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                     Vector128<float> acc0 = default, acc1 = default;
                     for (sbyte* block = (sbyte*)weights; d < dEnd; block += GroupRows * BlockSize, xs += BlockSize, d += GroupRows)
                     {
-                        (Vector128<int> low, Vector128<int> high) = TDot.Bytes(block, xs);
+                        (Vector128<int> low, Vector128<int> high) = TDot.Bytes(block, xs, TDot.Start(0));
                         Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
@@ -86,6 +96,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                FloatTile.Multiply<SingleColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
@@ -114,6 +129,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         int cols = w.Blocks * BlockSize;
         fixed (float* outputs = &y)
         {
+            if (tokens >= FloatTile.Tokens)
+            {
+                FloatTile.Multiply<HalfColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                return;
+            }
             float* values = x.Values.Pointer;
             for (int group = groupBegin; group < groupEnd; group++)
             {
@@ -146,7 +166,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         acc1 = AdvSimd.Arm64.FusedMultiplyAddBySelectedScalar(acc1, w.High, x, j);
     }
 
-    /// <summary>acc = fma((float)dot, weightScale · xScale, acc)</summary>
+    /// <summary>acc = fma((float)sum, weightScale · xScale, acc)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Scale(Vector128<int> low, Vector128<int> high, short* d, float xScale, ref Vector128<float> acc0, ref Vector128<float> acc1)
     {
@@ -154,7 +174,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         Vector64<float> x = Vector64.CreateScalarUnsafe(xScale);
         d0 = AdvSimd.MultiplyBySelectedScalar(d0, x, 0);
         d1 = AdvSimd.MultiplyBySelectedScalar(d1, x, 0);
-        Vector128<float> dot0 = AdvSimd.ConvertToSingle(low), dot1 = AdvSimd.ConvertToSingle(high);
+        Vector128<float> dot0 = TDot.ToSingle(low), dot1 = TDot.ToSingle(high);
         acc0 = AdvSimd.FusedMultiplyAdd(acc0, dot0, d0);
         acc1 = AdvSimd.FusedMultiplyAdd(acc1, dot1, d1);
     }
