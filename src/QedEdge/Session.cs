@@ -42,6 +42,9 @@ public sealed class Session : IDisposable
     /// <summary>Whether another token fits.</summary>
     public bool IsFull => !Sequence.Window.Slides && Position == Capacity;
 
+    /// <summary>Whether there are logits: the last call fed a token and nothing was taken back since.</summary>
+    public bool HasLogits => Sequence.HasLogits;
+
     /// <summary>The logits after the last token fed [VocabSize]; overwritten by the next feed.</summary>
     /// <exception cref="InvalidOperationException">Nothing was fed yet.</exception>
     public ReadOnlySpan<float> Logits

@@ -15,11 +15,16 @@ public sealed class Generator
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
     public Generator(Session session, GenerationOptions options)
     {
-        if (options.MaxTokens < 0)
-            throw new InvalidOptionException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
+        Check(options);
         _session = session;
         _options = options;
         _sampler = new Sampler(options.Sampling, session.VocabSize);
+    }
+
+    internal static void Check(GenerationOptions options)
+    {
+        if (options.MaxTokens < 0)
+            throw new InvalidOptionException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
     }
 
     /// <summary>Feeds a prompt and generates until the end token, the largest number of tokens, a full context, or the receiver's word.</summary>

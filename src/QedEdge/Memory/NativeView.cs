@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace QedEdge.Memory;
 
 /// <summary>
-/// Read-only bytes outside the managed heap (a mapped file, an embedded resource, an <see cref="AlignedBuffer{T}"/>).
+/// Bytes outside the managed heap (a mapped file, an embedded resource, an <see cref="AlignedBuffer{T}"/>).
 /// The owner must outlive the view; lengths may exceed 2 GB, single slices may not.
 /// </summary>
 internal readonly unsafe struct NativeView
@@ -33,6 +33,13 @@ internal readonly unsafe struct NativeView
     {
         Check(offset, length);
         return new NativeView(_start + offset, length);
+    }
+
+    /// <summary>Copies the bytes to memory of the same length that the caller owns and may write.</summary>
+    public void CopyTo(NativeView destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, Length);
+        Buffer.MemoryCopy(_start, destination._start, destination.Length, Length);
     }
 
     /// <summary>Bytes <paramref name="offset"/> .. <paramref name="offset"/> + <paramref name="length"/> as a span.</summary>

@@ -146,13 +146,10 @@ internal sealed class KvCache : IDisposable
     }
 
     /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
-    public unsafe void CopyFrom(KvCache other, int slots)
+    public void CopyFrom(KvCache other, int slots)
     {
         for (int i = 0; i < Parts; i++)
-        {
-            NativeView from = other.Part(i, slots), to = Part(i, slots);
-            Buffer.MemoryCopy(from.Pointer, to.Pointer, to.Length, from.Length);
-        }
+            other.Part(i, slots).CopyTo(Part(i, slots));
     }
 
     /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>

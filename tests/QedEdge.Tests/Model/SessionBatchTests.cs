@@ -1,5 +1,7 @@
 using QedEdge.Conversion;
+using QedEdge.Generation;
 using QedEdge.Quantization;
+using QedEdge.Sampling;
 
 namespace QedEdge.Tests.Model;
 
@@ -83,6 +85,55 @@ public sealed class SessionBatchTests : IDisposable
             foreach ((int member, int index, float[] logits) in seen)
                 Assert.True(member != i || logits.AsSpan().SequenceEqual(all[index]), $"{member} {index}");
         }
+    }
+
+    [Fact]
+    public void Generating_EachSequenceEndsOnItsOwn_AsItWouldAlone()
+    {
+        int[][] prompts = [[1], [1, 5, 9], [], [1, 7, 30, 400], [1, 8], [1, 5, 9]];
+        GenerationOptions[] options = [.. prompts.Select((_, i) => new GenerationOptions
+        {
+            MaxTokens = i == 4 ? 0 : 10 + 7 * i,
+            EosId = i == 3 ? null : 2,
+            Sampling = new SamplingOptions { Seed = (ulong)i, Temperature = i == 1 ? 0 : 0.8f, RepeatPenalty = 1.1f },
+        })];
+        var session = new SessionOptions { ContextLength = 32 };
+        using SessionBatch batch = _model.CreateBatch(prompts.Length, session);
+        List<int>[] together = [.. prompts.Select(_ => new List<int>())];
+        bool GoesOn(int i, List<int> ids) => i != 0 || ids.Count < 5;
+        FinishReason[] ends = new BatchGenerator(batch, options).Run(prompts, (i, id, _) =>
+        {
+            together[i].Add(id);
+            return GoesOn(i, together[i]);
+        });
+        Assert.Equal(FinishReason.Stop, ends[0]);
+        Assert.Equal((FinishReason.Length, 0), (ends[2], together[2].Count)); // nothing to begin with
+        Assert.Equal((FinishReason.Length, 0), (ends[4], together[4].Count));
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            if (prompts[i].Length == 0)
+                continue;
+            using Session alone = _model.CreateSession(session);
+            var ids = new List<int>();
+            GenerationResult result = new Generator(alone, options[i]).Run(prompts[i], (id, _) =>
+            {
+                ids.Add(id);
+                return GoesOn(i, ids);
+            });
+            Assert.Equal(ids, together[i]);
+            Assert.Equal(result.Finish, ends[i]);
+        }
+
+        using var source = new CancellationTokenSource();
+        using SessionBatch again = _model.CreateBatch(1, session);
+        int seen = 0;
+        Assert.Equal([FinishReason.Cancelled], new BatchGenerator(again, [options[5]]).Run([prompts[5]], (_, _, _) =>
+        {
+            if (++seen == 3)
+                source.Cancel();
+            return true;
+        }, source.Token));
+        Assert.Equal(3, seen);
     }
 
     [Fact]

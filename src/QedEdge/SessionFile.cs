@@ -1,9 +1,10 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using QedEdge.Memory;
+using QedEdge.Model;
 using QedEdge.Quantization;
 
-namespace QedEdge.Model;
+namespace QedEdge;
 
 /// <summary>
 /// A sequence on disk, little-endian, one part after another:
@@ -116,7 +117,7 @@ internal static class SessionFile
         for (int i = 0; i < sequence.Cache.Parts; i++)
         {
             NativeView to = sequence.Cache.Part(i, slots);
-            Copy(Next(to.Length), to);
+            Next(to.Length).CopyTo(to);
         }
     }
 
@@ -145,8 +146,6 @@ internal static class SessionFile
             length += cache.Part(i, slots).Length;
         return length;
     }
-
-    private static unsafe void Copy(NativeView from, NativeView to) => Buffer.MemoryCopy(from.Pointer, to.Pointer, to.Length, from.Length);
 
     private static ulong Checksum(NativeView view)
     {

@@ -1,8 +1,9 @@
 using QedEdge.Memory;
+using QedEdge.Model;
 using QedEdge.Quantization;
 using QedEdge.Threading;
 
-namespace QedEdge.Model;
+namespace QedEdge;
 
 /// <summary>What the sequences of a session or a batch share: the threads, the scratch memory and the layers. One call at a time.</summary>
 internal sealed class Engine : IDisposable
