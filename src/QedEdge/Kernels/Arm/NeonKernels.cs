@@ -46,7 +46,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                     for (byte* block = weights; d < dEnd; block += GroupRows * BlockSize / 2, xs += BlockSize, d += GroupRows)
                     {
                         int offset = *xOffset++; // two halves that add up to −8 · Σ x, for nibbles are 8 too large
-                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, TDot.Start(NibbleBlock.Start(offset)));
+                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, TDot.Start((short)offset + (offset >> 16)));
                         Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
