@@ -12,11 +12,11 @@ set -euo pipefail
 peer=$1 peer_model=$2 our_model=$3
 read -ra threads <<<"${THREADS:-1 2}"
 read -ra tests <<<"${TESTS:-512,0,0 0,128,0}"
-read -ra peer_args <<<"${PEER_ARGS:--fa 1}"
+read -ra peer_args <<<"${PEER_ARGS--fa 1}"
 read -ra our_args <<<"${QED_ARGS:-}"
 
-# One run of a test, in tokens per second. Zero prompt or generated tokens leave that test out in both programs.
-peer() { "$peer" -m "$peer_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 -o jsonl "${peer_args[@]}" 2>/dev/null | grep -o '"avg_ts": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$' || true; }
+# One run of a test: the median of its three repetitions in tokens per second. Zero prompt or generated tokens leave that test out in both programs.
+peer() { "$peer" -m "$peer_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 -o jsonl "${peer_args[@]}" 2>/dev/null | grep -o '"samples_ts": *\[[^]]*' | tail -1 | grep -o '[0-9][0-9.]*' | spread '%s' || true; }
 ours() { "${QED:-qed}" bench -m "$our_model" -t "$1" -p "$2" -n "$3" -d "$4" -r 3 --json "${our_args[@]}" | grep -o '"tokens_per_second": *[0-9.]*' | tail -1 | grep -o '[0-9.]*$' || true; }
 # The median of the values on standard input, and the smallest and largest.
 spread() { sort -g | awk -v format="$1" '{ v[NR] = $1 } END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf format, m, v[1], v[NR] }'; }

@@ -50,7 +50,7 @@ internal sealed class Engine : IDisposable
         _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
         _rows = new int[_workspace.LogitRows];
         _done = new int[sequences];
-        _team = new WorkerTeam(threads); // last: where memory is short its threads would wait for good
+        _team = new WorkerTeam(threads); // last: where memory is short before it, no threads wait
         _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
     }
 
@@ -111,6 +111,7 @@ internal sealed class Engine : IDisposable
                     if (last || handler is not null)
                         _wanted[wanted++] = new Wanted(_batch.Count + t, sequences[i], done + t, handler, last);
                 }
+                sequences[i].Expect(count);
                 _batch.Add(sequences[i], tokens.Slice(start + done, count), own.PositionIds.IsEmpty ? default : own.PositionIds.Span.Slice(done, count));
                 _done[i] += count;
             }
@@ -119,6 +120,8 @@ internal sealed class Engine : IDisposable
             ReportLogits(_wanted.AsSpan(0, wanted));
             foreach (Segment segment in _batch.Segments)
                 segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
+            foreach (Wanted token in _wanted.AsSpan(0, wanted))
+                token.Sequence.HasLogits |= token.IsLast;
         }
     }
 
@@ -156,11 +159,8 @@ internal sealed class Engine : IDisposable
                         "the model's results are not finite numbers; the weights are damaged, see 'qed verify'");
                 }
                 now[r].Handler?.Invoke(now[r].Index, row);
-                if (!now[r].IsLast)
-                    continue;
-                if (now.Length > 1)
+                if (now[r].IsLast && now.Length > 1)
                     row.CopyTo(now[r].Sequence.Logits.Span);
-                now[r].Sequence.HasLogits = true;
             }
         }
     }

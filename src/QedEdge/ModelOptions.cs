@@ -3,7 +3,7 @@ namespace QedEdge;
 /// <summary>How a model is opened.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>A kernel set by name (<c>scalar</c>, <c>avx2</c>, <c>avxvnni</c>, <c>neon</c>, <c>neon-dp</c>), or null for the fastest. All give the same bits.</summary>
+    /// <summary>A kernel set by name (<c>scalar</c>, <c>avx2</c>, <c>avx512</c>, <c>avxvnni</c>, <c>neon</c>, <c>neon-dp</c>), or null for the fastest. All give the same bits.</summary>
     public string? InstructionSet { get; init; }
 }
 

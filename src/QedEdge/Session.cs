@@ -18,7 +18,16 @@ public sealed class Session : IDisposable
     {
         _engine = engine;
         _ownsEngine = ownsEngine;
-        Sequence = engine.CreateSequence();
+        try
+        {
+            Sequence = engine.CreateSequence();
+        }
+        catch // memory is short: the engine's threads would wait for good
+        {
+            if (ownsEngine)
+                engine.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Tokens fed so far, those included that a sliding window left behind.</summary>
@@ -87,8 +96,8 @@ public sealed class Session : IDisposable
         using Engine.Use use = Enter();
         if ((uint)position > (uint)Position)
             throw new ArgumentOutOfRangeException(nameof(position), position, $"must be 0 to {Position}");
-        if (!Sequence.Window.CanReturn(Position, position))
-            throw new InvalidOptionException($"position {position} cannot be returned to: the window has slid past what it sees; the earliest is {Sequence.Window.EarliestReturn(Position)}, or 0");
+        if (!Sequence.Window.CanReturn(Sequence.Reach, position))
+            throw new InvalidOptionException($"position {position} cannot be returned to: the window has slid past what it sees; the earliest is {Sequence.Window.EarliestReturn(Sequence.Reach)}, or 0");
         Sequence.Truncate(position);
     }
 
@@ -97,10 +106,11 @@ public sealed class Session : IDisposable
     public void CopyFrom(Session other)
     {
         using Engine.Use use = Enter();
+        ObjectDisposedException.ThrowIf(other._disposed, other);
         using Engine.Use theirs = other._engine == _engine ? default : other.Enter();
         if (other._engine.Model != _engine.Model || other.KvType != KvType)
             throw new InvalidOptionException("only a session of the same model and type of keys and values can be copied");
-        if (!Sequence.Window.Holds(other.Sequence.Window, other.Position))
+        if (!Sequence.Window.Holds(other.Sequence.Window, other.Position, other.Sequence.Reach))
             throw new InvalidOptionException($"{other.Position} tokens do not fit into a session of {Capacity}, or its window is another");
         Sequence.CopyFrom(other.Sequence);
     }
@@ -122,7 +132,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>How many tokens at the beginning of the session are those given.</summary>
-    public int CommonPrefix(ReadOnlySpan<int> tokens) => Position > Sequence.Window.Slots ? 0 : Sequence.Ids.CommonPrefixLength(tokens);
+    public int CommonPrefix(ReadOnlySpan<int> tokens) => Sequence.CommonPrefix(tokens);
 
     /// <summary>Frees the memory and ends the threads.</summary>
     public void Dispose()
@@ -139,6 +149,7 @@ public sealed class Session : IDisposable
     /// <summary>Refuses what cannot be fed, before anything changes.</summary>
     internal void Check(ReadOnlySpan<int> tokens, FeedOptions options)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         int vocab = VocabSize, context = _engine.Model.Config.ContextLength;
         bool slides = Sequence.Window.Slides;
         if (tokens.Length > (slides ? int.MaxValue - Workspace.BatchSize : Capacity) - Position)

@@ -21,8 +21,16 @@ public sealed class SessionBatch : IDisposable
             throw new InvalidOptionException($"a batch has 1 to {Workspace.BatchSize} sequences, got {count}");
         _engine = new Engine(model, options, count);
         _sessions = new Session[count];
-        for (int i = 0; i < count; i++)
-            _sessions[i] = new Session(_engine, ownsEngine: false);
+        try
+        {
+            for (int i = 0; i < count; i++)
+                _sessions[i] = new Session(_engine, ownsEngine: false);
+        }
+        catch // memory is short
+        {
+            Dispose();
+            throw;
+        }
         _sequences = [.. _sessions.Select(session => session.Sequence)];
         _plain = [.. Enumerable.Repeat(Plain, count)];
     }
@@ -59,8 +67,8 @@ public sealed class SessionBatch : IDisposable
     /// <summary>Frees the memory and ends the threads; the members are closed with it.</summary>
     public void Dispose()
     {
-        foreach (Session session in _sessions)
-            session.Dispose();
+        foreach (Session? session in _sessions)
+            session?.Dispose(); // there is none where the constructor failed
         _engine.Dispose();
     }
 }

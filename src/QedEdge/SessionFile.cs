@@ -9,7 +9,7 @@ namespace QedEdge;
 /// <summary>
 /// A sequence on disk, little-endian, one part after another:
 /// <code>
-/// "QEDSESS1" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, 0 (int32 each)
+/// "QEDSESS1" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach (int32 each)
 /// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part)
 /// </code>
 /// </summary>
@@ -24,7 +24,7 @@ internal static class SessionFile
     {
         public ulong Magic, Checksum, Fingerprint;
         public long Length;
-        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reserved;
+        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reach;
     }
 
     /// <summary>Writes a sequence.</summary>
@@ -82,16 +82,16 @@ internal static class SessionFile
             if (Checksum(view) != header.Checksum)
                 throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
             Header own = Describe(model, sequence);
-            if (header.Capacity < 1 || header.Count < 0 || header.Sinks < 0 || header.Sinks > Math.Min(SlotWindow.MaxSinks, header.Capacity / 2) || header.Capacity > model.Config.ContextLength)
+            if (header.Capacity < 1 || header.Count < 0 || header.Reach < header.Count || header.Sinks < 0 || header.Sinks > Math.Min(SlotWindow.MaxSinks, header.Capacity / 2) || header.Capacity > model.Config.ContextLength)
                 throw new QedException($"{path}: the saved session makes no sense; save it again");
             if (header.Fingerprint != own.Fingerprint)
                 throw new QedException($"{path}: the session was saved with another model than {model.File.Name}");
             if (header.Format != own.Format)
                 throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {(BlockFormat)own.Format}; open it with the same type");
             var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
-            if (!sequence.Window.Holds(window, header.Count))
+            if (!sequence.Window.Holds(window, header.Count, header.Reach))
                 throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
-            int slots = Math.Min(header.Count, window.Slots);
+            int slots = header.Reach > window.Slots ? window.Slots : header.Count;
             if (view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
                 throw new QedException($"{path}: the saved session makes no sense; save it again");
             Read(view, size, header, slots, model.Config.VocabSize, sequence);
@@ -113,7 +113,7 @@ internal static class SessionFile
         ReadOnlySpan<int> ids = MemoryMarshal.Cast<byte, int>(Next((long)slots * sizeof(int)).Span(0, slots * sizeof(int)));
         ReadOnlySpan<byte> mask = header.Masked != 0 ? Next(slots).Span(0, slots) : default;
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
-        sequence.Restore(header.Count, ids, mask, logits);
+        sequence.Restore(header.Count, header.Reach, ids, mask, logits);
         for (int i = 0; i < sequence.Cache.Parts; i++)
         {
             NativeView to = sequence.Cache.Part(i, slots);
@@ -136,6 +136,7 @@ internal static class SessionFile
             Count = sequence.Count,
             Masked = sequence.Masked ? 1 : 0,
             HasLogits = sequence.HasLogits ? 1 : 0,
+            Reach = sequence.Ids.Length == window.Slots ? sequence.Reach : sequence.Count,
         };
     }
 

@@ -24,7 +24,7 @@ public sealed class BatchGenerator
     private readonly FinishReason?[] _finish;
 
     /// <summary>A generator for a batch; <paramref name="options"/> of each sequence.</summary>
-    /// <exception cref="InvalidOptionException">An option is out of range, or there is not one for each sequence.</exception>
+    /// <exception cref="InvalidOptionException">An option is out of range or for a lone session, or there is not one for each sequence.</exception>
     public BatchGenerator(SessionBatch batch, IReadOnlyList<GenerationOptions> options)
     {
         int count = batch.Sessions.Count;
@@ -36,6 +36,8 @@ public sealed class BatchGenerator
         for (int i = 0; i < count; i++)
         {
             Generator.Check(options[i]);
+            if (options[i].OnLogits is not null || options[i].OnPrompt is not null)
+                throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt");
             _samplers[i] = new Sampler(options[i].Sampling, batch.Sessions[i].VocabSize);
         }
         _next = new int[count];

@@ -6,7 +6,7 @@ using QedEdge.Quantization;
 namespace QedEdge.Model;
 
 /// <summary>
-/// Keys and values of the tokens seen. Position p lives in slot p mod capacity; memory is reserved at once and touched as it fills.
+/// Keys and values of the tokens seen, by slot (<see cref="SlotWindow"/>); memory is reserved at once and touched as it fills.
 /// <code>
 /// keys    per layer and head: a packed matrix [capacity, head size] (PackedLayout), so that scores are the weights' own GEMV
 /// values  F32, F16: per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step

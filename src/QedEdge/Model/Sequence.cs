@@ -27,14 +27,20 @@ internal sealed class Sequence : IDisposable
     /// <summary>Tokens stored so far, those included that left the window.</summary>
     public int Count { get; private set; }
 
+    /// <summary>One past the last token ever stored since the beginning: what it overwrote is gone, even if it was taken back itself.</summary>
+    public int Reach { get; private set; }
+
     /// <summary>A byte per slot (0: padding, not attended to), or empty where all count.</summary>
     public ReadOnlySpan<byte> Mask => Masked ? _mask : default;
 
     /// <summary>Whether a mask with zeros was ever given.</summary>
     public bool Masked { get; private set; }
 
-    /// <summary>The ids of the tokens, by slot.</summary>
-    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Count, _ids.Length));
+    /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
+    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Reach > _ids.Length ? _ids.Length : Count);
+
+    /// <summary>How many of the first tokens are those given; 0 once the slots went round.</summary>
+    public int CommonPrefix(ReadOnlySpan<int> tokens) => Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);
 
     /// <summary>Logits after the last token fed [padded vocabulary size].</summary>
     public AlignedBuffer<float> Logits { get; }
@@ -56,6 +62,9 @@ internal sealed class Sequence : IDisposable
         }
     }
 
+    /// <summary>Says that keys and values of the next tokens are about to be stored.</summary>
+    public void Expect(int added) => Reach = Math.Max(Reach, Count + added);
+
     /// <summary>Records tokens whose keys and values are stored.</summary>
     public void Append(ReadOnlySpan<int> ids)
     {
@@ -67,11 +76,13 @@ internal sealed class Sequence : IDisposable
     public void Truncate(int count)
     {
         Count = count;
+        if (count == 0)
+            Reach = 0;
         HasLogits = false;
     }
 
     /// <summary>Becomes what was saved; keys and values are the caller's to fill in.</summary>
-    public void Restore(int count, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
+    public void Restore(int count, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
     {
         ids.CopyTo(_ids);
         mask.CopyTo(_mask);
@@ -79,6 +90,7 @@ internal sealed class Sequence : IDisposable
         if (!Masked)
             _mask.AsSpan(0, ids.Length).Fill(1);
         Count = count;
+        Reach = reach;
         HasLogits = !logits.IsEmpty;
         logits.CopyTo(Logits.Span);
     }
@@ -86,11 +98,12 @@ internal sealed class Sequence : IDisposable
     /// <summary>Becomes a copy of another sequence of the same window and storage.</summary>
     public void CopyFrom(Sequence other)
     {
-        int slots = Math.Min(other.Count, Window.Slots);
-        other._ids.AsSpan(0, slots).CopyTo(_ids);
+        int slots = other.Ids.Length;
+        other.Ids.CopyTo(_ids);
         other._mask.AsSpan(0, slots).CopyTo(_mask);
         Masked = other.Masked;
         Count = other.Count;
+        Reach = Math.Max(other.Count, slots == other._ids.Length ? other.Reach : 0);
         HasLogits = other.HasLogits;
         other.Logits.Span.CopyTo(Logits.Span);
         Cache.CopyFrom(other.Cache, slots);

@@ -43,15 +43,15 @@ internal readonly struct SlotWindow
     /// <summary>One past the last slot that token <paramref name="index"/> may see when <paramref name="count"/> tokens are stored.</summary>
     public int End(int index, int count) => count > Slots ? Slots : index + 1;
 
-    /// <summary>Whether what a token at <paramref name="position"/> sees is still there when <paramref name="count"/> tokens were stored.</summary>
-    public bool CanReturn(int count, int position) => position == 0 || position >= EarliestReturn(count);
+    /// <summary>Whether what a token at <paramref name="position"/> sees is still there when token <paramref name="reach"/> − 1 was the last ever stored.</summary>
+    public bool CanReturn(int reach, int position) => position == 0 || position >= EarliestReturn(reach);
 
     /// <summary>The earliest position that can be returned to, but for 0.</summary>
-    public int EarliestReturn(int count) => count <= Slots ? 0 : count - (Ring - (Capacity - Sinks)) - 1;
+    public int EarliestReturn(int reach) => reach <= Slots ? 0 : reach - (Ring - (Capacity - Sinks)) - 1;
 
-    /// <summary>Whether a sequence of another window can go on in this one.</summary>
-    public bool Holds(SlotWindow other, int count) =>
-        count <= Capacity || (other.Slides == Slides && other.Capacity == Capacity && other.Sinks == Sinks);
+    /// <summary>Whether a sequence of another window can go on in this one: nothing has slid there nor would have here, or the windows are the same.</summary>
+    public bool Holds(SlotWindow other, int count, int reach) =>
+        (count <= Math.Min(Capacity, other.Capacity) && reach <= other.Slots) || (other.Slides == Slides && other.Capacity == Capacity && other.Sinks == Sinks);
 
     /// <summary>Which of the slots <paramref name="begin"/> .. + <paramref name="length"/> token <paramref name="index"/> sees when <paramref name="count"/> tokens are stored.</summary>
     /// <param name="index">The token that looks.</param>

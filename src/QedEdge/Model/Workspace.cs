@@ -66,13 +66,13 @@ internal sealed class Workspace : IDisposable
     /// <summary>Queries [tokens, HiddenStride].</summary>
     public AlignedBuffer<float> Query { get; }
 
-    /// <summary>Keys [tokens, HiddenStride].</summary>
+    /// <summary>Keys, and once they are in the cache what is added to the residual stream [tokens, HiddenStride].</summary>
     public AlignedBuffer<float> Key { get; }
 
     /// <summary>Values [tokens, HiddenStride].</summary>
     public AlignedBuffer<float> Value { get; }
 
-    /// <summary>Attention's result, and what is added to the residual stream [tokens, HiddenStride].</summary>
+    /// <summary>Attention's result [tokens, HiddenStride].</summary>
     public AlignedBuffer<float> Output { get; }
 
     /// <summary>Gate, then gate · up [tokens, InnerStride].</summary>

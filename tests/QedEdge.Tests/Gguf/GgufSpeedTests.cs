@@ -7,7 +7,7 @@ public sealed class GgufSpeedTests
 {
     /// <summary>A header as QED-75M has it in the plain layout, the larger one: 49,152 tokens, as many merges, 290 tensors.</summary>
     [Fact]
-    public void Open_OfALargeVocabulary_IsFastAndAllocatesLittle()
+    public void Open_OfALargeVocabulary_AllocatesLittle()
     {
         const int vocab = 49152;
         var writer = new GgufWriter();
@@ -37,8 +37,7 @@ public sealed class GgufSpeedTests
                 Assert.Equal(290, file.Tensors.Count);
             }
             TestContext.Current.TestOutputHelper?.WriteLine($"{new FileInfo(path).Length} bytes, {best.TotalMilliseconds:F3} ms, {allocated} bytes allocated");
-            // Measured 0.25 ms in optimized code, 1.9 ms while the JIT has not yet optimized the hash; the limit is for slow or busy machines.
-            Assert.InRange(best.TotalMilliseconds, 0, 5);
+            // Measured 0.25 ms in optimized code, 1.9 ms while the JIT has not yet optimized the hash. What must hold is that nothing is allocated per entry.
             Assert.InRange(allocated, 0, 300_000);
         }
         finally

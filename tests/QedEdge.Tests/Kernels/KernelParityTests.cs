@@ -190,9 +190,17 @@ public sealed class KernelParityTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void GemmNonNegative_IsGemm(string name)
+    public void GemmNonNegative_IsGemm(string name) => AssertGemmNonNegativeIsGemm(KernelRegistry.Select(name));
+
+    [Fact]
+    public void GemmNonNegative_WithAvxVnniEmulated_IsGemm()
     {
-        KernelSet set = KernelRegistry.Select(name);
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Avx2.IsSupported, "this processor has no AVX2");
+        AssertGemmNonNegativeIsGemm(new Avx2Kernels<EmulatedVnniDot>());
+    }
+
+    private static void AssertGemmNonNegativeIsGemm(KernelSet set)
+    {
         var random = new Random(13);
         foreach ((int rows, int cols, int tokens) in new[] { (64, 256, 8), (64, 32, 1), (40, 96, 5), (24, 160, 3) })
         {

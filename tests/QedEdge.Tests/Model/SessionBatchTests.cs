@@ -151,6 +151,12 @@ public sealed class SessionBatchTests : IDisposable
         Assert.Equal(2048, batch.Sessions[1].Logits.Length);
         Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(0));
         Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(129));
+        using Session other = _model.CreateSession(new SessionOptions { ContextLength = 8 });
+        batch.Sessions[0].Dispose();
+        Assert.Throws<ObjectDisposedException>(() => batch.Feed([1, 1], [1, 1]));
+        Assert.Throws<ObjectDisposedException>(() => batch.Sessions[1].CopyFrom(batch.Sessions[0]));
+        Assert.Throws<ObjectDisposedException>(() => other.CopyFrom(batch.Sessions[0]));
+        Assert.Equal((2, 2048), (batch.Sessions[1].Position, batch.Sessions[1].Logits.Length));
         batch.Dispose();
         Assert.Throws<ObjectDisposedException>(() => batch.Feed([1, 1], [1, 1]));
         Assert.Throws<ObjectDisposedException>(() => batch.Sessions[0].Feed([1]));
@@ -197,6 +203,20 @@ public sealed class SessionBatchTests : IDisposable
         Assert.Throws<InvalidOptionException>(() => small.CopyFrom(original));
         using Session other = _model.CreateSession(options with { KvType = kv == KvCacheType.F32 ? KvCacheType.F16 : KvCacheType.F32 });
         Assert.Throws<InvalidOptionException>(() => other.CopyFrom(original));
+    }
+
+    [Fact]
+    public void AReceiverThatThrows_LeavesNoLogitsOfTokensThatWereNotTaken()
+    {
+        using SessionBatch batch = _model.CreateBatch(2);
+        batch.Feed([1, 2], [1, 1]);
+        Assert.Throws<NotSupportedException>(() => batch.Feed([3, 4], [1, 1], [new FeedOptions(), new FeedOptions { OnLogits = (_, _) => throw new NotSupportedException() }]));
+        Assert.Equal([1, 1], batch.Sessions.Select(s => s.Position));
+        Assert.Equal([false, false], batch.Sessions.Select(s => s.HasLogits));
+        batch.Feed([3, 4], [1, 1]);
+        using Session alone = _model.CreateSession();
+        alone.Feed([2, 4]);
+        Assert.True(alone.Logits.SequenceEqual(batch.Sessions[1].Logits));
     }
 
     [Fact]

@@ -184,9 +184,51 @@ public sealed class SlidingWindowTests : IDisposable
         session.Rollback(earliest + 5);
         session.Feed(ids.AsSpan(earliest + 5));
         Assert.True(session.Logits.SequenceEqual(expected));
+        // Taking back twice does not bring back what the first tokens taken back had overwritten.
+        session.Feed([1, 2, 3]);
+        session.Rollback(500);
+        session.Rollback(450); // 505 tokens were stored once
+        Assert.Throws<InvalidOptionException>(() => session.Rollback(earliest + 4));
+        session.Rollback(earliest + 5);
+        session.Feed(ids.AsSpan(earliest + 5));
+        Assert.True(session.Logits.SequenceEqual(expected));
+        Assert.Equal(0, session.CommonPrefix(ids));
         session.Rollback(0);
         session.Feed(ids);
         Assert.True(session.Logits.SequenceEqual(expected));
+    }
+
+    [Fact]
+    public void AWindowThatHasSlid_GoesOnOnlyInOneOfTheSameSize()
+    {
+        using QedModel model = QedModel.Open((OneLayer with { Layers = 2 }).Write(_folder, BlockFormat.Q8_0));
+        var options = new SessionOptions { ContextLength = 100, Overflow = ContextOverflow.Slide, Sinks = 2 };
+        string path = Path.Combine(_folder, "saved");
+        foreach (int length in new[] { 50, 110, 600 }) // fits, has slid, has gone round
+        {
+            using Session session = model.CreateSession(options);
+            session.Feed([.. Enumerable.Range(0, length).Select(i => i % 50)]);
+            session.Save(path, overwrite: true);
+            session.Feed([7]);
+            foreach (SessionOptions other in new[] { options, options with { ContextLength = 1000 }, options with { Sinks = 3 }, options with { ContextLength = 1000, Overflow = ContextOverflow.Stop } })
+            {
+                using Session copy = model.CreateSession(other), restored = model.CreateSession(other);
+                if (length > 100 && other != options)
+                {
+                    Assert.Throws<InvalidOptionException>(() => copy.CopyFrom(session));
+                    Assert.Throws<QedException>(() => restored.Restore(path));
+                    continue;
+                }
+                copy.CopyFrom(session);
+                restored.Restore(path);
+                restored.Feed([7]);
+                copy.Feed([8]);
+                restored.Feed([8]);
+                Assert.True(copy.Logits.SequenceEqual(restored.Logits), $"{length} {other}");
+                if (length == 600) // what it took over stays out of reach
+                    Assert.Throws<InvalidOptionException>(() => copy.Rollback(400));
+            }
+        }
     }
 
     [Fact]
