@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
@@ -100,13 +99,9 @@ internal static class FileRepacker
     /// <summary>The output gets checksums of its own: without this, they would vouch for damaged data.</summary>
     private static void CheckData(GgufFile file, int index, NativeView data)
     {
-        const int part = 1 << 20;
         if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is not { } stored)
             return;
-        var hash = new XxHash3();
-        for (long at = 0; at < data.Length; at += part)
-            hash.Append(data.Span(at, (int)Math.Min(part, data.Length - at)));
-        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != hash.GetCurrentHashAsUInt64())
+        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data))
             throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: file.Tensors[index].Name);
     }
 

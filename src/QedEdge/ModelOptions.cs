@@ -63,5 +63,7 @@ public sealed record FeedOptions
     /// <summary>Stops between layers; the chunks done before stay in the session.</summary>
     public CancellationToken Cancellation { get; init; }
 
+    internal static FeedOptions Plain { get; } = new();
+
     internal bool Wants(int index) => OnLogits is not null && (LogitsAt.IsEmpty || LogitsAt.Span.BinarySearch(index) >= 0);
 }

@@ -8,8 +8,6 @@ namespace QedEdge;
 /// </summary>
 public sealed class Session : IDisposable
 {
-    private static readonly FeedOptions Plain = new();
-
     private readonly Engine _engine;
     private readonly bool _ownsEngine;
     private bool _disposed;
@@ -72,7 +70,7 @@ public sealed class Session : IDisposable
     /// <summary>Appends tokens and computes the logits after the last one.</summary>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id is outside the vocabulary; nothing was computed or stored.</exception>
-    public void Feed(ReadOnlySpan<int> tokens) => Feed(tokens, Plain);
+    public void Feed(ReadOnlySpan<int> tokens) => Feed(tokens, FeedOptions.Plain);
 
     /// <summary>Appends tokens with a mask, positions, or a receiver of logits.</summary>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>

@@ -8,8 +8,6 @@ namespace QedEdge;
 /// </summary>
 public sealed class SessionBatch : IDisposable
 {
-    private static readonly FeedOptions Plain = new();
-
     private readonly Engine _engine;
     private readonly Session[] _sessions;
     private readonly Sequence[] _sequences;
@@ -32,7 +30,7 @@ public sealed class SessionBatch : IDisposable
             throw;
         }
         _sequences = [.. _sessions.Select(session => session.Sequence)];
-        _plain = [.. Enumerable.Repeat(Plain, count)];
+        _plain = [.. Enumerable.Repeat(FeedOptions.Plain, count)];
     }
 
     /// <summary>The members.</summary>

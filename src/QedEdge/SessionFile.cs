@@ -79,20 +79,19 @@ internal static class SessionFile
             Header header = MemoryMarshal.Read<Header>(view.Span(0, size));
             if (header.Length != view.Length)
                 throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; save it again");
-            if (Checksum(view) != header.Checksum)
+            if (Checksum.Of(view.Slice(ChecksumEnd, view.Length - ChecksumEnd)) != header.Checksum)
                 throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
-            Header own = Describe(model, sequence);
             if (header.Capacity < 1 || header.Count < 0 || header.Reach < header.Count || header.Sinks < 0 || header.Sinks > Math.Min(SlotWindow.MaxSinks, header.Capacity / 2) || header.Capacity > model.Config.ContextLength)
                 throw new QedException($"{path}: the saved session makes no sense; save it again");
-            if (header.Fingerprint != own.Fingerprint)
+            if (header.Fingerprint != model.Fingerprint)
                 throw new QedException($"{path}: the session was saved with another model than {model.File.Name}");
-            if (header.Format != own.Format)
-                throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {(BlockFormat)own.Format}; open it with the same type");
+            if (header.Format != (int)sequence.Cache.Format)
+                throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
             var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
             if (!sequence.Window.Holds(window, header.Count, header.Reach))
                 throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
-            int slots = header.Reach > window.Slots ? window.Slots : header.Count;
-            if (view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
+            int slots = Math.Min(header.Reach, window.Slots);
+            if ((header.Reach != header.Count && header.Reach <= window.Slots) || view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
                 throw new QedException($"{path}: the saved session makes no sense; save it again");
             Read(view, size, header, slots, model.Config.VocabSize, sequence);
         }
@@ -136,7 +135,7 @@ internal static class SessionFile
             Count = sequence.Count,
             Masked = sequence.Masked ? 1 : 0,
             HasLogits = sequence.HasLogits ? 1 : 0,
-            Reach = sequence.Ids.Length == window.Slots ? sequence.Reach : sequence.Count,
+            Reach = sequence.Reach,
         };
     }
 
@@ -146,14 +145,5 @@ internal static class SessionFile
         for (int i = 0; i < cache.Parts; i++)
             length += cache.Part(i, slots).Length;
         return length;
-    }
-
-    private static ulong Checksum(NativeView view)
-    {
-        const int Piece = 1 << 20;
-        var hash = new XxHash3();
-        for (long position = ChecksumEnd; position < view.Length; position += Piece)
-            hash.Append(view.Span(position, (int)Math.Min(Piece, view.Length - position)));
-        return hash.GetCurrentHashAsUInt64();
     }
 }

@@ -64,7 +64,7 @@ internal sealed class GenerateCommand
         GenerationOptions options = Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 
-        using Session session = model.CreateSession(Session(parsed));
+        using Session session = model.CreateSession(SessionOptions(parsed));
         var text = new StringBuilder();
         var chosen = new List<int>();
         var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
@@ -125,7 +125,7 @@ internal sealed class GenerateCommand
         return common;
     }
 
-    private SessionOptions Session(ParseResult parsed)
+    private SessionOptions SessionOptions(ParseResult parsed)
     {
         bool slides = parsed.GetValue(_overflow) == "slide";
         if (!slides && parsed.GetValue(_sinks) is not null)

@@ -45,7 +45,7 @@ public readonly record struct CrossEntropy(double Sum, int Count)
         }
         int[] wanted = labels.ToArray();
         double sum = 0;
-        session.Feed(tokens, (options ?? new FeedOptions()) with
+        session.Feed(tokens, (options ?? FeedOptions.Plain) with
         {
             LogitsAt = at.ToArray(),
             OnLogits = at.Count == 0 ? null : (t, logits) => sum -= LogProbability(logits, wanted[t + shift]),

@@ -11,9 +11,6 @@ namespace QedEdge.Gguf;
 /// </summary>
 public static class GgufChecksums
 {
-    /// <summary>Bytes hashed between two reports of progress.</summary>
-    private const int Part = 1 << 20;
-
     /// <summary>Whether a file carries checksums of its tensors.</summary>
     public static bool Present(GgufFile file) => file.Metadata.Contains(GgufKeys.TensorChecksums);
 
@@ -35,16 +32,7 @@ public static class GgufChecksums
         long done = 0;
         for (int i = 0; i < file.Tensors.Count; i++)
         {
-            var hash = new XxHash3();
-            var data = file.Data(file.Tensors[i]);
-            for (long position = 0; position < data.Length; position += Part)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                var part = data.Span(position, (int)Math.Min(Part, data.Length - position));
-                hash.Append(part);
-                progress?.Invoke(done += part.Length);
-            }
-            if (hash.GetCurrentHashAsUInt64() != stored[i])
+            if (Checksum.Of(file.Data(file.Tensors[i]), part => progress?.Invoke(done += part), cancellation) != stored[i])
                 damaged.Add(file.Tensors[i].Name);
         }
         return damaged;
@@ -60,19 +48,11 @@ public static class GgufChecksums
             GgufTensorInfo tensor = file.Tensors[i];
             hash.Append(Encoding.UTF8.GetBytes(tensor.Name));
             hash.Append(BitConverter.GetBytes((uint)tensor.Type));
-            hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Hash(file.Data(tensor)) : stored[i]));
+            hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Checksum.Of(file.Data(tensor)) : stored[i]));
         }
         foreach (string key in new[] { GgufKeys.RmsNormEpsilon, GgufKeys.RopeFreqBase })
             hash.Append(BitConverter.GetBytes(file.Metadata.FindFloat32(key) ?? 0f));
         hash.Append(BitConverter.GetBytes(file.Metadata.FindUInt32(GgufKeys.HeadCount) ?? 0));
-        return hash.GetCurrentHashAsUInt64();
-    }
-
-    private static ulong Hash(NativeView data)
-    {
-        var hash = new XxHash3();
-        for (long position = 0; position < data.Length; position += Part)
-            hash.Append(data.Span(position, (int)Math.Min(Part, data.Length - position)));
         return hash.GetCurrentHashAsUInt64();
     }
 

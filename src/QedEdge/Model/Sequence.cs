@@ -27,7 +27,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>Tokens stored so far, those included that left the window.</summary>
     public int Count { get; private set; }
 
-    /// <summary>One past the last token ever stored since the beginning: what it overwrote is gone, even if it was taken back itself.</summary>
+    /// <summary><see cref="Count"/>; once the slots went round, one past the last token ever stored: what it overwrote is gone, even if it was taken back itself.</summary>
     public int Reach { get; private set; }
 
     /// <summary>A byte per slot (0: padding, not attended to), or empty where all count.</summary>
@@ -37,7 +37,7 @@ internal sealed class Sequence : IDisposable
     public bool Masked { get; private set; }
 
     /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
-    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Reach > _ids.Length ? _ids.Length : Count);
+    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Reach, _ids.Length));
 
     /// <summary>How many of the first tokens are those given; 0 once the slots went round.</summary>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);
@@ -63,25 +63,30 @@ internal sealed class Sequence : IDisposable
     }
 
     /// <summary>Says that keys and values of the next tokens are about to be stored.</summary>
-    public void Expect(int added) => Reach = Math.Max(Reach, Count + added);
+    public void Expect(int added)
+    {
+        if (Count + added > Window.Slots)
+            Reach = Math.Max(Reach, Count + added);
+    }
 
     /// <summary>Records tokens whose keys and values are stored.</summary>
     public void Append(ReadOnlySpan<int> ids)
     {
         foreach (int id in ids)
             _ids[Window.Slot(Count++)] = id;
+        Reach = Math.Max(Reach, Count);
     }
 
     /// <summary>Forgets everything from a token on.</summary>
     public void Truncate(int count)
     {
         Count = count;
-        if (count == 0)
-            Reach = 0;
+        if (count == 0 || Reach <= Window.Slots)
+            Reach = count;
         HasLogits = false;
     }
 
-    /// <summary>Becomes what was saved; keys and values are the caller's to fill in.</summary>
+    /// <summary>Becomes what was saved or copied; keys and values are the caller's to fill in.</summary>
     public void Restore(int count, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
     {
         ids.CopyTo(_ids);
@@ -99,13 +104,7 @@ internal sealed class Sequence : IDisposable
     public void CopyFrom(Sequence other)
     {
         int slots = other.Ids.Length;
-        other.Ids.CopyTo(_ids);
-        other._mask.AsSpan(0, slots).CopyTo(_mask);
-        Masked = other.Masked;
-        Count = other.Count;
-        Reach = Math.Max(other.Count, slots == other._ids.Length ? other.Reach : 0);
-        HasLogits = other.HasLogits;
-        other.Logits.Span.CopyTo(Logits.Span);
+        Restore(other.Count, other.Reach, other.Ids, other.Masked ? other._mask.AsSpan(0, slots) : default, other.HasLogits ? other.Logits.Span : default);
         Cache.CopyFrom(other.Cache, slots);
     }
 

@@ -1,4 +1,3 @@
-using QedEdge.Conversion;
 using QedEdge.Generation;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
@@ -6,24 +5,8 @@ using QedEdge.Sampling;
 namespace QedEdge.Tests.Model;
 
 /// <summary>Sessions fed together, copied, and asked for some of their logits.</summary>
-public sealed class SessionBatchTests : IDisposable
+public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
-    private readonly QedModel _model;
-
-    public SessionBatchTests()
-    {
-        string path = Path.Combine(_folder, "tiny.gguf");
-        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = BlockFormat.Q4_0 });
-        _model = QedModel.Open(path);
-    }
-
-    public void Dispose()
-    {
-        _model.Dispose();
-        Directory.Delete(_folder, recursive: true);
-    }
-
     [Theory]
     [InlineData(1, ContextOverflow.Stop)]
     [InlineData(2, ContextOverflow.Stop)]
@@ -32,7 +15,7 @@ public sealed class SessionBatchTests : IDisposable
     {
         var options = new SessionOptions { ContextLength = 320, Threads = threads, Overflow = overflow };
         int[] lengths = [3, 300, 0, 1, 140, 17, 9, 33, 2, 64]; // more than a batch, more rows of logits than go at once, one empty
-        using SessionBatch batch = _model.CreateBatch(lengths.Length, options);
+        using SessionBatch batch = Model.CreateBatch(lengths.Length, options);
         int[][] prompts = [.. lengths.Select((length, i) => Enumerable.Range(1, length).Select(t => t * (i + 3) % 2048).ToArray())];
         batch.Feed([.. prompts.SelectMany(p => p)], lengths);
         float[]?[] after = [.. batch.Sessions.Select(s => s.Position == 0 ? null : s.Logits.ToArray())];
@@ -48,7 +31,7 @@ public sealed class SessionBatchTests : IDisposable
                 Assert.Throws<InvalidOperationException>(() => batch.Sessions[i].Logits.Length);
                 continue;
             }
-            using Session alone = _model.CreateSession(options with { Threads = 1 });
+            using Session alone = Model.CreateSession(options with { Threads = 1 });
             alone.Feed(prompts[i]);
             Assert.True(alone.Logits.SequenceEqual(after[i]), $"sequence {i}, prompt");
             for (int step = 0; step < 30; step++)
@@ -73,12 +56,12 @@ public sealed class SessionBatchTests : IDisposable
             new FeedOptions(),
             new FeedOptions { OnLogits = Into(2) },
         ];
-        using SessionBatch batch = _model.CreateBatch(3);
+        using SessionBatch batch = Model.CreateBatch(3);
         batch.Feed([.. tokens.SelectMany(t => t)], [5, 3, 4], options);
         Assert.Equal([(0, 2), (0, 4), (2, 0), (2, 1), (2, 2), (2, 3)], seen.Select(s => (s.Member, s.Index)).ToArray());
         for (int i = 0; i < tokens.Length; i++)
         {
-            using Session alone = _model.CreateSession();
+            using Session alone = Model.CreateSession();
             var all = new float[tokens[i].Length][];
             alone.Feed(tokens[i], options[i] with { LogitsAt = default, OnLogits = (t, logits) => all[t] = logits.ToArray() });
             Assert.True(alone.Logits.SequenceEqual(batch.Sessions[i].Logits));
@@ -98,7 +81,7 @@ public sealed class SessionBatchTests : IDisposable
             Sampling = new SamplingOptions { Seed = (ulong)i, Temperature = i == 1 ? 0 : 0.8f, RepeatPenalty = 1.1f },
         })];
         var session = new SessionOptions { ContextLength = 32 };
-        using SessionBatch batch = _model.CreateBatch(prompts.Length, session);
+        using SessionBatch batch = Model.CreateBatch(prompts.Length, session);
         List<int>[] together = [.. prompts.Select(_ => new List<int>())];
         bool GoesOn(int i, List<int> ids) => i != 0 || ids.Count < 5;
         FinishReason[] ends = new BatchGenerator(batch, options).Run(prompts, (i, id, _) =>
@@ -113,7 +96,7 @@ public sealed class SessionBatchTests : IDisposable
         {
             if (prompts[i].Length == 0)
                 continue;
-            using Session alone = _model.CreateSession(session);
+            using Session alone = Model.CreateSession(session);
             var ids = new List<int>();
             GenerationResult result = new Generator(alone, options[i]).Run(prompts[i], (id, _) =>
             {
@@ -125,7 +108,7 @@ public sealed class SessionBatchTests : IDisposable
         }
 
         using var source = new CancellationTokenSource();
-        using SessionBatch again = _model.CreateBatch(1, session);
+        using SessionBatch again = Model.CreateBatch(1, session);
         int seen = 0;
         Assert.Equal([FinishReason.Cancelled], new BatchGenerator(again, [options[5]]).Run([prompts[5]], (_, _, _) =>
         {
@@ -139,7 +122,7 @@ public sealed class SessionBatchTests : IDisposable
     [Fact]
     public void WhatIsWrong_IsRefusedBeforeAnythingChanges()
     {
-        using SessionBatch batch = _model.CreateBatch(2, new SessionOptions { ContextLength = 8 });
+        using SessionBatch batch = Model.CreateBatch(2, new SessionOptions { ContextLength = 8 });
         batch.Feed([1, 2, 3], [1, 2]);
         Assert.Throws<ContextLengthException>(() => batch.Feed(new int[8], [1, 7]));
         Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 2048], [1, 1]));
@@ -149,9 +132,9 @@ public sealed class SessionBatchTests : IDisposable
         Assert.Throws<InvalidOptionException>(() => batch.Feed([1, 1], [1, 1], [new FeedOptions { LogitsAt = new[] { 1 } }, new FeedOptions()]));
         Assert.Equal([1, 2], batch.Sessions.Select(s => s.Position));
         Assert.Equal(2048, batch.Sessions[1].Logits.Length);
-        Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(0));
-        Assert.Throws<InvalidOptionException>(() => _model.CreateBatch(129));
-        using Session other = _model.CreateSession(new SessionOptions { ContextLength = 8 });
+        Assert.Throws<InvalidOptionException>(() => Model.CreateBatch(0));
+        Assert.Throws<InvalidOptionException>(() => Model.CreateBatch(129));
+        using Session other = Model.CreateSession(new SessionOptions { ContextLength = 8 });
         batch.Sessions[0].Dispose();
         Assert.Throws<ObjectDisposedException>(() => batch.Feed([1, 1], [1, 1]));
         Assert.Throws<ObjectDisposedException>(() => batch.Sessions[1].CopyFrom(batch.Sessions[0]));
@@ -165,7 +148,7 @@ public sealed class SessionBatchTests : IDisposable
     [Fact]
     public void Decoding_AllocatesNothing()
     {
-        using SessionBatch batch = _model.CreateBatch(8, new SessionOptions { Threads = 2 });
+        using SessionBatch batch = Model.CreateBatch(8, new SessionOptions { Threads = 2 });
         int[] next = [1, 2, 3, 4, 5, 6, 7, 8], lengths = [1, 1, 1, 1, 1, 1, 1, 1];
         for (int i = 0; i < 300; i++)
             batch.Feed(next, lengths);
@@ -182,39 +165,39 @@ public sealed class SessionBatchTests : IDisposable
     public void ACopy_GoesOnLikeItsOriginal_AndByItself(KvCacheType kv)
     {
         var options = new SessionOptions { KvType = kv, ContextLength = 700 };
-        using Session original = _model.CreateSession(options);
+        using Session original = Model.CreateSession(options);
         int[] prompt = [.. Enumerable.Range(0, 300).Select(i => i * 5 % 2048)];
         original.Feed(prompt);
-        using Session copy = _model.CreateSession(options with { ContextLength = 900, Threads = 1 });
+        using Session copy = Model.CreateSession(options with { ContextLength = 900, Threads = 1 });
         copy.Feed([1, 2, 3]); // what it held is gone
         copy.CopyFrom(original);
         Assert.Equal(300, copy.Position);
         Assert.True(copy.Logits.SequenceEqual(original.Logits));
         copy.Feed([7, 8]);
         original.Feed([9, 10]);
-        using Session alone = _model.CreateSession(options);
+        using Session alone = Model.CreateSession(options);
         alone.Feed([.. prompt, 7, 8]);
         Assert.True(copy.Logits.SequenceEqual(alone.Logits));
         alone.Rollback(300);
         alone.Feed([9, 10]);
         Assert.True(original.Logits.SequenceEqual(alone.Logits));
 
-        using Session small = _model.CreateSession(options with { ContextLength = 301 });
+        using Session small = Model.CreateSession(options with { ContextLength = 301 });
         Assert.Throws<InvalidOptionException>(() => small.CopyFrom(original));
-        using Session other = _model.CreateSession(options with { KvType = kv == KvCacheType.F32 ? KvCacheType.F16 : KvCacheType.F32 });
+        using Session other = Model.CreateSession(options with { KvType = kv == KvCacheType.F32 ? KvCacheType.F16 : KvCacheType.F32 });
         Assert.Throws<InvalidOptionException>(() => other.CopyFrom(original));
     }
 
     [Fact]
     public void AReceiverThatThrows_LeavesNoLogitsOfTokensThatWereNotTaken()
     {
-        using SessionBatch batch = _model.CreateBatch(2);
+        using SessionBatch batch = Model.CreateBatch(2);
         batch.Feed([1, 2], [1, 1]);
         Assert.Throws<NotSupportedException>(() => batch.Feed([3, 4], [1, 1], [new FeedOptions(), new FeedOptions { OnLogits = (_, _) => throw new NotSupportedException() }]));
         Assert.Equal([1, 1], batch.Sessions.Select(s => s.Position));
         Assert.Equal([false, false], batch.Sessions.Select(s => s.HasLogits));
         batch.Feed([3, 4], [1, 1]);
-        using Session alone = _model.CreateSession();
+        using Session alone = Model.CreateSession();
         alone.Feed([2, 4]);
         Assert.True(alone.Logits.SequenceEqual(batch.Sessions[1].Logits));
     }
@@ -222,7 +205,7 @@ public sealed class SessionBatchTests : IDisposable
     [Fact]
     public void Cancelling_EndsWithinABatch_AndTheSessionGoesOn()
     {
-        using Session session = _model.CreateSession(new SessionOptions { Threads = 2 });
+        using Session session = Model.CreateSession(new SessionOptions { Threads = 2 });
         int[] prompt = [.. Enumerable.Range(0, 900).Select(i => i % 2048)];
         using var source = new CancellationTokenSource();
         Assert.ThrowsAny<OperationCanceledException>(() => session.Feed(prompt, new FeedOptions
@@ -237,7 +220,7 @@ public sealed class SessionBatchTests : IDisposable
         Assert.Equal(256, session.Position); // the batch that was reported stays
         Assert.Throws<InvalidOperationException>(() => session.Logits.Length);
         session.Feed(prompt.AsSpan(256));
-        using Session whole = _model.CreateSession();
+        using Session whole = Model.CreateSession();
         whole.Feed(prompt);
         Assert.True(session.Logits.SequenceEqual(whole.Logits));
     }

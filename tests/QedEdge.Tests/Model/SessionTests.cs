@@ -1,32 +1,16 @@
-using QedEdge.Conversion;
 using QedEdge.Generation;
+using QedEdge.Quantization;
 using QedEdge.Sampling;
 
 namespace QedEdge.Tests.Model;
 
 /// <summary>What a session promises its caller.</summary>
-public sealed class SessionTests : IDisposable
+public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
-    private readonly QedModel _model;
-
-    public SessionTests()
-    {
-        string path = Path.Combine(_folder, "tiny.gguf");
-        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions());
-        _model = QedModel.Open(path);
-    }
-
-    public void Dispose()
-    {
-        _model.Dispose();
-        Directory.Delete(_folder, recursive: true);
-    }
-
     [Fact]
     public void Feed_MoreThanFits_ThrowsAndChangesNothing()
     {
-        using Session session = _model.CreateSession(new SessionOptions { ContextLength = 10 });
+        using Session session = Model.CreateSession(new SessionOptions { ContextLength = 10 });
         session.Feed([1, 2, 3]);
         float[] before = session.Logits.ToArray();
         var error = Assert.Throws<ContextLengthException>(() => session.Feed(new int[8]));
@@ -42,7 +26,7 @@ public sealed class SessionTests : IDisposable
     [InlineData(int.MaxValue)]
     public void Feed_AnIdOutsideTheVocabulary_ThrowsAndChangesNothing(int id)
     {
-        using Session session = _model.CreateSession();
+        using Session session = Model.CreateSession();
         Assert.Throws<InvalidOptionException>(() => session.Feed([1, id]));
         Assert.Equal(0, session.Position);
         Assert.Throws<InvalidOperationException>(() => session.Logits.Length);
@@ -51,7 +35,7 @@ public sealed class SessionTests : IDisposable
     [Fact]
     public void Feed_MaskOrPositionsOfTheWrongLength_Throw()
     {
-        using Session session = _model.CreateSession();
+        using Session session = Model.CreateSession();
         session.Feed([1]);
         Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1 } }));
         Assert.Throws<InvalidOptionException>(() => session.Feed([2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 1, 2 } }));
@@ -63,7 +47,7 @@ public sealed class SessionTests : IDisposable
     [Fact]
     public void Rollback_ThenFeedingAgain_GivesTheSameBits()
     {
-        using Session session = _model.CreateSession();
+        using Session session = Model.CreateSession();
         session.Feed([1, 779, 147, 137, 100, 9]);
         float[] expected = session.Logits.ToArray();
         session.Feed([5, 6, 7]);
@@ -78,7 +62,7 @@ public sealed class SessionTests : IDisposable
     [InlineData(2)]
     public void Decoding_AllocatesNothing(int threads)
     {
-        using Session session = _model.CreateSession(new SessionOptions { Threads = threads });
+        using Session session = Model.CreateSession(new SessionOptions { Threads = threads });
         var sampler = new Sampler(new SamplingOptions { TopP = 0.9f, MinP = 0.01f, RepeatPenalty = 1.1f }, session.VocabSize);
         int[] next = [1];
         void Step()
@@ -100,7 +84,7 @@ public sealed class SessionTests : IDisposable
     {
         List<int> Run(ulong seed)
         {
-            using Session session = _model.CreateSession();
+            using Session session = Model.CreateSession();
             var ids = new List<int>();
             new Generator(session, new GenerationOptions { Sampling = new SamplingOptions { Seed = seed }, MaxTokens = 50 }).Run([1], (id, _) =>
             {
@@ -116,7 +100,7 @@ public sealed class SessionTests : IDisposable
     [Fact]
     public void Generate_IntoAFullContext_EndsWithLength()
     {
-        using Session session = _model.CreateSession(new SessionOptions { ContextLength = 10 });
+        using Session session = Model.CreateSession(new SessionOptions { ContextLength = 10 });
         int count = 0;
         GenerationResult result = new Generator(session, new GenerationOptions { MaxTokens = 1000 }).Run([1, 2, 3], (_, _) => ++count > 0);
         Assert.Equal(FinishReason.Length, result.Finish);
@@ -127,7 +111,7 @@ public sealed class SessionTests : IDisposable
     [Fact]
     public void TwoThreads_OnOneSession_AreToldSo()
     {
-        using Session session = _model.CreateSession();
+        using Session session = Model.CreateSession();
         Exception? seen = null;
         session.Feed([1, 2, 3], new FeedOptions
         {

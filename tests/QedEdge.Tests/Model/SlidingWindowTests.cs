@@ -1,5 +1,6 @@
 using CsCheck;
 using QedEdge.Conversion;
+using QedEdge.Evaluation;
 using QedEdge.Kernels;
 using QedEdge.Model;
 using QedEdge.Quantization;
@@ -157,7 +158,7 @@ public sealed class SlidingWindowTests : IDisposable
             sampler.Accept(next);
             if (i > 64 * 20)
             {
-                nll -= LogProbability(session.Logits, next);
+                nll -= CrossEntropy.LogProbability(session.Logits, next);
                 scored++;
             }
             ids.Add(next);
@@ -249,13 +250,5 @@ public sealed class SlidingWindowTests : IDisposable
         var all = new float[ids.Length][];
         session.Feed(ids, new FeedOptions { ChunkSize = chunk, OnLogits = (t, logits) => all[t] = logits.ToArray() });
         return all;
-    }
-
-    private static double LogProbability(ReadOnlySpan<float> logits, int id)
-    {
-        double max = logits[Sampler.ArgMax(logits)], sum = 0;
-        foreach (float v in logits)
-            sum += Math.Exp(v - max);
-        return logits[id] - max - Math.Log(sum);
     }
 }
