@@ -39,12 +39,12 @@ internal static class CheckpointConverter
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
 
         using var file = new AtomicFile(output, options.Overwrite);
-        OutputFile.Write(file, () =>
+        file.Fill(stream =>
         {
-            writer.Begin(file.Stream);
+            writer.Begin(stream);
             WriteTensors(plan, writer, report, new TensorEncoder(options.Threads), progress, cancellation);
             writer.End();
-            report.FileBytes = file.Stream.Length;
+            report.FileBytes = stream.Length;
         });
         AddFallbacks(plan, options, report);
         return report;

@@ -32,6 +32,8 @@ internal static class FileRepacker
         bool mergesWritten = false;
         foreach (string key in source.Metadata.Keys)
         {
+            if (IsBaked(key))
+                continue;
             if (!TokenizerConversion.IsLayoutDependent(key))
                 writer.Copy(source.Metadata, key);
             else if (!mergesWritten)
@@ -42,21 +44,23 @@ internal static class FileRepacker
                 mergesWritten = true;
             }
         }
-        var tensors = source.Tensors.Select(tensor => Plan(tensor, source.Name, layout)).ToList();
+        var tensors = source.Tensors.Index().Where(tensor => !IsBaked(tensor.Item.Name)).Select(tensor => Plan(tensor.Index, tensor.Item, source.Name, layout)).ToList();
+        if (tensors.Count < source.Tensors.Count)
+            report.Warnings.Add("the baked prefix belongs to the other layout and is left out; bake it again with 'qed bake'");
         foreach (var tensor in tensors)
             writer.AddTensor(tensor.Source.Name, tensor.Type, [.. tensor.Source.Dimensions], tensor.Bytes);
 
         using var file = new AtomicFile(output, overwrite);
-        OutputFile.Write(file, () =>
+        file.Fill(stream =>
         {
-            writer.Begin(file.Stream);
+            writer.Begin(stream);
             var runner = new RowGroupRunner(threads);
             double total = Math.Max(1, tensors.Sum(static tensor => (double)tensor.Source.Bytes)), before = 0;
             for (int i = 0; i < tensors.Count; i++)
             {
                 var tensor = tensors[i];
                 using var mapped = Map(source, tensor.Source);
-                CheckData(source, i, mapped.View);
+                GgufChecksums.Check(source, tensor.Index, mapped.View); // the output gets checksums of its own: they must not vouch for damaged data
                 runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View).Group, (rows, bytes) =>
                 {
                     writer.WriteTensor(i, bytes);
@@ -66,14 +70,16 @@ internal static class FileRepacker
                 report.Of(tensor.Type).Add(tensor.Source.ElementCount, tensor.Bytes, 0, 0);
             }
             writer.End();
-            report.FileBytes = file.Stream.Length;
+            report.FileBytes = stream.Length;
         });
         if (tensors.Find(static tensor => tensor.Format != tensor.To) is { } changed)
             report.Warnings.Add($"tensors whose width is no multiple of 32 became F16, which rounds their values: {changed.Source.Name}, …");
         return report;
     }
 
-    private static Repacked Plan(GgufTensorInfo tensor, string file, FileLayout layout)
+    private static bool IsBaked(string name) => name.StartsWith(GgufKeys.Baked, StringComparison.Ordinal);
+
+    private static Repacked Plan(int index, GgufTensorInfo tensor, string file, FileLayout layout)
     {
         var packed = TensorTypes.PackedFormat(tensor.Type);
         var format = packed ?? tensor.Type switch
@@ -90,19 +96,10 @@ internal static class FileRepacker
         int rows = matrix ? (int)tensor.Dimensions[0] : 1, cols = (int)tensor.Dimensions[^1];
         bool toPacked = matrix && layout == FileLayout.Packed;
         var to = !toPacked && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0 ? BlockFormat.F16 : format;
-        return new Repacked(tensor, rows, cols, format, packed is not null, to, toPacked);
+        return new Repacked(index, tensor, rows, cols, format, packed is not null, to, toPacked);
 
         ModelFormatException Unsupported(string problem) =>
             new(ModelFault.Unsupported, file, problem, tensor: tensor.Name, offset: tensor.Offset);
-    }
-
-    /// <summary>The output gets checksums of its own: without this, they would vouch for damaged data.</summary>
-    private static void CheckData(GgufFile file, int index, NativeView data)
-    {
-        if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is not { } stored)
-            return;
-        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data))
-            throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: file.Tensors[index].Name);
     }
 
     private static MappedFile Map(GgufFile file, GgufTensorInfo tensor)
@@ -118,7 +115,7 @@ internal static class FileRepacker
     }
 
     /// <summary>A tensor [Rows, Cols] before and after.</summary>
-    private sealed record Repacked(GgufTensorInfo Source, int Rows, int Cols, BlockFormat Format, bool FromPacked, BlockFormat To, bool ToPacked)
+    private sealed record Repacked(int Index, GgufTensorInfo Source, int Rows, int Cols, BlockFormat Format, bool FromPacked, BlockFormat To, bool ToPacked)
     {
         public TensorType Type => TensorTypes.Of(To, ToPacked);
 

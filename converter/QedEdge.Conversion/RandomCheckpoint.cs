@@ -61,16 +61,16 @@ internal static class RandomCheckpoint
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{folder}: the folder cannot be created: {CheckpointFiles.FirstLine(exception)}", exception);
+            throw new QedException($"{folder}: the folder cannot be created: {QedException.FirstLine(exception)}", exception);
         }
 
         string configTo = Path.Combine(folder, "config.json");
         bool sameConfig = Path.GetFullPath(configTo) == Path.GetFullPath(configFile);
         using var weights = new AtomicFile(Path.Combine(folder, "model.safetensors"), overwrite);
         using var copy = sameConfig ? null : new AtomicFile(configTo, overwrite);
-        OutputFile.Write(weights, () =>
+        weights.Fill(stream =>
         {
-            WriteHeader(weights.Stream, tensors, type, size);
+            WriteHeader(stream, tensors, type, size);
             byte[] encoded = new byte[Part * size];
             float[] values = new float[Part];
             long done = 0;
@@ -82,14 +82,14 @@ internal static class RandomCheckpoint
                     cancellation.ThrowIfCancellationRequested();
                     var part = values.AsSpan(0, (int)Math.Min(Part, tensors[i].Count - at));
                     Fill(ref random, part, tensors[i].Mean, deviation);
-                    weights.Stream.Write(Encode(part, type, encoded));
+                    stream.Write(Encode(part, type, encoded));
                     done += part.Length * size;
                     progress?.Invoke((double)done / total, tensors[i].Name);
                 }
             }
         });
         if (copy is not null)
-            OutputFile.Write(copy, () => copy.Stream.Write(configBytes.Span));
+            copy.Fill(stream => stream.Write(configBytes.Span));
         return total;
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Text;
 using QedEdge.Conversion.Cli;
+using QedEdge.Memory;
 
 StandardStreams.KeepClosedOnesTaken();
 if (!OperatingSystem.IsWindows())

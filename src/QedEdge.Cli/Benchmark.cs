@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace QedEdge.Cli;
 
 /// <summary>One line of <c>qed bench</c>.</summary>
-internal sealed record BenchmarkResult(string Test, int Depth, int Threads, double TokensPerSecond, double Deviation, double WeightGigabytes, double PlainReadGigabytes)
+internal sealed record BenchmarkResult(string Test, int Depth, int Sequences, int Threads, double TokensPerSecond, double Deviation, double WeightGigabytes, double PlainReadGigabytes)
 {
     public double ReadShare => PlainReadGigabytes > 0 ? WeightGigabytes / PlainReadGigabytes : 0;
 }
@@ -16,43 +16,42 @@ internal sealed class Benchmark(QedModel model, int repetitions, KvCacheType kvT
     /// <summary>How keys and values were stored in the last test.</summary>
     public string KvType { get; private set; } = "";
 
-    public BenchmarkResult Prefill(int tokens, int depth, int threads) =>
-        Measure($"pp{tokens}", tokens, depth, threads, static (session, ids) => session.Feed(ids));
+    public BenchmarkResult Prefill(int tokens, int depth, int sequences, int threads) =>
+        Measure($"pp{tokens}", tokens, tokens, depth, sequences, threads);
 
-    public BenchmarkResult Decode(int tokens, int depth, int threads) =>
-        Measure($"tg{tokens}", tokens, depth, threads, static (session, ids) =>
-        {
-            for (int i = 0; i < ids.Length; i++)
-                session.Feed(ids.AsSpan(i, 1));
-        });
+    public BenchmarkResult Decode(int tokens, int depth, int sequences, int threads) =>
+        Measure($"tg{tokens}", tokens, 1, depth, sequences, threads);
 
     /// <summary>Memory that is resident now, in megabytes.</summary>
     public static double ResidentMegabytes() => Math.Round(Environment.WorkingSet / 1e6, 1);
 
-    private BenchmarkResult Measure(string test, int tokens, int depth, int threads, Action<Session, int[]> feed)
+    private BenchmarkResult Measure(string test, int tokens, int step, int depth, int sequences, int threads)
     {
         if ((long)tokens + depth > model.Config.ContextLength)
             throw new UsageException($"{test} at depth {depth} exceeds the model's context of {model.Config.ContextLength}");
-        using Session session = model.CreateSession(new SessionOptions
+        using SessionBatch batch = model.CreateBatch(sequences, new SessionOptions
         {
             Threads = threads,
             ContextLength = tokens + depth,
             KvType = kvType,
         });
-        KvType = session.KvType.ToString().ToLowerInvariant();
+        KvType = batch.Sessions[0].KvType.ToString().ToLowerInvariant();
         var random = new Random(1);
-        int[] ids = [.. Enumerable.Range(0, tokens).Select(_ => random.Next(model.Config.VocabSize))];
+        int[] ids = [.. Enumerable.Range(0, tokens * sequences).Select(_ => random.Next(model.Config.VocabSize))];
+        int[] lengths = [.. Enumerable.Repeat(step, sequences)];
         if (depth > 0)
-            session.Feed([.. Enumerable.Range(0, depth).Select(_ => random.Next(model.Config.VocabSize))]);
+            batch.Feed([.. Enumerable.Range(0, depth * sequences).Select(_ => random.Next(model.Config.VocabSize))], [.. Enumerable.Repeat(depth, sequences)]);
 
         var speeds = new double[repetitions];
         for (int r = -1; r < repetitions; r++) // the first run warms up and is not counted
         {
-            session.Rollback(depth);
+            foreach (Session session in batch.Sessions)
+                session.Rollback(depth);
             long start = Stopwatch.GetTimestamp();
-            feed(session, ids);
+            for (int at = 0; at < ids.Length; at += step * sequences)
+                batch.Feed(ids.AsSpan(at, step * sequences), lengths);
             if (r >= 0)
-                speeds[r] = tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
+                speeds[r] = ids.Length / Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
         Array.Sort(speeds);
         double median = repetitions % 2 == 1 ? speeds[repetitions / 2] : (speeds[repetitions / 2 - 1] + speeds[repetitions / 2]) / 2;
@@ -60,6 +59,6 @@ internal sealed class Benchmark(QedModel model, int repetitions, KvCacheType kvT
 
         if (!_plainRead.TryGetValue(threads, out double plain))
             _plainRead[threads] = plain = PlainRead.GigabytesPerSecond(model, threads);
-        return new BenchmarkResult(test, depth, threads, median, deviation, median * model.WeightBytesPerToken / 1e9, plain);
+        return new BenchmarkResult(test, depth, sequences, threads, median, deviation, median / sequences * model.WeightBytesPerToken / 1e9, plain);
     }
 }

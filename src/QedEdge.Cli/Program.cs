@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using QedEdge.Cli.Commands;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
@@ -9,6 +10,7 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        FileSizeLimit.BecomeAnError();
         // Text may begin with @: no response files.
         ParseResult parsed = BuildRoot().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (UnknownOption.Find(parsed, args) is { } unknown)
@@ -48,6 +50,7 @@ internal static class Program
     private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
     {
         GenerateCommand.Create(),
+        BakeCommand.Create(),
         LogitsCommand.Create(),
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),

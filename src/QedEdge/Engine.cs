@@ -125,6 +125,14 @@ internal sealed class Engine : IDisposable
         }
     }
 
+    /// <summary>Takes tokens out of the middle of a sequence whose slots did not go round.</summary>
+    public void Shift(Sequence sequence, int position, int count)
+    {
+        _rope.Prepare([-count]);
+        sequence.Cache.Shift(_model.Kernels, _rope, position, count, sequence.Count);
+        sequence.Remove(position, count);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -7,6 +7,9 @@ public class QedException : Exception
     /// <param name="message">One line: what was wrong, where, and where it helps what to do.</param>
     /// <param name="inner">The cause, if another error caused it.</param>
     public QedException(string message, Exception? inner = null) : base(message, inner) { }
+
+    /// <summary>The first line of another error's message, short and printable.</summary>
+    internal static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
 }
 
 /// <summary>An option or argument of the caller's is out of range; nothing was computed or stored.</summary>

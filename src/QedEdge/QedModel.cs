@@ -21,6 +21,7 @@ public sealed class QedModel : IDisposable
         File = file;
         Config = ModelConfig.Read(file);
         Kernels = KernelRegistry.Select(options.InstructionSet);
+        BakedPrefix = BakedPrefix.Find(file, Config);
         Weights = new ModelWeights(file, Config);
     }
 
@@ -40,6 +41,9 @@ public sealed class QedModel : IDisposable
                 return field ??= Tokenizer.Open(File);
         }
     }
+
+    /// <summary>The prompt's beginning whose keys and values the file holds, or null; <see cref="Session.TakeBaked"/> uses it.</summary>
+    public BakedPrefix? BakedPrefix { get; }
 
     /// <summary>The name of the kernel set in use.</summary>
     public string InstructionSet => Kernels.Name;

@@ -99,6 +99,28 @@ public sealed class Session : IDisposable
         Sequence.Truncate(position);
     }
 
+    /// <summary>
+    /// Takes <paramref name="count"/> tokens from <paramref name="position"/> on out of the context; those behind move up to lower positions. Their keys are
+    /// turned to these (and rounded again where they are not F32) and nothing is computed anew: like the tokens of a sliding window, they still carry what they
+    /// took from those that are gone. The logits stay, unless the last token goes.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">These are not tokens of the session.</exception>
+    /// <exception cref="InvalidOptionException">A window has slid already: it keeps itself free.</exception>
+    public void Shift(int position, int count)
+    {
+        using Engine.Use use = Enter();
+        if (position < 0 || position > Position)
+            throw new ArgumentOutOfRangeException(nameof(position), position, $"must be 0 to {Position}");
+        if (count < 0 || count > Position - position)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"must be 0 to {Position - position}");
+        if (Sequence.Reach > Sequence.Window.Slots)
+            throw new InvalidOptionException("a window that has slid cannot be shifted: it makes room by itself");
+        if (position + count == Position)
+            Sequence.Truncate(position);
+        else if (count > 0)
+            _engine.Shift(Sequence, position, count);
+    }
+
     /// <summary>Becomes a copy of another session: its tokens, keys, values and logits. What both are fed from now on is their own.</summary>
     /// <exception cref="InvalidOptionException">The other session is of another model, stores keys and values in another way, or holds more than fits.</exception>
     public void CopyFrom(Session other)
@@ -127,6 +149,21 @@ public sealed class Session : IDisposable
     {
         using Engine.Use use = Enter();
         SessionFile.Restore(path, _engine.Model, Sequence);
+    }
+
+    /// <summary>
+    /// Fills an empty session with what a prompt has in common with the prefix that is baked into the model file, its last token left out.
+    /// The rest is to be fed; the results are those of feeding all of it, to the bit.
+    /// </summary>
+    /// <returns>How many of the prompt's tokens the session holds now; 0 where there is no such prefix, it is of another type of keys and values, or it does not fit.</returns>
+    /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
+    /// <exception cref="InvalidOptionException">An id is outside the vocabulary.</exception>
+    /// <exception cref="ModelFormatException">The prefix is damaged or belongs to other weights.</exception>
+    public int TakeBaked(ReadOnlySpan<int> prompt)
+    {
+        using Engine.Use use = Enter();
+        Check(prompt, FeedOptions.Plain);
+        return _engine.Model.BakedPrefix is { } prefix && prefix.KvType == KvType ? prefix.Take(_engine.Model, Sequence, prompt) : 0;
     }
 
     /// <summary>How many tokens at the beginning of the session are those given.</summary>

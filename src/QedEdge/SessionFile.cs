@@ -9,13 +9,13 @@ namespace QedEdge;
 /// <summary>
 /// A sequence on disk, little-endian, one part after another:
 /// <code>
-/// "QEDSESS1" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach (int32 each)
+/// "QEDSESS2" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach (int32 each)
 /// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part)
 /// </code>
 /// </summary>
 internal static class SessionFile
 {
-    private const ulong Magic = 0x3153534553444551; // "QEDSESS1"
+    private const ulong Magic = 0x3253534553444551; // "QEDSESS2"
     private const int ChecksumEnd = 16;
 
     /// <summary>What stands in front.</summary>
@@ -32,17 +32,17 @@ internal static class SessionFile
     public static void Save(string path, bool overwrite, QedModel model, Sequence sequence)
     {
         Header header = Describe(model, sequence);
-        try
+        using var file = new AtomicFile(path, overwrite);
+        file.Fill(stream =>
         {
-            using var file = new AtomicFile(path, overwrite);
             var hash = new XxHash3();
             void Write(ReadOnlySpan<byte> bytes)
             {
                 hash.Append(bytes);
-                file.Stream.Write(bytes);
+                stream.Write(bytes);
             }
             ReadOnlySpan<byte> head = MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(in header));
-            file.Stream.Write(head[..ChecksumEnd]);
+            stream.Write(head[..ChecksumEnd]);
             Write(head[ChecksumEnd..]);
             Write(MemoryMarshal.AsBytes(sequence.Ids));
             if (sequence.Masked)
@@ -55,14 +55,9 @@ internal static class SessionFile
                 Write(part.Span(0, (int)part.Length));
             }
             header.Checksum = hash.GetCurrentHashAsUInt64();
-            file.Stream.Position = 0;
-            file.Stream.Write(head[..ChecksumEnd]);
-            file.Commit();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new QedException($"{path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
+            stream.Position = 0;
+            stream.Write(head[..ChecksumEnd]);
+        });
     }
 
     /// <summary>Reads a file into a sequence; nothing changes before all of it was found good.</summary>
@@ -113,11 +108,7 @@ internal static class SessionFile
         ReadOnlySpan<byte> mask = header.Masked != 0 ? Next(slots).Span(0, slots) : default;
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
         sequence.Restore(header.Count, header.Reach, ids, mask, logits);
-        for (int i = 0; i < sequence.Cache.Parts; i++)
-        {
-            NativeView to = sequence.Cache.Part(i, slots);
-            Next(to.Length).CopyTo(to);
-        }
+        sequence.Cache.CopyFrom(view.Slice(position, view.Length - position), slots);
     }
 
     private static Header Describe(QedModel model, Sequence sequence)
@@ -139,11 +130,6 @@ internal static class SessionFile
         };
     }
 
-    private static long Length(KvCache cache, int slots, bool masked, bool logits, int vocab)
-    {
-        long length = Marshal.SizeOf<Header>() + (long)slots * sizeof(int) + (masked ? slots : 0) + (logits ? (long)vocab * sizeof(float) : 0);
-        for (int i = 0; i < cache.Parts; i++)
-            length += cache.Part(i, slots).Length;
-        return length;
-    }
+    private static long Length(KvCache cache, int slots, bool masked, bool logits, int vocab) =>
+        Marshal.SizeOf<Header>() + (long)slots * sizeof(int) + (masked ? slots : 0) + (logits ? (long)vocab * sizeof(float) : 0) + cache.BytesOf(slots);
 }

@@ -33,7 +33,7 @@ internal static class CheckpointFiles
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException) // the latter: a key that is no valid Unicode
         {
-            throw new ModelFormatException(ModelFault.Damaged, path, $"no valid JSON: {FirstLine(exception)}", inner: exception);
+            throw new ModelFormatException(ModelFault.Damaged, path, $"no valid JSON: {QedException.FirstLine(exception)}", inner: exception);
         }
     }
 
@@ -116,9 +116,6 @@ internal static class CheckpointFiles
         FileNotFoundException or DirectoryNotFoundException => "there is no such file",
         UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
         NotSupportedException => "not a regular file; save it to disk first",
-        _ => $"the file cannot be read: {FirstLine(exception)}",
+        _ => $"the file cannot be read: {QedException.FirstLine(exception)}",
     }, inner: exception);
-
-    /// <summary>The first line of an error's text.</summary>
-    public static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
 }

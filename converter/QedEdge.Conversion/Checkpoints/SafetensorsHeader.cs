@@ -96,7 +96,7 @@ internal static class SafetensorsHeader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new ModelFormatException(ModelFault.Damaged, path, $"the header is no valid JSON: {CheckpointFiles.FirstLine(exception)}", offset: 8, inner: exception);
+            throw new ModelFormatException(ModelFault.Damaged, path, $"the header is no valid JSON: {QedException.FirstLine(exception)}", offset: 8, inner: exception);
         }
         tensors.Sort(static (a, b) => (a.Offset, a.Bytes).CompareTo((b.Offset, b.Bytes)));
         for (int i = 1; i < tensors.Count; i++)

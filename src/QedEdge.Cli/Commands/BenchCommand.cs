@@ -10,6 +10,7 @@ internal sealed class BenchCommand
     private readonly Option<string> _prompts = new("--n-prompt", "-p") { HelpName = "N", Description = "Tokens to prefill; a list runs several tests", DefaultValueFactory = _ => "512" };
     private readonly Option<string> _generated = new("--n-gen", "-n") { HelpName = "N", Description = "Tokens to decode", DefaultValueFactory = _ => "128" };
     private readonly Option<string> _depths = new("--n-depth", "-d") { HelpName = "N", Description = "Positions cached before a test starts", DefaultValueFactory = _ => "0" };
+    private readonly Option<string> _sequences = new("--sequences") { HelpName = "N", Description = "Sequences computed together, each of that many tokens", DefaultValueFactory = _ => "1" };
     private readonly Option<int> _repetitions = new("--repetitions", "-r") { HelpName = "N", Description = "Repetitions of each test", DefaultValueFactory = _ => 5 };
     private readonly Option<string?> _threads = new("--threads", "-t") { HelpName = "N", Description = "Threads; a list (1,2) runs every test with each" };
     private readonly Option<bool> _csv = new("--csv") { Description = "Print comma-separated values" };
@@ -19,7 +20,7 @@ internal sealed class BenchCommand
         var self = new BenchCommand();
         var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2")
         {
-            self._common.Model, self._prompts, self._generated, self._depths, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._common.Json,
+            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._common.Json,
         };
         command.SetAction(self.Run);
         return command;
@@ -34,15 +35,14 @@ internal sealed class BenchCommand
         using QedModel model = _common.OpenModel(parsed);
         var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
         var results = new List<BenchmarkResult>();
-        foreach (int count in threads)
+        int[] prompts = Sizes("--n-prompt", parsed.GetValue(_prompts)!), generated = Sizes("--n-gen", parsed.GetValue(_generated)!);
+        int[] depths = Sizes("--n-depth", parsed.GetValue(_depths)!), batches = Sizes("--sequences", parsed.GetValue(_sequences)!);
+        foreach ((int count, int depth, int sequences) in from count in threads from depth in depths from sequences in batches select (count, depth, sequences))
         {
-            foreach (int depth in Sizes("--n-depth", parsed.GetValue(_depths)!))
-            {
-                foreach (int n in Sizes("--n-prompt", parsed.GetValue(_prompts)!).Where(n => n > 0))
-                    results.Add(benchmark.Prefill(n, depth, count));
-                foreach (int n in Sizes("--n-gen", parsed.GetValue(_generated)!).Where(n => n > 0))
-                    results.Add(benchmark.Decode(n, depth, count));
-            }
+            foreach (int n in prompts.Where(n => n > 0))
+                results.Add(benchmark.Prefill(n, depth, sequences, count));
+            foreach (int n in generated.Where(n => n > 0))
+                results.Add(benchmark.Decode(n, depth, sequences, count));
         }
         if (parsed.GetValue(_common.Json))
             WriteJson(model, benchmark.KvType, results);
@@ -56,21 +56,21 @@ internal sealed class BenchCommand
     private static void WriteTable(QedModel model, string kvType, List<BenchmarkResult> results)
     {
         Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
-        Terminal.WriteLine($"{"test",-8} {"depth",6} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
+        Terminal.WriteLine($"{"test",-8} {"depth",6} {"sequences",9} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
         foreach (BenchmarkResult r in results)
         {
             Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test,-8} {r.Depth,6} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {r.WeightGigabytes,13:0.0} {r.PlainReadGigabytes,16:0.0} {r.ReadShare,7:0.0%}"));
+                $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {r.WeightGigabytes,13:0.0} {r.PlainReadGigabytes,16:0.0} {r.ReadShare,7:0.0%}"));
         }
     }
 
     private static void WriteCsv(List<BenchmarkResult> results)
     {
-        Terminal.WriteLine("test,depth,threads,tokens_per_second,stddev,weight_gb_per_second,plain_read_gb_per_second,read_share");
+        Terminal.WriteLine("test,depth,sequences,threads,tokens_per_second,stddev,weight_gb_per_second,plain_read_gb_per_second,read_share");
         foreach (BenchmarkResult r in results)
         {
             Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test},{r.Depth},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{r.WeightGigabytes:0.###},{r.PlainReadGigabytes:0.###},{r.ReadShare:0.####}"));
+                $"{r.Test},{r.Depth},{r.Sequences},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{r.WeightGigabytes:0.###},{r.PlainReadGigabytes:0.###},{r.ReadShare:0.####}"));
         }
     }
 
@@ -86,6 +86,7 @@ internal sealed class BenchCommand
             json.WriteStartObject();
             json.WriteString("test", r.Test);
             json.WriteNumber("depth", r.Depth);
+            json.WriteNumber("sequences", r.Sequences);
             json.WriteNumber("threads", r.Threads);
             json.WriteNumber("tokens_per_second", Math.Round(r.TokensPerSecond, 3));
             json.WriteNumber("stddev", Math.Round(r.Deviation, 3));

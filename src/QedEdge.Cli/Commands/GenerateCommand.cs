@@ -14,10 +14,7 @@ namespace QedEdge.Cli.Commands;
 internal sealed class GenerateCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _text = new("PROMPT") { Description = "The text to continue; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string?> _prompt = new("--prompt", "-p") { HelpName = "TEXT", Description = "The text to continue" };
-    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = "A file to continue; - reads standard input" };
-    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = "Token ids to continue (1,5,7) instead of text" };
+    private readonly PromptInput _prompt = new();
     private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
     private readonly Option<float?> _temperature = new("--temp") { HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
     private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
@@ -39,13 +36,13 @@ internal sealed class GenerateCommand
     public static Command Create()
     {
         var self = new GenerateCommand();
-        var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7") { self._text };
-        foreach (Option option in new Option[] { self._prompt, self._file, self._tokens, self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
+        var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7");
+        self._prompt.AddTo(command);
+        foreach (Option option in new Option[] { self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
             self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._overflow, self._sinks, self._cache, self._printIds, self._digest })
         {
             command.Options.Add(option);
         }
-        CommonOptions.NeedsName(self._file);
         CommonOptions.NeedsName(self._cache);
         self._overflow.AcceptOnlyFromAmong("stop", "slide");
         self._common.AddRunOptions(command);
@@ -58,7 +55,7 @@ internal sealed class GenerateCommand
     {
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
-        int[] prompt = Prompt(parsed, model, tokenizer);
+        int[] prompt = _prompt.Read(parsed, model);
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
         var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
         GenerationOptions options = Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
@@ -98,7 +95,7 @@ internal sealed class GenerateCommand
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
         if (json)
-            WriteJson(result, cached, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
+            WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
         else
             Terminal.Write("\n");
         if (hash is not null && !json)
@@ -106,7 +103,7 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_common.Verbose))
         {
             Terminal.Note(string.Create(CultureInfo.InvariantCulture,
-                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens ({cached} cached), {PerSecond(result.PromptTokens - cached, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
+                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
     }
@@ -131,38 +128,6 @@ internal sealed class GenerateCommand
         if (!slides && parsed.GetValue(_sinks) is not null)
             throw new UsageException("--sinks goes with --overflow slide");
         return _common.SessionOptions(parsed) with { Overflow = slides ? ContextOverflow.Slide : ContextOverflow.Stop, Sinks = parsed.GetValue(_sinks) };
-    }
-
-    private int[] Prompt(ParseResult parsed, QedModel model, Tokenizer? tokenizer)
-    {
-        string? argument = parsed.GetValue(_text), option = parsed.GetValue(_prompt), file = parsed.GetValue(_file), tokens = parsed.GetValue(_tokens);
-        int given = (argument is null ? 0 : 1) + (option is null ? 0 : 1) + (file is null ? 0 : 1) + (tokens is null ? 0 : 1);
-        if (given > 1)
-            throw new UsageException("give the prompt once: as PROMPT, --prompt, --file or --tokens");
-        if (tokens is not null)
-            return CommonOptions.ParseNumbers("--tokens", tokens);
-        if (tokenizer is null)
-            throw new UsageException($"{model.File.Name} has no tokenizer; give token ids with --tokens 1,5,7");
-        byte[] text = argument == "-" || file == "-" ? Terminal.ReadInput()
-            : file is not null ? ReadFile(file)
-            : Encoding.UTF8.GetBytes(argument ?? option ?? "");
-        var ids = new List<int>();
-        tokenizer.Encode(text, ids, tokenizer.PromptOptions);
-        if (ids.Count == 0)
-            throw new UsageException("the prompt is empty and the model has no token to begin with");
-        return [.. ids];
-    }
-
-    private static byte[] ReadFile(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"{path}: cannot be read: {e.Message}");
-        }
     }
 
     private GenerationOptions Options(ParseResult parsed, QedModel model)
@@ -216,7 +181,7 @@ internal sealed class GenerateCommand
             : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
     }
 
-    private static void WriteJson(GenerationResult result, int cached, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
+    private static void WriteJson(GenerationResult result, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
     {
         if (hasText)
             json.WriteString("text", text.ToString());
@@ -226,9 +191,9 @@ internal sealed class GenerateCommand
         json.WriteEndArray();
         json.WriteString("finish_reason", result.Finish switch { FinishReason.Stop => "stop", FinishReason.Eos => "eos", FinishReason.Cancelled => "cancelled", _ => "length" });
         json.WriteNumber("prompt_tokens", result.PromptTokens);
-        json.WriteNumber("cached_tokens", cached);
+        json.WriteNumber("cached_tokens", result.CachedTokens);
         json.WriteNumber("generated_tokens", result.GeneratedTokens);
-        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens - cached, result.PrefillTime), 2));
+        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime), 2));
         json.WriteNumber("decode_tokens_per_second", Math.Round(PerSecond(result.GeneratedTokens, result.DecodeTime), 2));
         json.WriteNumber("seed", seed);
         if (digest is not null)

@@ -43,27 +43,30 @@ internal sealed class LogitsCommand
         using Session session = model.CreateSession(_common.SessionOptions(parsed));
         using AtomicFile? output = parsed.GetValue(_output) is { } path ? new AtomicFile(path, parsed.GetValue(_force)) : null;
         var hash = new XxHash128();
+        void Run(Stream? stream) => session.Feed(tokens, new FeedOptions
+        {
+            AttentionMask = mask,
+            PositionIds = positions,
+            ChunkSize = parsed.GetValue(_chunk) ?? 0,
+            Cancellation = interrupt.Token,
+            OnLogits = (_, logits) =>
+            {
+                ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(logits);
+                hash.Append(bytes);
+                stream?.Write(bytes);
+            },
+        });
         try
         {
-            session.Feed(tokens, new FeedOptions
-            {
-                AttentionMask = mask,
-                PositionIds = positions,
-                ChunkSize = parsed.GetValue(_chunk) ?? 0,
-                Cancellation = interrupt.Token,
-                OnLogits = (_, logits) =>
-                {
-                    ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(logits);
-                    hash.Append(bytes);
-                    output?.Stream.Write(bytes);
-                },
-            });
+            if (output is null)
+                Run(null);
+            else
+                output.Fill(Run);
         }
         catch (OperationCanceledException)
         {
             return ExitCode.Interrupted;
         }
-        output?.Commit();
 
         string digest = Convert.ToHexStringLower(hash.GetCurrentHash());
         if (parsed.GetValue(_common.Json))

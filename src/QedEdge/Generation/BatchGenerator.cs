@@ -60,7 +60,10 @@ public sealed class BatchGenerator
         Array.Clear(_finish);
         try
         {
-            _batch.Feed([.. prompts.SelectMany(prompt => prompt)], [.. prompts.Select(prompt => prompt.Length)], cancellation: cancellation);
+            for (int i = 0; i < prompts.Count; i++)
+                _batch.Sessions[i].Check(prompts[i], FeedOptions.Plain); // before any takes over what is baked
+            int[] fed = [.. prompts.Select((prompt, i) => _batch.Sessions[i].TakeBaked(prompt))];
+            _batch.Feed([.. prompts.SelectMany((prompt, i) => prompt[fed[i]..])], [.. prompts.Select((prompt, i) => prompt.Length - fed[i])], cancellation: cancellation);
             for (int i = 0; i < prompts.Count; i++)
             {
                 foreach (int id in prompts[i])

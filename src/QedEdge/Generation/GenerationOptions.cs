@@ -42,8 +42,9 @@ public delegate bool TokenHandler(int id, ReadOnlySpan<float> logits);
 
 /// <summary>What a run of <see cref="Generator"/> did.</summary>
 /// <param name="Finish">Why it ended.</param>
-/// <param name="PromptTokens">Tokens fed at the start.</param>
+/// <param name="PromptTokens">Tokens of the prompt.</param>
+/// <param name="CachedTokens">Those of them that need not be computed.</param>
 /// <param name="GeneratedTokens">Tokens chosen, the end token not counted.</param>
 /// <param name="PrefillTime">Time for the prompt.</param>
 /// <param name="DecodeTime">Time from the first new token's choice on.</param>
-public readonly record struct GenerationResult(FinishReason Finish, int PromptTokens, int GeneratedTokens, TimeSpan PrefillTime, TimeSpan DecodeTime);
+public readonly record struct GenerationResult(FinishReason Finish, int PromptTokens, int CachedTokens, int GeneratedTokens, TimeSpan PrefillTime, TimeSpan DecodeTime);

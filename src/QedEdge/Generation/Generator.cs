@@ -31,18 +31,20 @@ public sealed class Generator
     /// <param name="prompt">Token ids; may be empty when the session has logits.</param>
     /// <param name="onToken">Receives every new token except the end token.</param>
     /// <param name="cancellation">Ends the run between tokens (or layers of the prompt).</param>
-    /// <param name="fed">How many of the prompt's tokens the session holds already.</param>
+    /// <param name="fed">How many of the prompt's tokens the session holds already; an empty one takes over what is baked into the model.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
     public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default, int fed = 0)
     {
         long start = Stopwatch.GetTimestamp();
+        if (fed == 0)
+            fed = _session.TakeBaked(prompt);
         try
         {
             _session.Feed(prompt[fed..], new FeedOptions { Cancellation = cancellation });
         }
         catch (OperationCanceledException)
         {
-            return new GenerationResult(FinishReason.Cancelled, prompt.Length, 0, Stopwatch.GetElapsedTime(start), default);
+            return new GenerationResult(FinishReason.Cancelled, prompt.Length, fed, 0, Stopwatch.GetElapsedTime(start), default);
         }
         foreach (int id in prompt)
             _sampler.Accept(id);
@@ -81,6 +83,6 @@ public sealed class Generator
             _session.Feed(_next);
             _options.OnLogits?.Invoke(generated, _session.Logits);
         }
-        return new GenerationResult(finish, prompt.Length, generated, prefill, Stopwatch.GetElapsedTime(start));
+        return new GenerationResult(finish, prompt.Length, fed, generated, prefill, Stopwatch.GetElapsedTime(start));
     }
 }

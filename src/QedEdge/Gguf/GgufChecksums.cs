@@ -38,6 +38,17 @@ public static class GgufChecksums
         return damaged;
     }
 
+    /// <summary>Compares one tensor's data with their checksum, where the file carries checksums.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="index">The tensor's index in the table.</param>
+    /// <param name="data">Its data.</param>
+    /// <exception cref="ModelFormatException">They do not match.</exception>
+    internal static void Check(GgufFile file, int index, NativeView data)
+    {
+        if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is { } stored && (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data)))
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: file.Tensors[index].Name);
+    }
+
     /// <summary>The XXH3-64 over names, types and checksums of the tensors and the numbers that the forward pass takes from the metadata; a file without checksums is read for them.</summary>
     internal static ulong Fingerprint(GgufFile file)
     {
@@ -46,6 +57,8 @@ public static class GgufChecksums
         for (int i = 0; i < file.Tensors.Count; i++)
         {
             GgufTensorInfo tensor = file.Tensors[i];
+            if (tensor.Name.StartsWith(GgufKeys.Baked, StringComparison.Ordinal))
+                continue; // no weights
             hash.Append(Encoding.UTF8.GetBytes(tensor.Name));
             hash.Append(BitConverter.GetBytes((uint)tensor.Type));
             hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Checksum.Of(file.Data(tensor)) : stored[i]));

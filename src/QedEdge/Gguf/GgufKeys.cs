@@ -42,6 +42,13 @@ internal static class GgufKeys
     public const string AddEosToken = "tokenizer.ggml.add_eos_token";
     public const string ChatTemplate = "tokenizer.chat_template";
 
+    public const string Baked = "qed.baked."; // what its keys and its tensor begin with
+    public const string BakedTokens = Baked + "tokens";
+    public const string BakedKvType = Baked + "kv_type";
+    public const string BakedFingerprint = Baked + "fingerprint";
+    public const string BakedSystem = Baked + "system";
+    public const string BakedTensor = Baked + "kv";
+
     public const string HeaderChecksum = "qed.checksum.header";
     public const string TensorChecksums = "qed.checksum.tensors";
 #pragma warning restore CS1591

@@ -50,6 +50,25 @@ public sealed class AtomicFile : IDisposable
     /// <summary>The file's content; seekable.</summary>
     public FileStream Stream { get; }
 
+    /// <summary>Runs the writing of the content and commits it.</summary>
+    /// <exception cref="QedException">The disk is full, writing fails otherwise, or <see cref="Commit"/> refuses.</exception>
+    public void Fill(Action<FileStream> write)
+    {
+        try
+        {
+            write(Stream);
+            Commit();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{Path}: cannot be written: {QedException.FirstLine(exception)}", exception);
+        }
+        catch (ArgumentOutOfRangeException exception) when (exception.ParamName == "value") // how .NET reports EFBIG
+        {
+            throw new QedException($"{Path}: cannot be written: the file system or 'ulimit -f' allows no file of this size", exception);
+        }
+    }
+
     /// <summary>Flushes the content to disk and gives the file its name.</summary>
     /// <exception cref="QedException">Meanwhile somebody else created a file of that name, and it is not to be replaced.</exception>
     public void Commit()

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -14,12 +13,10 @@ namespace QedEdge.Model;
 ///         weighted sums are the weights' own GEMV as well; a position's scale [capacity] goes into its softmax weight
 /// </code>
 /// </summary>
-internal sealed class KvCache : IDisposable
+internal sealed partial class KvCache : IDisposable
 {
     /// <summary>Positions that attention takes together; each chunk has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
     public const int ChunkSize = 256;
-
-    private const ushort HalfOne = 0x3C00;
 
     private readonly int _layers;
     private readonly int _heads;
@@ -130,19 +127,52 @@ internal sealed class KvCache : IDisposable
     }
 
     /// <summary>Parts that <see cref="Part"/> knows.</summary>
-    public int Parts => _layers * _heads * 3;
+    public int Parts => _layers * _heads * PartsPerHead;
 
-    /// <summary>The memory that the first slots take, in parts; the last group of keys and the last chunk of values whole.</summary>
+    private int PartsPerHead => 3 + ValueGroups;
+
+    /// <summary>Row groups of a chunk's matrix of int8 values.</summary>
+    private int ValueGroups => Format == BlockFormat.Q8_0 ? PaddedHeadSize / PackedLayout.GroupRows : 0;
+
+    /// <summary>The memory that the first slots take, in parts; the last group of keys and the last block of values whole.</summary>
     public NativeView Part(int part, int slots)
     {
-        (int head, int kind) = Math.DivRem(part, 3);
+        (int head, int kind) = Math.DivRem(part, PartsPerHead);
         long index = head;
+        (int chunks, int rest) = Math.DivRem(slots, ChunkSize);
         return kind switch
         {
             0 => _keys.View.Slice(index * _keyBytes, (slots + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize)),
-            1 => _values.View.Slice(index * _valueBytes, Format == BlockFormat.Q8_0 ? (slots + ChunkSize - 1) / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format)),
-            _ => _scales.View.Slice(index * _valueScales * sizeof(ushort), Format == BlockFormat.Q8_0 ? slots * sizeof(ushort) : 0),
+            1 => _values.View.Slice(index * _valueBytes, Format == BlockFormat.Q8_0 ? chunks * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format)),
+            2 => _scales.View.Slice(index * _valueScales * sizeof(ushort), Format == BlockFormat.Q8_0 ? slots * sizeof(ushort) : 0),
+            _ when rest == 0 => default,
+            _ => _values.View.Slice(index * _valueBytes + chunks * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize),
+                PackedLayout.Blocks(rest) * PackedLayout.BlockBytes(BlockFormat.Q8_0)),
         };
+    }
+
+    /// <summary>Bytes of all parts.</summary>
+    public long BytesOf(int slots)
+    {
+        long bytes = 0;
+        for (int i = 0; i < Parts; i++)
+            bytes += Part(i, slots).Length;
+        return bytes;
+    }
+
+    /// <summary>Takes over the first slots from their parts, one after another.</summary>
+    /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
+    /// <param name="slots">How many.</param>
+    public void CopyFrom(NativeView parts, int slots)
+    {
+        long position = 0;
+        for (int i = 0; i < Parts; i++)
+        {
+            NativeView part = Part(i, slots);
+            parts.Slice(position, part.Length).CopyTo(part);
+            position += part.Length;
+        }
+        Complete(slots);
     }
 
     /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
@@ -150,38 +180,7 @@ internal sealed class KvCache : IDisposable
     {
         for (int i = 0; i < Parts; i++)
             other.Part(i, slots).CopyTo(Part(i, slots));
-    }
-
-    /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>
-    public void Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
-    {
-        long index = (long)layer * _heads + head;
-        int group = slot / PackedLayout.GroupRows, row = slot % PackedLayout.GroupRows;
-        int groupBytes = (int)PackedLayout.GroupBytes(Format, HeadSize);
-        Span<byte> keyGroup = _keys.Slice(index * _keyBytes + (long)group * groupBytes, groupBytes);
-        switch (Format)
-        {
-            case BlockFormat.F32:
-                Scatter(key, MemoryMarshal.Cast<byte, float>(keyGroup), row);
-                value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
-                break;
-            case BlockFormat.F16:
-                Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
-                kernels.ToHalf(key, halves);
-                Scatter(halves, MemoryMarshal.Cast<byte, ushort>(keyGroup), row);
-                kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot)));
-                break;
-            default:
-                Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
-                Span<ushort> scales = MemoryMarshal.Cast<byte, ushort>(keyGroup[(int)PackedLayout.ScalesOffset(Format, HeadSize)..]);
-                Span<int> fours = MemoryMarshal.Cast<byte, int>(keyGroup);
-                for (int b = 0; b < Blocks; b++)
-                    scales[b * PackedLayout.GroupRows + row] = kernels.QuantizeRow(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
-                Scatter(MemoryMarshal.Cast<sbyte, int>(quants), fours, row); // four columns of a row stand together
-                ushort scale = kernels.QuantizeRow(value, quants);
-                StoreQuantizedValue(index, slot, quants, scale);
-                break;
-        }
+        Complete(slots);
     }
 
     /// <inheritdoc/>
@@ -190,36 +189,6 @@ internal sealed class KvCache : IDisposable
         _keys.Dispose();
         _values.Dispose();
         _scales.Dispose();
-    }
-
-    private Span<byte> ValueRow(long index, int slot)
-    {
-        int bytes = PaddedHeadSize * ElementBytes(Format);
-        return _values.Slice(index * _valueBytes + (long)slot * bytes, bytes);
-    }
-
-    /// <summary>A value becomes a column of its chunk's matrix.</summary>
-    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<sbyte> quants, ushort scale)
-    {
-        (int chunk, int column) = Math.DivRem(slot, ChunkSize);
-        Span<byte> matrix = _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
-        _scales.Slice(index * _valueScales + slot, 1)[0] = scale;
-        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), scalesOffset = (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, ChunkSize);
-        if (column == 0)
-        {
-            for (int group = 0; group < PaddedHeadSize / PackedLayout.GroupRows; group++)
-                MemoryMarshal.Cast<byte, ushort>(matrix[(group * groupBytes + scalesOffset)..((group + 1) * groupBytes)]).Fill(HalfOne);
-        }
-        int at = column / PackedLayout.BlockSize * PackedLayout.BlockBytes(BlockFormat.Q8_0) + column % PackedLayout.BlockSize / 4 * 32 + column % 4;
-        for (int c = 0; c < PaddedHeadSize; c++)
-            matrix[c / PackedLayout.GroupRows * groupBytes + at + c % PackedLayout.GroupRows * 4] = (byte)quants[c];
-    }
-
-    /// <summary>Element j of a row goes to row <paramref name="row"/> of column j of the group.</summary>
-    private static void Scatter<T>(ReadOnlySpan<T> source, Span<T> group, int row)
-    {
-        for (int j = 0; j < source.Length; j++)
-            group[j * PackedLayout.GroupRows + row] = source[j];
     }
 
     private static int ElementBytes(BlockFormat format) => format switch

@@ -86,6 +86,16 @@ internal sealed class Sequence : IDisposable
         HasLogits = false;
     }
 
+    /// <summary>Takes tokens out of the middle; keys and values are the caller's to move.</summary>
+    public void Remove(int begin, int count)
+    {
+        Span<int> ids = _ids.AsSpan(0, Count);
+        Span<byte> mask = _mask.AsSpan(0, Count);
+        ids[(begin + count)..].CopyTo(ids[begin..]);
+        mask[(begin + count)..].CopyTo(mask[begin..]);
+        Reach = Count -= count;
+    }
+
     /// <summary>Becomes what was saved or copied; keys and values are the caller's to fill in.</summary>
     public void Restore(int count, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
     {

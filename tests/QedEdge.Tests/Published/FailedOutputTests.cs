@@ -46,7 +46,7 @@ public sealed class FailedOutputTests : IDisposable
     [InlineData(1000)]
     public void ALimitOnFileSizes_LeavesNoFile(int kilobytes)
     {
-        foreach (string[] command in (string[][])[Convert(_output), Random(_output)])
+        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output)])
         {
             ProgramResult result = Tools.Run("bash", ["-c", $"ulimit -f {kilobytes} && exec \"$@\"", "bash", .. command]);
             OneLine.AssertError(1, result);

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace QedEdge.Conversion.Cli;
+namespace QedEdge.Memory;
 
 /// <summary>The limit on file sizes (<c>ulimit -f</c>): its signal would end the process at once and leave the temporary file.</summary>
-internal static class FileSizeLimit
+public static class FileSizeLimit
 {
     private const PosixSignal Exceeded = (PosixSignal)25; // SIGXFSZ on Linux and macOS
 

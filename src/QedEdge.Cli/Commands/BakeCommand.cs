@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.Text;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed bake</c>: stores a prompt's keys and values inside a model file.</summary>
+internal sealed class BakeCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly PromptInput _prompt = new();
+    private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "A system message instead of a prompt, in the chat format" };
+    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "The model file to write", Required = true };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+
+    public static Command Create()
+    {
+        var self = new BakeCommand();
+        var command = new Command("bake", "Store what prompts begin with inside a model file, so that it is never computed again.\n\nExample: qed bake \"Once upon a time, in a village by the sea,\" -o village.gguf");
+        self._prompt.AddTo(command);
+        command.Options.Add(self._system);
+        command.Options.Add(self._output);
+        command.Options.Add(self._force);
+        CommonOptions.NeedsName(self._output!);
+        self._common.AddRunOptions(command);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        string? system = parsed.GetValue(_system);
+        if (system is null == !_prompt.IsGiven(parsed))
+            throw new UsageException("give either what to bake (PROMPT, --prompt, --file or --tokens) or --system");
+        using QedModel model = _common.OpenModel(parsed);
+        int[] tokens = system is null ? _prompt.Read(parsed, model, goesOn: true) : SystemMessage(model, system);
+        using var interrupt = new Interrupt();
+        string output = parsed.GetValue(_output)!;
+        try
+        {
+            PrefixBaker.Bake(model, tokens, output, new BakeOptions { Session = _common.SessionOptions(parsed), System = system, Overwrite = parsed.GetValue(_force) }, interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        Terminal.Note($"{output}: prompts that begin with these {tokens.Length} tokens start behind them");
+        return ExitCode.Done;
+    }
+
+    private static int[] SystemMessage(QedModel model, string text)
+    {
+        if (model.Tokenizer is { } tokenizer)
+            ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
+        return PromptInput.Encode(model, Encoding.UTF8.GetBytes(ChatTemplate.Render([new ChatMessage("system", text)])), goesOn: true);
+    }
+}

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text;
+using QedEdge.Text;
+
+namespace QedEdge.Cli;
+
+/// <summary>A prompt as text, from a file, from standard input, or as token ids.</summary>
+internal sealed class PromptInput
+{
+    private readonly Argument<string?> _text = new("PROMPT") { Description = "The prompt; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _option = new("--prompt", "-p") { HelpName = "TEXT", Description = "The prompt" };
+    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = "A file that holds the prompt; - reads standard input" };
+    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = "The prompt as token ids (1,5,7)" };
+
+    /// <summary>Adds argument and options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        CommonOptions.NeedsName(_file);
+        command.Arguments.Add(_text);
+        command.Options.Add(_option);
+        command.Options.Add(_file);
+        command.Options.Add(_tokens);
+    }
+
+    /// <summary>Whether there is a prompt on the command line.</summary>
+    public bool IsGiven(ParseResult parsed) => Given(parsed) > 0;
+
+    /// <summary>The prompt's token ids; without one, those of an empty text.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="goesOn">Whether more text follows: no end token then, even for a model that ends every prompt with one.</param>
+    /// <exception cref="UsageException">It is given twice, cannot be read, or the model cannot begin with nothing.</exception>
+    public int[] Read(ParseResult parsed, QedModel model, bool goesOn = false)
+    {
+        if (Given(parsed) > 1)
+            throw new UsageException("give the prompt once: as PROMPT, --prompt, --file or --tokens");
+        if (parsed.GetValue(_tokens) is { } tokens)
+            return CommonOptions.ParseNumbers("--tokens", tokens);
+        string? argument = parsed.GetValue(_text), file = parsed.GetValue(_file);
+        byte[] text = model.Tokenizer is null ? []
+            : argument == "-" || file == "-" ? Terminal.ReadInput()
+            : file is not null ? ReadFile(file)
+            : Encoding.UTF8.GetBytes(argument ?? parsed.GetValue(_option) ?? "");
+        return Encode(model, text, goesOn);
+    }
+
+    /// <summary>The ids of a text as the beginning of a context.</summary>
+    /// <exception cref="UsageException">The model has no tokenizer, or there are none.</exception>
+    public static int[] Encode(QedModel model, ReadOnlySpan<byte> text, bool goesOn)
+    {
+        Tokenizer tokenizer = model.Tokenizer ?? throw new UsageException($"{model.File.Name} has no tokenizer; give token ids with --tokens 1,5,7");
+        var ids = new List<int>();
+        tokenizer.Encode(text, ids, goesOn ? tokenizer.PromptOptions & ~EncodeOptions.AddEos : tokenizer.PromptOptions);
+        return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");
+    }
+
+    private int Given(ParseResult parsed) =>
+        new[] { parsed.GetValue(_text), parsed.GetValue(_option), parsed.GetValue(_file), parsed.GetValue(_tokens) }.Count(value => value is not null);
+
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{path}: cannot be read: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using System.Runtime.InteropServices;
+using QedEdge.Kernels;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <content>Keys and values on their way into a slot, and from one to another.</content>
+internal sealed partial class KvCache
+{
+    private const ushort HalfOne = 0x3C00;
+
+    /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>
+    public void Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    {
+        long index = (long)layer * _heads + head;
+        StoreKey(kernels, index, slot, key);
+        switch (Format)
+        {
+            case BlockFormat.F32:
+                value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
+                break;
+            case BlockFormat.F16:
+                kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot)));
+                break;
+            default:
+                Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
+                ushort scale = kernels.QuantizeRow(value, quants);
+                StoreQuantizedValue(index, slot, quants, scale);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Moves the contents of the slots from <paramref name="begin"/> + <paramref name="count"/> to <paramref name="end"/> down by <paramref name="count"/>
+    /// slots. Keys are turned and stored anew, values stay as they are.
+    /// </summary>
+    /// <param name="kernels">The kernel set.</param>
+    /// <param name="rope">Its first row turns a key from its old position to its new one.</param>
+    /// <param name="begin">Where the first goes.</param>
+    /// <param name="count">How far.</param>
+    /// <param name="end">One past the last that moves.</param>
+    public void Shift(KernelSet kernels, Rope rope, int begin, int count, int end)
+    {
+        Span<float> key = stackalloc float[PaddedHeadSize], turned = stackalloc float[PaddedHeadSize];
+        turned.Clear();
+        for (long index = 0; index < _layers * _heads; index++)
+        {
+            for (int slot = begin + count; slot < end; slot++)
+            {
+                LoadKey(index, slot, key);
+                rope.Apply(0, key[..HeadSize], turned);
+                StoreKey(kernels, index, slot - count, turned);
+                MoveValue(index, slot, slot - count);
+            }
+        }
+    }
+
+    private Span<byte> KeyGroup(long index, int slot)
+    {
+        int groupBytes = (int)PackedLayout.GroupBytes(Format, HeadSize);
+        return _keys.Slice(index * _keyBytes + (long)(slot / PackedLayout.GroupRows) * groupBytes, groupBytes);
+    }
+
+    private void StoreKey(KernelSet kernels, long index, int slot, ReadOnlySpan<float> key)
+    {
+        Span<byte> group = KeyGroup(index, slot);
+        int row = slot % PackedLayout.GroupRows;
+        switch (Format)
+        {
+            case BlockFormat.F32:
+                Scatter(key, MemoryMarshal.Cast<byte, float>(group), row);
+                break;
+            case BlockFormat.F16:
+                Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
+                kernels.ToHalf(key, halves);
+                Scatter(halves, MemoryMarshal.Cast<byte, ushort>(group), row);
+                break;
+            default:
+                Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
+                Span<ushort> scales = KeyScales(group);
+                for (int b = 0; b < Blocks; b++)
+                    scales[b * PackedLayout.GroupRows + row] = kernels.QuantizeRow(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
+                Scatter(MemoryMarshal.Cast<sbyte, int>(quants), MemoryMarshal.Cast<byte, int>(group), row); // four columns of a row stand together
+                break;
+        }
+    }
+
+    private void LoadKey(long index, int slot, Span<float> key)
+    {
+        Span<byte> group = KeyGroup(index, slot);
+        int row = slot % PackedLayout.GroupRows;
+        switch (Format)
+        {
+            case BlockFormat.F32:
+                Gather(MemoryMarshal.Cast<byte, float>(group), row, key);
+                break;
+            case BlockFormat.F16:
+                Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
+                Gather(MemoryMarshal.Cast<byte, ushort>(group), row, halves);
+                for (int j = 0; j < halves.Length; j++)
+                    key[j] = HalfBits.ToSingle(halves[j]);
+                break;
+            default:
+                Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
+                Gather(MemoryMarshal.Cast<byte, int>(group), row, MemoryMarshal.Cast<sbyte, int>(quants));
+                Span<ushort> scales = KeyScales(group);
+                for (int j = 0; j < quants.Length; j++)
+                    key[j] = quants[j] * HalfBits.ToSingle(scales[j / PackedLayout.BlockSize * PackedLayout.GroupRows + row]);
+                break;
+        }
+    }
+
+    private Span<ushort> KeyScales(Span<byte> group) => MemoryMarshal.Cast<byte, ushort>(group[(int)PackedLayout.ScalesOffset(Format, HeadSize)..]);
+
+    private void MoveValue(long index, int from, int to)
+    {
+        if (Format != BlockFormat.Q8_0)
+        {
+            ValueRow(index, from).CopyTo(ValueRow(index, to));
+            return;
+        }
+        (int chunk, int column) = Math.DivRem(from, ChunkSize);
+        Span<byte> matrix = ValueChunk(index, chunk);
+        Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
+        for (int c = 0; c < quants.Length; c++)
+            quants[c] = (sbyte)matrix[ValueAt(c, column)];
+        StoreQuantizedValue(index, to, quants, _scales.Slice(index * _valueScales + from, 1)[0]);
+    }
+
+    private Span<byte> ValueChunk(long index, int chunk) => _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
+
+    /// <summary>Where a chunk's matrix holds row <paramref name="row"/> of column <paramref name="column"/>.</summary>
+    private static int ValueAt(int row, int column) => row / PackedLayout.GroupRows * (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize)
+        + column / PackedLayout.BlockSize * PackedLayout.BlockBytes(BlockFormat.Q8_0) + column % PackedLayout.BlockSize / 4 * 32 + row % PackedLayout.GroupRows * 4 + column % 4;
+
+    private Span<byte> ValueRow(long index, int slot)
+    {
+        int bytes = PaddedHeadSize * ElementBytes(Format);
+        return _values.Slice(index * _valueBytes + (long)slot * bytes, bytes);
+    }
+
+    /// <summary>A value becomes a column of its chunk's matrix.</summary>
+    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<sbyte> quants, ushort scale)
+    {
+        (int chunk, int column) = Math.DivRem(slot, ChunkSize);
+        _scales.Slice(index * _valueScales + slot, 1)[0] = scale;
+        if (column == 0)
+            FillUnitScales(index, chunk);
+        Span<byte> matrix = ValueChunk(index, chunk);
+        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), first = ValueAt(0, column);
+        for (int group = 0, c = 0; group < ValueGroups; group++)
+        {
+            for (int at = group * groupBytes + first, end = at + 4 * PackedLayout.GroupRows; at < end; at += 4)
+                matrix[at] = (byte)quants[c++];
+        }
+    }
+
+    /// <summary>What the parts of the first slots leave out.</summary>
+    private void Complete(int slots)
+    {
+        if (Format == BlockFormat.Q8_0 && slots % ChunkSize != 0)
+        {
+            for (long index = 0; index < _layers * _heads; index++)
+                FillUnitScales(index, slots / ChunkSize);
+        }
+    }
+
+    /// <summary>The weights of a chunk's matrix have scale 1.</summary>
+    private void FillUnitScales(long index, int chunk)
+    {
+        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), scalesOffset = (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, ChunkSize);
+        for (int group = 0; group < ValueGroups; group++)
+        {
+            long at = index * _valueBytes + chunk * ChunkBytes + group * groupBytes + scalesOffset;
+            MemoryMarshal.Cast<byte, ushort>(_values.Slice(at, groupBytes - scalesOffset)).Fill(HalfOne);
+        }
+    }
+
+    /// <summary>Element j of a row goes to row <paramref name="row"/> of column j of the group.</summary>
+    private static void Scatter<T>(ReadOnlySpan<T> source, Span<T> group, int row)
+    {
+        for (int j = 0; j < source.Length; j++)
+            group[j * PackedLayout.GroupRows + row] = source[j];
+    }
+
+    /// <summary>The other way round.</summary>
+    private static void Gather<T>(ReadOnlySpan<T> group, int row, Span<T> target)
+    {
+        for (int j = 0; j < target.Length; j++)
+            target[j] = group[j * PackedLayout.GroupRows + row];
+    }
+}
