@@ -18,6 +18,7 @@ internal sealed class TeamSize
     private long _slept;
     private long _pause = ShortestPause;
     private long _tryAgain;
+    private bool _trying; // a member came back and was not judged yet
 
     /// <summary>A team of <paramref name="full"/>, all of them at first.</summary>
     public TeamSize(int full) => _size = _full = full;
@@ -25,8 +26,11 @@ internal sealed class TeamSize
     /// <summary>Members for the next piece of work.</summary>
     public int Next(long now)
     {
-        if (_size < _full && now >= _tryAgain)
+        if (_size < _full && now >= _tryAgain && !_trying)
+        {
             Start(_size + 1);
+            _trying = true;
+        }
         return _size;
     }
 
@@ -37,6 +41,7 @@ internal sealed class TeamSize
         _slept += slept;
         if (_elapsed < Window)
             return;
+        _trying = false;
         if (_size > 1 && _slept * _size > _elapsed)
         {
             Start(_size - 1);

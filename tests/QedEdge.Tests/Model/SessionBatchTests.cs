@@ -146,16 +146,28 @@ public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
     }
 
     [Fact]
-    public void Decoding_AllocatesNothing()
+    public void TwoThreads_OnMembersOfOneBatch_AreToldSo()
     {
-        using SessionBatch batch = Model.CreateBatch(8, new SessionOptions { Threads = 2 });
-        int[] next = [1, 2, 3, 4, 5, 6, 7, 8], lengths = [1, 1, 1, 1, 1, 1, 1, 1];
-        for (int i = 0; i < 300; i++)
-            batch.Feed(next, lengths);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 50; i++)
-            batch.Feed(next, lengths);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        using SessionBatch batch = Model.CreateBatch(2);
+        var seen = new List<Exception?>();
+        batch.Feed([1, 2], [1, 1], [new FeedOptions
+        {
+            OnLogits = (_, _) =>
+            {
+                var other = new Thread(() =>
+                {
+                    seen.Add(Record.Exception(() => batch.Feed([1], [1, 0])));
+                    seen.Add(Record.Exception(() => batch.Sessions[1].Feed([1])));
+                    seen.Add(Record.Exception(() => batch.Sessions[0].Rollback(0)));
+                    seen.Add(Record.Exception(batch.Dispose));
+                });
+                other.Start();
+                other.Join();
+            },
+        }, new FeedOptions()]);
+        Assert.Equal(4, seen.Count);
+        Assert.All(seen, e => Assert.IsType<InvalidOperationException>(e));
+        batch.Feed([1, 2], [1, 1]);
     }
 
     [Theory]

@@ -30,7 +30,7 @@ public sealed class FailedOutputTests : IDisposable
             exit $code
             """;
         Tools.Require("unshare", "mount");
-        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output)])
+        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output), Bake(_output)])
         {
             ProgramResult result = Tools.Run("unshare", ["--mount", "--user", "--map-root-user", "sh", "-c", script, size, _output, .. command], start => start.Environment["OUTPUT"] = _output);
             Assert.SkipWhen(result.ExitCode == 99 || result.Error.StartsWith("unshare:", StringComparison.Ordinal), $"no disk can be mounted here: {result.Error}");
@@ -46,7 +46,7 @@ public sealed class FailedOutputTests : IDisposable
     [InlineData(1000)]
     public void ALimitOnFileSizes_LeavesNoFile(int kilobytes)
     {
-        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output)])
+        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output), Bake(_output)])
         {
             ProgramResult result = Tools.Run("bash", ["-c", $"ulimit -f {kilobytes} && exec \"$@\"", "bash", .. command]);
             OneLine.AssertError(1, result);
@@ -56,9 +56,19 @@ public sealed class FailedOutputTests : IDisposable
     }
 
     [Fact]
+    public void APromptCache_ThatHasNoRoom_IsAnError_AndNoFileIsLeft()
+    {
+        string[] command = [PublishedPrograms.File("qed", "x64"), "generate", "Once upon a time", "-n", "5", "--prompt-cache", Path.Combine(_output, "cache")];
+        ProgramResult result = Tools.Run("bash", ["-c", "ulimit -f 8 && exec \"$@\"", "bash", .. command]);
+        OneLine.AssertError(1, result);
+        Assert.Contains("cache: cannot be written", result.Error);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
+    }
+
+    [Fact]
     public void AFolderWithoutPermission_IsNamed()
     {
-        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output)])
+        foreach (string[] command in (string[][])[Convert(_output), Random(_output), Logits(_output), Bake(_output)])
         {
             ProgramResult result = WithoutPrivilege.Run(["chmod", "500", _output], command[0], command[1..]);
             OneLine.AssertError(1, result);
@@ -101,4 +111,7 @@ public sealed class FailedOutputTests : IDisposable
 
     private static string[] Logits(string folder) =>
         [PublishedPrograms.File("qed", "x64"), "logits", "--tokens", string.Join(',', Enumerable.Range(1, 200)), "-o", Path.Combine(folder, "logits")];
+
+    private static string[] Bake(string folder) =>
+        [PublishedPrograms.File("qed", "x64"), "bake", "Once upon a time", "-o", Path.Combine(folder, "baked.gguf")];
 }

@@ -56,4 +56,22 @@ public class TeamSizeTests
         Assert.InRange(pauses[0], 100 * Millisecond, 101 * Millisecond);
         Assert.InRange(pauses[^1], 2000 * Millisecond, 2001 * Millisecond);
     }
+
+    [Fact]
+    public void AfterTheirPause_MembersComeBackOneByOne_EachJudgedBeforeTheNext()
+    {
+        var size = new TeamSize(4);
+        size.Report(0, 10 * Millisecond, 9 * Millisecond);
+        size.Report(0, 10 * Millisecond, 9 * Millisecond);
+        Assert.Equal(2, size.Next(0));
+        long now = 1000 * Millisecond;
+        for (int expected = 3; expected <= 4; expected++)
+        {
+            for (int i = 0; i < 5; i++) // 5 ms of work are a judgement
+            {
+                Assert.Equal(expected, size.Next(now));
+                size.Report(now, Millisecond, 0);
+            }
+        }
+    }
 }

@@ -1,0 +1,93 @@
+using QedEdge.Generation;
+using QedEdge.Quantization;
+using QedEdge.Sampling;
+
+namespace QedEdge.Tests.Model;
+
+/// <summary>Tests that no others run beside.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
+
+/// <summary>Nothing is allocated per token: not by the caller's thread and not by any other of the process.</summary>
+[Collection(nameof(Alone))]
+public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
+{
+    public static TheoryData<int, KvCacheType, ContextOverflow> Modes => new MatrixTheoryData<int, KvCacheType, ContextOverflow>(
+        [1, 2, 3], [KvCacheType.F32, KvCacheType.F16, KvCacheType.Q8_0], [ContextOverflow.Stop, ContextOverflow.Slide]);
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void Decoding(int threads, KvCacheType kv, ContextOverflow overflow)
+    {
+        bool slides = overflow == ContextOverflow.Slide;
+        using Session session = Model.CreateSession(new SessionOptions { Threads = threads, KvType = kv, Overflow = overflow, ContextLength = slides ? 100 : null });
+        var sampler = new Sampler(new SamplingOptions { TopP = 0.9f, MinP = 0.01f, RepeatPenalty = 1.1f }, session.VocabSize);
+        int[] next = [1];
+        void Step()
+        {
+            session.Feed(next);
+            next[0] = sampler.Next(session.Logits);
+            sampler.Accept(next[0]);
+        }
+        for (int i = 0; i < 300; i++)
+            Step(); // into the second attention chunk, or past the window
+        AssertNothing(Step);
+    }
+
+    [Fact]
+    public void APromptInPieces_WithMaskAndPositions()
+    {
+        using Session session = Model.CreateSession(new SessionOptions { Threads = 2 });
+        int[] tokens = [.. Enumerable.Range(0, 40)];
+        var options = new FeedOptions { AttentionMask = tokens.Select(t => (byte)(t < 5 ? 0 : 1)).ToArray(), PositionIds = tokens, OnLogits = static (_, _) => { } };
+        AssertNothing(() =>
+        {
+            session.Rollback(0);
+            session.Feed(tokens, options);
+        });
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void ABatch(int threads)
+    {
+        using SessionBatch batch = Model.CreateBatch(8, new SessionOptions { Threads = threads, Overflow = ContextOverflow.Slide, ContextLength = 100 });
+        int[] next = [1, 2, 3, 4, 5, 6, 7, 8], lengths = [1, 1, 1, 1, 1, 1, 1, 1];
+        for (int i = 0; i < 300; i++)
+            batch.Feed(next, lengths);
+        AssertNothing(() => batch.Feed(next, lengths));
+    }
+
+    [Fact]
+    public void AGenerator_TakesNoMoreForMoreTokens()
+    {
+        using Session session = Model.CreateSession(new SessionOptions { Threads = 2, Overflow = ContextOverflow.Slide, ContextLength = 100 });
+        TokenHandler ignore = static (_, _) => true;
+        long Run(int tokens)
+        {
+            session.Rollback(0);
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            new Generator(session, new GenerationOptions { MaxTokens = tokens }).Run([1, 2, 3], ignore);
+            return GC.GetTotalAllocatedBytes(precise: true) - before;
+        }
+        Run(200);
+        Assert.Equal(Least(() => Run(20)), Least(() => Run(200)));
+    }
+
+    private static void AssertNothing(Action step)
+    {
+        for (int i = 0; i < 50; i++)
+            step();
+        Assert.Equal(0, Least(() =>
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int i = 0; i < 50; i++)
+                step();
+            return GC.GetTotalAllocatedBytes(precise: true) - before;
+        }));
+    }
+
+    /// <summary>The least of some tries: the test runner has threads of its own.</summary>
+    private static long Least(Func<long> measure) => Enumerable.Range(0, 10).Min(_ => measure());
+}
