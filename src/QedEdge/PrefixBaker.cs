@@ -49,26 +49,33 @@ public static class PrefixBaker
         writer.Add(GgufKeys.BakedFingerprint, model.Fingerprint);
         if (options.System is not null)
             writer.Add(GgufKeys.BakedSystem, options.System);
-        (int Index, GgufTensorInfo Item)[] tensors = [.. source.Tensors.Index().Where(tensor => tensor.Item.Name != GgufKeys.BakedTensor)];
-        foreach ((_, GgufTensorInfo tensor) in tensors)
+        int tensors = 0;
+        foreach (GgufTensorInfo tensor in source.Tensors.Where(IsKept))
+        {
             writer.AddTensor(tensor.Name, tensor.Type, [.. tensor.Dimensions], tensor.Bytes);
+            tensors++;
+        }
         writer.AddTensor(GgufKeys.BakedTensor, TensorType.I8, [cache.BytesOf(count)], cache.BytesOf(count));
 
         file.Fill(stream =>
         {
             writer.Begin(stream);
-            for (int i = 0; i < tensors.Length; i++)
+            for (int i = 0, written = 0; i < source.Tensors.Count; i++)
             {
+                if (!IsKept(source.Tensors[i]))
+                    continue;
                 cancellation.ThrowIfCancellationRequested();
-                NativeView data = source.Data(tensors[i].Item);
-                GgufChecksums.Check(source, tensors[i].Index, data); // the output gets checksums of its own: they must not vouch for damaged data
-                Write(writer, i, data);
+                NativeView data = source.Data(source.Tensors[i]);
+                GgufChecksums.Check(source, i, data); // the output gets checksums of its own: they must not vouch for damaged data
+                Write(writer, written++, data);
             }
             for (int part = 0; part < cache.Parts; part++)
-                Write(writer, tensors.Length, cache.Part(part, count));
+                Write(writer, tensors, cache.Part(part, count));
             writer.End();
         });
     }
+
+    private static bool IsKept(GgufTensorInfo tensor) => tensor.Name != GgufKeys.BakedTensor;
 
     private static void Write(GgufWriter writer, int tensor, NativeView data)
     {

@@ -37,12 +37,18 @@ internal sealed class BenchCommand
         var results = new List<BenchmarkResult>();
         int[] prompts = Sizes("--n-prompt", parsed.GetValue(_prompts)!), generated = Sizes("--n-gen", parsed.GetValue(_generated)!);
         int[] depths = Sizes("--n-depth", parsed.GetValue(_depths)!), batches = Sizes("--sequences", parsed.GetValue(_sequences)!);
-        foreach ((int count, int depth, int sequences) in from count in threads from depth in depths from sequences in batches select (count, depth, sequences))
+        foreach (int count in threads)
         {
-            foreach (int n in prompts.Where(n => n > 0))
-                results.Add(benchmark.Prefill(n, depth, sequences, count));
-            foreach (int n in generated.Where(n => n > 0))
-                results.Add(benchmark.Decode(n, depth, sequences, count));
+            foreach (int depth in depths)
+            {
+                foreach (int sequences in batches)
+                {
+                    foreach (int n in prompts.Where(n => n > 0))
+                        results.Add(benchmark.Prefill(n, depth, sequences, count));
+                    foreach (int n in generated.Where(n => n > 0))
+                        results.Add(benchmark.Decode(n, depth, sequences, count));
+                }
+            }
         }
         if (parsed.GetValue(_common.Json))
             WriteJson(model, benchmark.KvType, results);
