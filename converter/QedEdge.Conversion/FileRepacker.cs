@@ -32,7 +32,7 @@ internal static class FileRepacker
         bool mergesWritten = false;
         foreach (string key in source.Metadata.Keys)
         {
-            if (IsBaked(key))
+            if (GgufKeys.IsBaked(key))
                 continue;
             if (!TokenizerConversion.IsLayoutDependent(key))
                 writer.Copy(source.Metadata, key);
@@ -44,7 +44,7 @@ internal static class FileRepacker
                 mergesWritten = true;
             }
         }
-        var tensors = source.Tensors.Index().Where(tensor => !IsBaked(tensor.Item.Name)).Select(tensor => Plan(tensor.Index, tensor.Item, source.Name, layout)).ToList();
+        var tensors = source.Tensors.Where(tensor => !tensor.IsBaked).Select(tensor => Plan(tensor, source.Name, layout)).ToList();
         if (tensors.Count < source.Tensors.Count)
             report.Warnings.Add("the baked prefix belongs to the other layout and is left out; bake it again with 'qed bake'");
         foreach (var tensor in tensors)
@@ -60,7 +60,7 @@ internal static class FileRepacker
             {
                 var tensor = tensors[i];
                 using var mapped = Map(source, tensor.Source);
-                GgufChecksums.Check(source, tensor.Index, mapped.View); // the output gets checksums of its own: they must not vouch for damaged data
+                GgufChecksums.Check(source, tensor.Source, mapped.View); // the output gets checksums of its own: they must not vouch for damaged data
                 runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View).Group, (rows, bytes) =>
                 {
                     writer.WriteTensor(i, bytes);
@@ -77,9 +77,7 @@ internal static class FileRepacker
         return report;
     }
 
-    private static bool IsBaked(string name) => name.StartsWith(GgufKeys.Baked, StringComparison.Ordinal);
-
-    private static Repacked Plan(int index, GgufTensorInfo tensor, string file, FileLayout layout)
+    private static Repacked Plan(GgufTensorInfo tensor, string file, FileLayout layout)
     {
         var packed = TensorTypes.PackedFormat(tensor.Type);
         var format = packed ?? tensor.Type switch
@@ -96,7 +94,7 @@ internal static class FileRepacker
         int rows = matrix ? (int)tensor.Dimensions[0] : 1, cols = (int)tensor.Dimensions[^1];
         bool toPacked = matrix && layout == FileLayout.Packed;
         var to = !toPacked && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0 ? BlockFormat.F16 : format;
-        return new Repacked(index, tensor, rows, cols, format, packed is not null, to, toPacked);
+        return new Repacked(tensor, rows, cols, format, packed is not null, to, toPacked);
 
         ModelFormatException Unsupported(string problem) =>
             new(ModelFault.Unsupported, file, problem, tensor: tensor.Name, offset: tensor.Offset);
@@ -115,7 +113,7 @@ internal static class FileRepacker
     }
 
     /// <summary>A tensor [Rows, Cols] before and after.</summary>
-    private sealed record Repacked(int Index, GgufTensorInfo Source, int Rows, int Cols, BlockFormat Format, bool FromPacked, BlockFormat To, bool ToPacked)
+    private sealed record Repacked(GgufTensorInfo Source, int Rows, int Cols, BlockFormat Format, bool FromPacked, BlockFormat To, bool ToPacked)
     {
         public TensorType Type => TensorTypes.Of(To, ToPacked);
 

@@ -20,7 +20,11 @@ internal sealed class CommonOptions
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
 
-    public CommonOptions() => NeedsName(Model);
+    public CommonOptions()
+    {
+        NeedsName(Model);
+        KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
+    }
 
     /// <summary>An empty name, as from a variable that is not set, is a mistake and no default.</summary>
     public static void NeedsName(Option<string?> option) => option.Validators.Add(result =>
@@ -32,7 +36,6 @@ internal sealed class CommonOptions
     /// <summary>Adds the options of commands that run a model.</summary>
     public void AddRunOptions(Command command)
     {
-        KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
         command.Options.Add(Model);
         command.Options.Add(Threads);
         command.Options.Add(ContextSize);
@@ -57,13 +60,7 @@ internal sealed class CommonOptions
     };
 
     /// <summary>The storage of keys and values that was asked for.</summary>
-    public KvCacheType CacheType(ParseResult parsed) => parsed.GetValue(KvType) switch
-    {
-        "f32" => KvCacheType.F32,
-        "f16" => KvCacheType.F16,
-        "q8_0" => KvCacheType.Q8_0,
-        _ => KvCacheType.Auto,
-    };
+    public KvCacheType CacheType(ParseResult parsed) => Enum.Parse<KvCacheType>(parsed.GetValue(KvType)!, ignoreCase: true);
 
     /// <summary>A comma-separated list of whole numbers.</summary>
     public static int[] ParseNumbers(string option, string text)

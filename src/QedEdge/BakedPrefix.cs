@@ -48,27 +48,23 @@ public sealed class BakedPrefix
         if (tokens.Length == 0 || tokens.Length > config.ContextLength || tokens.AsSpan().ContainsAnyExceptInRange(0, config.VocabSize - 1))
             throw Damaged(file, $"{tokens.Length} token ids that the model cannot have", GgufKeys.BakedTokens);
         string? stored = file.Metadata.FindString(GgufKeys.BakedKvType);
-        if (stored is null || !Enum.TryParse(stored, ignoreCase: true, out KvCacheType type) || type == KvCacheType.Auto || NameOf(type) != stored)
-            throw Damaged(file, $"'{stored}' is no type of keys and values", GgufKeys.BakedKvType);
+        if (KvCacheTypes.Parse(stored) is not { } type)
+            throw Damaged(file, $"'{ModelFormatException.OneLine(stored ?? "")}' is no type of keys and values", GgufKeys.BakedKvType);
         if (file.Find(GgufKeys.BakedTensor) is not { Type: TensorType.I8 } tensor)
             throw new ModelFormatException(ModelFault.MissingTensor, file.Name, "the baked prefix has no keys and values; bake it again", tensor: GgufKeys.BakedTensor);
         return new BakedPrefix(file, tensor, tokens, type);
     }
-
-    /// <summary>How a type is named in the file.</summary>
-    internal static string NameOf(KvCacheType type) => type.ToString().ToLowerInvariant();
 
     /// <summary>Fills an empty sequence with the tokens that a prompt begins with, its last one left out; returns how many.</summary>
     /// <exception cref="ModelFormatException">The keys and values are damaged or were computed with other weights.</exception>
     internal int Take(QedModel model, Sequence sequence, ReadOnlySpan<int> prompt)
     {
         int common = Math.Min(prompt.CommonPrefixLength(_tokens), prompt.Length - 1);
-        if (common <= 0 || sequence.Count > 0 || _tokens.Length > sequence.Window.Capacity)
+        if (common <= 0 || sequence.Count > 0 || common > sequence.Window.Capacity)
             return 0;
         Check(model, sequence.Cache);
-        sequence.Restore(_tokens.Length, _tokens.Length, _tokens, default, default);
-        sequence.Cache.CopyFrom(_file.Data(_tensor), _tokens.Length);
-        sequence.Truncate(common);
+        sequence.Cache.CopyFrom(_file.Data(_tensor), _tokens.Length, common);
+        sequence.Restore(common, common, plain: true, _tokens.AsSpan(0, common), default, default);
         return common;
     }
 
@@ -77,11 +73,13 @@ public sealed class BakedPrefix
     {
         if (_checked)
             return;
+        if (!GgufChecksums.Present(_file))
+            throw Damaged(_file, "a baked prefix is used only with checksums; bake it again", GgufKeys.TensorChecksums);
         if (_file.Metadata.FindUInt64(GgufKeys.BakedFingerprint) != model.Fingerprint)
-            throw Damaged(_file, "the baked prefix was computed with other weights; bake it again", GgufKeys.BakedFingerprint);
+            throw Damaged(_file, "the baked prefix was computed with other weights or by another version of this program; bake it again", GgufKeys.BakedFingerprint);
         if (_tensor.Bytes != cache.BytesOf(_tokens.Length))
             throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"{_tokens.Length} tokens take {cache.BytesOf(_tokens.Length)} bytes of keys and values, not {_tensor.Bytes}; bake them again", tensor: GgufKeys.BakedTensor);
-        GgufChecksums.Check(_file, _file.Tensors.ToList().IndexOf(_tensor), _file.Data(_tensor));
+        GgufChecksums.Check(_file, _tensor, _file.Data(_tensor));
         _checked = true;
     }
 

@@ -37,25 +37,20 @@ internal sealed class Engine : IDisposable
         int sinks = options.Sinks ?? Math.Min(SessionOptions.DefaultSinks, capacity / 2);
         if (slides && (sinks < 0 || sinks > Math.Min(SlotWindow.MaxSinks, capacity / 2)))
             throw new InvalidOptionException($"the number of sinks must be 0 to {Math.Min(SlotWindow.MaxSinks, capacity / 2)} with a context size of {capacity}, got {sinks}");
-        _format = options.KvType switch
-        {
-            KvCacheType.F32 => BlockFormat.F32,
-            KvCacheType.F16 => BlockFormat.F16,
-            KvCacheType.Q8_0 => BlockFormat.Q8_0,
-            _ => model.Weights.Layers[0].Query.Weight.Format is var weights and (BlockFormat.F32 or BlockFormat.F16) ? weights : BlockFormat.Q8_0,
-        };
+        _format = KvCacheTypes.FormatOf(options.KvType, model.Weights.Layers[0].Query.Weight.Format);
         _model = model;
         _window = new SlotWindow(capacity, slides, sinks);
         _workspace = new Workspace(config, threads, sequences);
         _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
         _rows = new int[_workspace.LogitRows];
         _done = new int[sequences];
+        model.Retain();
         _team = new WorkerTeam(threads); // last: where memory is short before it, no threads wait
         _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
     }
 
     /// <summary>How keys and values are stored.</summary>
-    public KvCacheType KvType => _format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
+    public KvCacheType KvType => KvCacheTypes.Of(_format);
 
     /// <summary>Threads that compute.</summary>
     public int Threads => _team.Size;
@@ -71,13 +66,13 @@ internal sealed class Engine : IDisposable
     }
 
     /// <summary>Takes the engine for one call.</summary>
-    /// <exception cref="InvalidOperationException">Another thread has it.</exception>
+    /// <exception cref="InvalidOperationException">Another call has it.</exception>
     /// <exception cref="ObjectDisposedException">It was closed.</exception>
     public Use Enter()
     {
-        ObjectDisposedException.ThrowIf(_disposed, typeof(Session));
-        if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0)
-            throw new InvalidOperationException("the session is in use by another thread; a session belongs to one thread at a time");
+        if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0 && !_disposed)
+            throw new InvalidOperationException("the session is in use by another call; a session belongs to one thread, and to one call at a time");
+        ObjectDisposedException.ThrowIf(_disposed, typeof(Session)); // a closed engine is never let go
         return new Use(this);
     }
 
@@ -89,7 +84,7 @@ internal sealed class Engine : IDisposable
     /// <param name="lengths">Tokens of each [n].</param>
     /// <param name="tokens">All tokens, one sequence after another.</param>
     /// <param name="options">What goes with them, of each [n].</param>
-    /// <param name="cancellation">Ends between layers.</param>
+    /// <param name="cancellation">Ends within a layer's time.</param>
     public void Feed(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> lengths, ReadOnlySpan<int> tokens, ReadOnlySpan<FeedOptions> options, CancellationToken cancellation)
     {
         _done.AsSpan(0, sequences.Length).Clear();
@@ -117,7 +112,7 @@ internal sealed class Engine : IDisposable
             }
             _rope.Prepare(_batch.Positions);
             _transformer.Forward(cancellation);
-            ReportLogits(_wanted.AsSpan(0, wanted));
+            ReportLogits(_wanted.AsSpan(0, wanted), cancellation);
             foreach (Segment segment in _batch.Segments)
                 segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
             foreach (Wanted token in _wanted.AsSpan(0, wanted))
@@ -138,18 +133,20 @@ internal sealed class Engine : IDisposable
     {
         if (_disposed)
             return;
-        using (Enter())
-            _disposed = true;
+        Enter();
+        _disposed = true;
         _team.Dispose();
         _workspace.Dispose();
         _rope.Dispose();
+        _model.Release();
     }
 
     /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights.</summary>
-    private void ReportLogits(ReadOnlySpan<Wanted> wanted)
+    private void ReportLogits(ReadOnlySpan<Wanted> wanted, CancellationToken cancellation)
     {
         while (!wanted.IsEmpty)
         {
+            cancellation.ThrowIfCancellationRequested();
             ReadOnlySpan<Wanted> now = wanted[..Math.Min(wanted.Length, _rows.Length)];
             wanted = wanted[now.Length..];
             for (int r = 0; r < now.Length; r++)

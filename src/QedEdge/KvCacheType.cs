@@ -1,3 +1,5 @@
+using QedEdge.Quantization;
+
 namespace QedEdge;
 
 /// <summary>How cached keys and values are stored.</summary>
@@ -11,4 +13,28 @@ public enum KvCacheType
     F16,
     /// <summary>Signed bytes with half-precision scales; about a quarter of the memory, and the fastest.</summary>
     Q8_0,
+}
+
+/// <summary>What the types are called and how they are stored.</summary>
+internal static class KvCacheTypes
+{
+    /// <summary>The name in files and on the command line.</summary>
+    public static string NameOf(KvCacheType type) => type.ToString().ToLowerInvariant();
+
+    /// <summary>The type of a name, <see cref="KvCacheType.Auto"/> excepted; null where there is none.</summary>
+    public static KvCacheType? Parse(string? name) => name switch { "f32" => KvCacheType.F32, "f16" => KvCacheType.F16, "q8_0" => KvCacheType.Q8_0, _ => null };
+
+    /// <summary>The storage of a type.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="weights">How the model's matrices are stored: what <see cref="KvCacheType.Auto"/> goes by.</param>
+    public static BlockFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
+    {
+        KvCacheType.F32 => BlockFormat.F32,
+        KvCacheType.F16 => BlockFormat.F16,
+        KvCacheType.Q8_0 => BlockFormat.Q8_0,
+        _ => weights is BlockFormat.F32 or BlockFormat.F16 ? weights : BlockFormat.Q8_0,
+    };
+
+    /// <summary>The type that is stored like this.</summary>
+    public static KvCacheType Of(BlockFormat format) => format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
 }

@@ -6,7 +6,7 @@ namespace QedEdge;
 
 /// <summary>What a model takes in memory, in bytes, known before anything is allocated.</summary>
 /// <param name="Context">Positions the sums are for.</param>
-/// <param name="Weights">All tensors; mapped from the file, or repacked into memory for a plain layout.</param>
+/// <param name="Weights">All tensors but a baked prefix; mapped from the file, or repacked into memory for a plain layout.</param>
 /// <param name="Workspace">Scratch buffers of a session with one thread.</param>
 /// <param name="KvF32">Keys and values as 32-bit floats.</param>
 /// <param name="KvF16">Keys and values as 16-bit floats.</param>
@@ -25,7 +25,7 @@ public sealed record MemoryNeed(int Context, long Weights, long Workspace, long 
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
         long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.HeadCount, config.HeadSize, format);
-        return new MemoryNeed(positions, file.Tensors.Sum(t => t.Bytes), Model.Workspace.BytesFor(config, workers: 1),
+        return new MemoryNeed(positions, file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes), Model.Workspace.BytesFor(config, workers: 1),
             Kv(BlockFormat.F32), Kv(BlockFormat.F16), Kv(BlockFormat.Q8_0));
     }
 }

@@ -33,7 +33,7 @@ public enum ContextOverflow
 {
     /// <summary>The reference's way: they are refused (<see cref="ContextLengthException"/>).</summary>
     Stop,
-    /// <summary>They take the place of the oldest, the sinks excepted; each token sees a window of the context length.</summary>
+    /// <summary>They take the place of the oldest, the sinks excepted; each token sees a window of the context length. It ends after 2^31 tokens.</summary>
     Slide,
 }
 
@@ -60,7 +60,7 @@ public sealed record FeedOptions
     /// <summary>At most this many tokens at a time, for tests; 0 for the best size. The number never changes a result.</summary>
     public int ChunkSize { get; init; }
 
-    /// <summary>Stops between layers; the chunks done before stay in the session.</summary>
+    /// <summary>Stops within a layer's time; the chunks done before stay in the session.</summary>
     public CancellationToken Cancellation { get; init; }
 
     internal static FeedOptions Plain { get; } = new();

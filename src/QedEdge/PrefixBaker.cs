@@ -36,51 +36,37 @@ public static class PrefixBaker
             throw new InvalidOptionException("there are no tokens to bake");
         GgufFile source = model.File;
         using var file = new AtomicFile(output, options.Overwrite);
-        using Session session = model.CreateSession(options.Session);
+        using Session session = model.CreateSession(options.Session with { Overflow = ContextOverflow.Stop, Sinks = null });
         session.Feed(tokens, new FeedOptions { Cancellation = cancellation });
         KvCache cache = session.Sequence.Cache;
         int count = tokens.Length;
 
         var writer = new GgufWriter(source.Alignment);
-        foreach (string key in source.Metadata.Keys.Where(key => !key.StartsWith(GgufKeys.Baked, StringComparison.Ordinal)))
+        foreach (string key in source.Metadata.Keys.Where(key => !GgufKeys.IsBaked(key)))
             writer.Copy(source.Metadata, key);
         writer.Add(GgufKeys.BakedTokens, tokens.ToArray());
-        writer.Add(GgufKeys.BakedKvType, BakedPrefix.NameOf(session.KvType));
+        writer.Add(GgufKeys.BakedKvType, KvCacheTypes.NameOf(session.KvType));
         writer.Add(GgufKeys.BakedFingerprint, model.Fingerprint);
         if (options.System is not null)
             writer.Add(GgufKeys.BakedSystem, options.System);
-        int tensors = 0;
-        foreach (GgufTensorInfo tensor in source.Tensors.Where(IsKept))
-        {
+        GgufTensorInfo[] tensors = [.. source.Tensors.Where(tensor => !tensor.IsBaked)];
+        foreach (GgufTensorInfo tensor in tensors)
             writer.AddTensor(tensor.Name, tensor.Type, [.. tensor.Dimensions], tensor.Bytes);
-            tensors++;
-        }
         writer.AddTensor(GgufKeys.BakedTensor, TensorType.I8, [cache.BytesOf(count)], cache.BytesOf(count));
 
         file.Fill(stream =>
         {
             writer.Begin(stream);
-            for (int i = 0, written = 0; i < source.Tensors.Count; i++)
+            for (int i = 0; i < tensors.Length; i++)
             {
-                if (!IsKept(source.Tensors[i]))
-                    continue;
                 cancellation.ThrowIfCancellationRequested();
-                NativeView data = source.Data(source.Tensors[i]);
-                GgufChecksums.Check(source, i, data); // the output gets checksums of its own: they must not vouch for damaged data
-                Write(writer, written++, data);
+                NativeView data = source.Data(tensors[i]);
+                GgufChecksums.Check(source, tensors[i], data); // the output gets checksums of its own: they must not vouch for damaged data
+                data.InPieces(piece => writer.WriteTensor(i, piece));
             }
             for (int part = 0; part < cache.Parts; part++)
-                Write(writer, tensors, cache.Part(part, count));
+                cache.Part(part, count).InPieces(piece => writer.WriteTensor(tensors.Length, piece));
             writer.End();
         });
-    }
-
-    private static bool IsKept(GgufTensorInfo tensor) => tensor.Name != GgufKeys.BakedTensor;
-
-    private static void Write(GgufWriter writer, int tensor, NativeView data)
-    {
-        const int Piece = 1 << 20;
-        for (long at = 0; at < data.Length; at += Piece)
-            writer.WriteTensor(tensor, data.Span(at, (int)Math.Min(Piece, data.Length - at)));
     }
 }

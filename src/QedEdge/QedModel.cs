@@ -16,6 +16,10 @@ namespace QedEdge;
 /// </summary>
 public sealed class QedModel : IDisposable
 {
+    private readonly Lock _users = new();
+    private int _userCount = 1; // the owner and every open session or batch
+    private bool _disposed;
+
     private QedModel(GgufFile file, ModelOptions options)
     {
         File = file;
@@ -53,13 +57,13 @@ public sealed class QedModel : IDisposable
 
     internal KernelSet Kernels { get; }
 
-    /// <summary>What keys and values depend on: all tensors, by the checksums that the file carries or, where it has none, by their data.</summary>
+    /// <summary>What keys and values depend on: this version's storage, and all tensors, by the checksums that the file carries or, where it has none, by their data.</summary>
     internal ulong Fingerprint
     {
         get
         {
             lock (Weights)
-                return field != 0 ? field : field = GgufChecksums.Fingerprint(File);
+                return field != 0 ? field : field = GgufChecksums.Fingerprint(File, KvCache.Version);
         }
     }
 
@@ -85,9 +89,37 @@ public sealed class QedModel : IDisposable
     /// <exception cref="QedException">An option is out of range.</exception>
     public SessionBatch CreateBatch(int count, SessionOptions? options = null) => new(this, count, options ?? new SessionOptions());
 
-    /// <summary>Closes the file; sessions must be closed before.</summary>
+    /// <summary>Closes the model: no session can be opened any more, and with the last one that is open the file is closed.</summary>
     public void Dispose()
     {
+        lock (_users)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+        }
+        Release();
+    }
+
+    /// <summary>Keeps the file open for a session.</summary>
+    /// <exception cref="ObjectDisposedException">The model was closed.</exception>
+    internal void Retain()
+    {
+        lock (_users)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _userCount++;
+        }
+    }
+
+    /// <summary>Ends what <see cref="Retain"/> began.</summary>
+    internal void Release()
+    {
+        lock (_users)
+        {
+            if (--_userCount > 0)
+                return;
+        }
         Weights.Dispose();
         File.Dispose();
     }

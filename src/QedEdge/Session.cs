@@ -65,6 +65,8 @@ public sealed class Session : IDisposable
         }
     }
 
+    internal QedModel Model => _engine.Model;
+
     internal Sequence Sequence { get; }
 
     /// <summary>Appends tokens and computes the logits after the last one.</summary>
@@ -75,7 +77,7 @@ public sealed class Session : IDisposable
     /// <summary>Appends tokens with a mask, positions, or a receiver of logits.</summary>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id, the mask or a position is not usable; nothing was computed or stored.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled between layers; the chunks done before stay.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the chunks done before stay.</exception>
     public void Feed(ReadOnlySpan<int> tokens, FeedOptions options)
     {
         using Engine.Use use = Enter();
@@ -102,10 +104,11 @@ public sealed class Session : IDisposable
     /// <summary>
     /// Takes <paramref name="count"/> tokens from <paramref name="position"/> on out of the context; those behind move up to lower positions. Their keys are
     /// turned to these (and rounded again where they are not F32) and nothing is computed anew: like the tokens of a sliding window, they still carry what they
-    /// took from those that are gone. The logits stay, unless the last token goes.
+    /// took from those that are gone. The logits stay, unless the last token goes. Where positions were given, all that moves is turned by as many
+    /// positions as tokens go, and the caller goes on giving them.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">These are not tokens of the session.</exception>
-    /// <exception cref="InvalidOptionException">A window has slid already: it keeps itself free.</exception>
+    /// <exception cref="InvalidOptionException">A sliding window went round its slots already: it makes room by itself.</exception>
     public void Shift(int position, int count)
     {
         using Engine.Use use = Enter();
@@ -114,7 +117,7 @@ public sealed class Session : IDisposable
         if (count < 0 || count > Position - position)
             throw new ArgumentOutOfRangeException(nameof(count), count, $"must be 0 to {Position - position}");
         if (Sequence.Reach > Sequence.Window.Slots)
-            throw new InvalidOptionException("a window that has slid cannot be shifted: it makes room by itself");
+            throw new InvalidOptionException("a sliding window that has begun to overwrite tokens cannot be shifted: it makes room by itself");
         if (position + count == Position)
             Sequence.Truncate(position);
         else if (count > 0)
@@ -166,7 +169,10 @@ public sealed class Session : IDisposable
         return _engine.Model.BakedPrefix is { } prefix && prefix.KvType == KvType ? prefix.Take(_engine.Model, Sequence, prompt) : 0;
     }
 
-    /// <summary>How many tokens at the beginning of the session are those given.</summary>
+    /// <summary>
+    /// How many tokens at the beginning of the session are those given, with the keys and values that feeding these gives: 0 after a mask, positions,
+    /// <see cref="Shift"/> or a window that went round.
+    /// </summary>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => Sequence.CommonPrefix(tokens);
 
     /// <summary>Frees the memory and ends the threads.</summary>
@@ -174,10 +180,10 @@ public sealed class Session : IDisposable
     {
         if (_disposed)
             return;
-        using (Enter())
-            _disposed = true;
+        using Engine.Use use = _ownsEngine ? default : _engine.Enter();
         if (_ownsEngine)
             _engine.Dispose();
+        _disposed = true;
         Sequence.Dispose();
     }
 
@@ -229,12 +235,16 @@ public sealed class Session : IDisposable
         if (count == 0)
             return;
         Sequence.TakeMask(options.AttentionMask.Span, count);
+        Sequence.Plain &= options.PositionIds.IsEmpty && !Sequence.Masked;
         Sequence.HasLogits = false;
     }
 
     private Engine.Use Enter()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return _engine.Enter();
+        Engine.Use use = _engine.Enter();
+        if (!_disposed)
+            return use;
+        use.Dispose();
+        throw new ObjectDisposedException(nameof(Session));
     }
 }

@@ -40,7 +40,7 @@ public sealed class SessionBatch : IDisposable
     /// <param name="tokens">The tokens of all members, one member after another.</param>
     /// <param name="lengths">How many belong to each member, 0 for none [members].</param>
     /// <param name="options">What goes with each member's tokens [members]; null for nothing.</param>
-    /// <param name="cancellation">Stops between layers; what was done before stays. That of <paramref name="options"/> is not looked at.</param>
+    /// <param name="cancellation">Stops within a layer's time; what was done before stays. That of <paramref name="options"/> is not looked at.</param>
     /// <exception cref="ContextLengthException">One does not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id, a length, a mask or a position is not usable; nothing was computed or stored.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>

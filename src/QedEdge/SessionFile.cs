@@ -9,7 +9,7 @@ namespace QedEdge;
 /// <summary>
 /// A sequence on disk, little-endian, one part after another:
 /// <code>
-/// "QEDSESS2" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach (int32 each)
+/// "QEDSESS2" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach, plain (int32 each), 4 bytes of zero
 /// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part)
 /// </code>
 /// </summary>
@@ -24,7 +24,7 @@ internal static class SessionFile
     {
         public ulong Magic, Checksum, Fingerprint;
         public long Length;
-        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reach;
+        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reach, Plain, Zero;
     }
 
     /// <summary>Writes a sequence.</summary>
@@ -50,10 +50,7 @@ internal static class SessionFile
             if (sequence.HasLogits)
                 Write(MemoryMarshal.AsBytes(sequence.Logits.Slice(0, model.Config.VocabSize)));
             for (int i = 0; i < sequence.Cache.Parts; i++)
-            {
-                NativeView part = sequence.Cache.Part(i, sequence.Ids.Length);
-                Write(part.Span(0, (int)part.Length));
-            }
+                sequence.Cache.Part(i, sequence.Ids.Length).InPieces(Write);
             header.Checksum = hash.GetCurrentHashAsUInt64();
             stream.Position = 0;
             stream.Write(head[..ChecksumEnd]);
@@ -64,35 +61,49 @@ internal static class SessionFile
     /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit the session.</exception>
     public static void Restore(string path, QedModel model, Sequence sequence)
     {
+        using MappedFile file = Open(path);
+        NativeView view = file.View;
+        int size = Marshal.SizeOf<Header>();
+        if (view.Length < size || MemoryMarshal.Read<ulong>(view.Span(0, sizeof(ulong))) != Magic)
+            throw new QedException($"{path}: is not a saved session");
+        Header header = MemoryMarshal.Read<Header>(view.Span(0, size));
+        if (header.Length != view.Length)
+            throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; save it again");
+        if (Checksum.Of(view.Slice(ChecksumEnd, view.Length - ChecksumEnd)) != header.Checksum)
+            throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
+        if (header.Fingerprint != model.Fingerprint)
+            throw new QedException($"{path}: the session was saved with another model than {model.File.Name}, or by another version of this program");
+        if (header.Format != (int)sequence.Cache.Format)
+            throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
+        if (!MakesSense(header, model.Config.ContextLength))
+            throw Senseless();
+        var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
+        if (!window.CanReturn(header.Reach, header.Count))
+            throw Senseless();
+        if (!sequence.Window.Holds(window, header.Count, header.Reach))
+            throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
+        int slots = Math.Min(header.Reach, window.Slots);
+        if ((header.Reach != header.Count && header.Reach <= window.Slots) || view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
+            throw Senseless();
+        Read(view, size, header, slots, model.Config.VocabSize, sequence);
+
+        QedException Senseless() => new($"{path}: the saved session makes no sense; save it again");
+    }
+
+    private static bool MakesSense(in Header header, int longest) =>
+        header.Capacity >= 1 && header.Capacity <= longest && header.Count >= 0 && header.Reach >= header.Count
+        && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotWindow.MaxSinks, header.Capacity / 2)
+        && (header.Slides != 0 || (header.Reach == header.Count && header.Count <= header.Capacity));
+
+    private static MappedFile Open(string path)
+    {
         try
         {
-            using MappedFile file = MappedFile.Open(path);
-            NativeView view = file.View;
-            int size = Marshal.SizeOf<Header>();
-            if (view.Length < size || MemoryMarshal.Read<ulong>(view.Span(0, sizeof(ulong))) != Magic)
-                throw new QedException($"{path}: is not a saved session");
-            Header header = MemoryMarshal.Read<Header>(view.Span(0, size));
-            if (header.Length != view.Length)
-                throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; save it again");
-            if (Checksum.Of(view.Slice(ChecksumEnd, view.Length - ChecksumEnd)) != header.Checksum)
-                throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
-            if (header.Capacity < 1 || header.Count < 0 || header.Reach < header.Count || header.Sinks < 0 || header.Sinks > Math.Min(SlotWindow.MaxSinks, header.Capacity / 2) || header.Capacity > model.Config.ContextLength)
-                throw new QedException($"{path}: the saved session makes no sense; save it again");
-            if (header.Fingerprint != model.Fingerprint)
-                throw new QedException($"{path}: the session was saved with another model than {model.File.Name}");
-            if (header.Format != (int)sequence.Cache.Format)
-                throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
-            var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
-            if (!sequence.Window.Holds(window, header.Count, header.Reach))
-                throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
-            int slots = Math.Min(header.Reach, window.Slots);
-            if ((header.Reach != header.Count && header.Reach <= window.Slots) || view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
-                throw new QedException($"{path}: the saved session makes no sense; save it again");
-            Read(view, size, header, slots, model.Config.VocabSize, sequence);
+            return MappedFile.Open(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new QedException($"{path}: cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new QedException($"{path}: cannot be read: {QedException.FirstLine(e)}", e);
         }
     }
 
@@ -107,8 +118,8 @@ internal static class SessionFile
         ReadOnlySpan<int> ids = MemoryMarshal.Cast<byte, int>(Next((long)slots * sizeof(int)).Span(0, slots * sizeof(int)));
         ReadOnlySpan<byte> mask = header.Masked != 0 ? Next(slots).Span(0, slots) : default;
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
-        sequence.Restore(header.Count, header.Reach, ids, mask, logits);
-        sequence.Cache.CopyFrom(view.Slice(position, view.Length - position), slots);
+        sequence.Cache.CopyFrom(view.Slice(position, view.Length - position), slots, slots);
+        sequence.Restore(header.Count, header.Reach, header.Plain != 0, ids, mask, logits);
     }
 
     private static Header Describe(QedModel model, Sequence sequence)
@@ -127,6 +138,7 @@ internal static class SessionFile
             Masked = sequence.Masked ? 1 : 0,
             HasLogits = sequence.HasLogits ? 1 : 0,
             Reach = sequence.Reach,
+            Plain = sequence.Plain ? 1 : 0,
         };
     }
 

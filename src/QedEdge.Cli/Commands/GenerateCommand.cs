@@ -151,7 +151,7 @@ internal sealed class GenerateCommand
             throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
         if ((parsed.GetValue(_stop) ?? []).Contains(""))
             throw new UsageException("--stop needs a text");
-        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, EosId = parsed.GetValue(_ignoreEos) ? null : model.Config.EosId };
+        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, IgnoreEos = parsed.GetValue(_ignoreEos) };
     }
 
     /// <summary>What the model's file says where the user says nothing.</summary>

@@ -18,6 +18,7 @@ public sealed class BatchGenerator
     private readonly SessionBatch _batch;
     private readonly GenerationOptions[] _options;
     private readonly Sampler[] _samplers;
+    private readonly int?[] _ends;
     private readonly int[] _next;    // tokens of the sequences that go on, in order
     private readonly int[] _lengths; // 1 for those, 0 for the others
     private readonly int[] _generated;
@@ -32,6 +33,7 @@ public sealed class BatchGenerator
             throw new InvalidOptionException($"a batch of {count} sequences needs as many options, got {options.Count}");
         _batch = batch;
         _options = [.. options];
+        _ends = [.. options.Select(one => one.End(batch.Sessions[0].Model))];
         _samplers = new Sampler[count];
         for (int i = 0; i < count; i++)
         {
@@ -94,7 +96,7 @@ public sealed class BatchGenerator
             Session session = _batch.Sessions[i];
             ReadOnlySpan<float> logits = session.Logits;
             int id = _samplers[i].Next(logits);
-            if (id == _options[i].EosId)
+            if (id == _ends[i])
             {
                 _finish[i] = FinishReason.Eos;
                 continue;

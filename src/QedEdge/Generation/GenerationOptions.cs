@@ -11,8 +11,14 @@ public sealed record GenerationOptions
     /// <summary>The largest number of new tokens.</summary>
     public int MaxTokens { get; init; } = 64;
 
-    /// <summary>The token that ends generation; null goes on to <see cref="MaxTokens"/>.</summary>
+    /// <summary>The token that ends generation; null is the model's.</summary>
     public int? EosId { get; init; }
+
+    /// <summary>Goes on to <see cref="MaxTokens"/> whatever is chosen.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>The token that ends a model's generation, or null.</summary>
+    internal int? End(QedModel model) => IgnoreEos ? null : EosId ?? model.Config.EosId;
 
     /// <summary>Called when the prompt is fed, before the first token is chosen.</summary>
     public Action? OnPrompt { get; init; }

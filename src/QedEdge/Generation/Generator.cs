@@ -9,6 +9,7 @@ public sealed class Generator
     private readonly Session _session;
     private readonly GenerationOptions _options;
     private readonly Sampler _sampler;
+    private readonly int? _end;
     private readonly int[] _next = new int[1];
 
     /// <summary>A generator for a session.</summary>
@@ -18,6 +19,7 @@ public sealed class Generator
         Check(options);
         _session = session;
         _options = options;
+        _end = options.End(session.Model);
         _sampler = new Sampler(options.Sampling, session.VocabSize);
     }
 
@@ -64,7 +66,7 @@ public sealed class Generator
             }
             ReadOnlySpan<float> logits = _session.Logits;
             int id = _sampler.Next(logits);
-            if (id == _options.EosId)
+            if (id == _end)
             {
                 finish = FinishReason.Eos;
                 break;

@@ -39,25 +39,26 @@ public static class GgufChecksums
     }
 
     /// <summary>Compares one tensor's data with their checksum, where the file carries checksums.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="index">The tensor's index in the table.</param>
-    /// <param name="data">Its data.</param>
     /// <exception cref="ModelFormatException">They do not match.</exception>
-    internal static void Check(GgufFile file, int index, NativeView data)
+    internal static void Check(GgufFile file, GgufTensorInfo tensor, NativeView data)
     {
-        if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is { } stored && (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data)))
-            throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: file.Tensors[index].Name);
+        if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is not { } stored)
+            return;
+        int index = file.Tensors.ToList().IndexOf(tensor);
+        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data))
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: tensor.Name);
     }
 
-    /// <summary>The XXH3-64 over names, types and checksums of the tensors and the numbers that the forward pass takes from the metadata; a file without checksums is read for them.</summary>
-    internal static ulong Fingerprint(GgufFile file)
+    /// <summary>The XXH3-64 over a version, names, types and checksums of the tensors and the numbers that the forward pass takes from the metadata; a file without checksums is read for them.</summary>
+    internal static ulong Fingerprint(GgufFile file, int version)
     {
         var hash = new XxHash3();
+        hash.Append(BitConverter.GetBytes(version));
         ReadOnlySpan<ulong> stored = file.Metadata.FindArray(GgufKeys.TensorChecksums) is { } array && array.Count == file.Tensors.Count ? array.UInt64() : default;
         for (int i = 0; i < file.Tensors.Count; i++)
         {
             GgufTensorInfo tensor = file.Tensors[i];
-            if (tensor.Name.StartsWith(GgufKeys.Baked, StringComparison.Ordinal))
+            if (tensor.IsBaked)
                 continue; // no weights
             hash.Append(Encoding.UTF8.GetBytes(tensor.Name));
             hash.Append(BitConverter.GetBytes((uint)tensor.Type));

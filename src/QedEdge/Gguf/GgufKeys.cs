@@ -42,7 +42,7 @@ internal static class GgufKeys
     public const string AddEosToken = "tokenizer.ggml.add_eos_token";
     public const string ChatTemplate = "tokenizer.chat_template";
 
-    public const string Baked = "qed.baked."; // what its keys and its tensor begin with
+    private const string Baked = "qed.baked.";
     public const string BakedTokens = Baked + "tokens";
     public const string BakedKvType = Baked + "kv_type";
     public const string BakedFingerprint = Baked + "fingerprint";
@@ -52,4 +52,7 @@ internal static class GgufKeys
     public const string HeaderChecksum = "qed.checksum.header";
     public const string TensorChecksums = "qed.checksum.tensors";
 #pragma warning restore CS1591
+
+    /// <summary>Whether a key or a tensor belongs to a baked prefix.</summary>
+    public static bool IsBaked(string name) => name.StartsWith(Baked, StringComparison.Ordinal);
 }

@@ -32,6 +32,9 @@ public sealed class GgufTensorInfo
     /// <summary>The number of values: the product of the dimensions; below 2^63.</summary>
     public long ElementCount => _dimensions.Aggregate(1L, static (product, dimension) => product * dimension);
 
+    /// <summary>Whether it belongs to a baked prefix rather than to the weights.</summary>
+    public bool IsBaked => GgufKeys.IsBaked(Name);
+
     /// <summary>Type, name and shape on one line, as error texts print them: <c>Q4_0 name [rows, cols]</c>.</summary>
     public override string ToString() => $"{TensorTypes.Name(Type)} {Name} [{string.Join(", ", _dimensions)}]";
 }

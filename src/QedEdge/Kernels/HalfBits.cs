@@ -2,7 +2,7 @@ namespace QedEdge.Kernels;
 
 /// <summary>
 /// Half-precision numbers as the kernels see them: 16 bits moved into a float's place and scaled by 2^112. Exact for every finite
-/// half; the pattern of infinity reads as 65536, which is why files are checked for non-finite values before a kernel sees them.
+/// half; the pattern of infinity reads as 65536, which is why weights are checked for non-finite values before a kernel sees them.
 /// </summary>
 internal static class HalfBits
 {

@@ -22,6 +22,17 @@ internal readonly unsafe struct NativeView
     /// <summary>The memory behind a stream over unmanaged memory, such as an embedded resource: used in place, not copied.</summary>
     public static NativeView Of(UnmanagedMemoryStream stream) => new(stream.PositionPointer - stream.Position, stream.Length);
 
+    /// <summary>Takes a piece of a view.</summary>
+    public delegate void Piece(ReadOnlySpan<byte> bytes);
+
+    /// <summary>Passes over the view, however large, in pieces of at most 1 MB.</summary>
+    public void InPieces(Piece take)
+    {
+        const int Most = 1 << 20;
+        for (long position = 0; position < Length; position += Most)
+            take(Span(position, (int)Math.Min(Most, Length - position)));
+    }
+
     /// <summary>Bytes in the view.</summary>
     public long Length { get; }
 

@@ -18,6 +18,9 @@ internal sealed partial class KvCache : IDisposable
     /// <summary>Positions that attention takes together; each chunk has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
     public const int ChunkSize = 256;
 
+    /// <summary>Changes with the storage and with the arithmetic that fills it: what was saved by another version is computed anew.</summary>
+    public const int Version = 1;
+
     private readonly int _layers;
     private readonly int _heads;
     private readonly long _keyBytes;        // one layer's keys of one head
@@ -160,19 +163,25 @@ internal sealed partial class KvCache : IDisposable
         return bytes;
     }
 
-    /// <summary>Takes over the first slots from their parts, one after another.</summary>
+    /// <summary>Takes over the first slots from parts that lie one after another.</summary>
     /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
-    /// <param name="slots">How many.</param>
-    public void CopyFrom(NativeView parts, int slots)
+    /// <param name="slots">Slots that they hold.</param>
+    /// <param name="wanted">How many of these.</param>
+    public void CopyFrom(NativeView parts, int slots, int wanted)
     {
-        long position = 0;
+        long position = 0, chunks = 0; // where this part begins, and this head's whole chunks of values
         for (int i = 0; i < Parts; i++)
         {
-            NativeView part = Part(i, slots);
-            parts.Slice(position, part.Length).CopyTo(part);
-            position += part.Length;
+            int kind = i % PartsPerHead;
+            if (kind == 1)
+                chunks = position;
+            NativeView to = Part(i, wanted);
+            bool whole = kind >= 3 && wanted / ChunkSize < slots / ChunkSize; // what is the last chunk here is a whole one there
+            long from = whole ? chunks + wanted / ChunkSize * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize) : position;
+            parts.Slice(from, to.Length).CopyTo(to);
+            position += Part(i, slots).Length;
         }
-        Complete(slots);
+        Complete(wanted);
     }
 
     /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>

@@ -36,11 +36,14 @@ internal sealed class Sequence : IDisposable
     /// <summary>Whether a mask with zeros was ever given.</summary>
     public bool Masked { get; private set; }
 
+    /// <summary>Whether keys and values are those that feeding the ids alone gives: no mask, no given positions, nothing taken out of the middle.</summary>
+    public bool Plain { get; set; } = true;
+
     /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Reach, _ids.Length));
 
-    /// <summary>How many of the first tokens are those given; 0 once the slots went round.</summary>
-    public int CommonPrefix(ReadOnlySpan<int> tokens) => Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);
+    /// <summary>How many of the first tokens are those given; 0 once the slots went round, and where they are not <see cref="Plain"/>.</summary>
+    public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);
 
     /// <summary>Logits after the last token fed [padded vocabulary size].</summary>
     public AlignedBuffer<float> Logits { get; }
@@ -84,6 +87,11 @@ internal sealed class Sequence : IDisposable
         if (count == 0 || Reach <= Window.Slots)
             Reach = count;
         HasLogits = false;
+        if (count == 0)
+        {
+            Plain = true;
+            Masked = false;
+        }
     }
 
     /// <summary>Takes tokens out of the middle; keys and values are the caller's to move.</summary>
@@ -94,11 +102,13 @@ internal sealed class Sequence : IDisposable
         ids[(begin + count)..].CopyTo(ids[begin..]);
         mask[(begin + count)..].CopyTo(mask[begin..]);
         Reach = Count -= count;
+        Plain = false;
     }
 
     /// <summary>Becomes what was saved or copied; keys and values are the caller's to fill in.</summary>
-    public void Restore(int count, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
+    public void Restore(int count, int reach, bool plain, ReadOnlySpan<int> ids, ReadOnlySpan<byte> mask, ReadOnlySpan<float> logits)
     {
+        Plain = plain;
         ids.CopyTo(_ids);
         mask.CopyTo(_mask);
         Masked = !mask.IsEmpty;
@@ -114,8 +124,8 @@ internal sealed class Sequence : IDisposable
     public void CopyFrom(Sequence other)
     {
         int slots = other.Ids.Length;
-        Restore(other.Count, other.Reach, other.Ids, other.Masked ? other._mask.AsSpan(0, slots) : default, other.HasLogits ? other.Logits.Span : default);
         Cache.CopyFrom(other.Cache, slots);
+        Restore(other.Count, other.Reach, other.Plain, other.Ids, other.Masked ? other._mask.AsSpan(0, slots) : default, other.HasLogits ? other.Logits.Span : default);
     }
 
     /// <inheritdoc/>

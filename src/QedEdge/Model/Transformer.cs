@@ -22,7 +22,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private volatile bool _cancelled;
 
     /// <summary>Runs the batch through all layers; its keys and values are in the caches and its residual stream in the workspace afterwards.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled between two layers; nothing visible changed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled within a layer; nothing visible changed.</exception>
     public void Forward(CancellationToken cancellation)
     {
         _cancellation = cancellation;
@@ -65,7 +65,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
 
             Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
             MultiplyAndAdd(worker, layer.AttentionOutput, a, layer.Gate);                     // x = x + a Wo + b
-            team.Barrier(worker);
+            if (Cancelled(worker))
+                return;
 
             h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
             (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
@@ -79,12 +80,18 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
 
             Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
             MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
-            if (worker == 0)
-                _cancelled = _cancellation.IsCancellationRequested; // seen by all behind the barrier, and not written again before they are at the next
-            team.Barrier(worker);
-            if (_cancelled)
+            if (Cancelled(worker))
                 return;
         }
+    }
+
+    /// <summary>A barrier, and whether the run was cancelled before it; another one follows before it is asked again, so that all see the same.</summary>
+    private bool Cancelled(int worker)
+    {
+        if (worker == 0)
+            _cancelled = _cancellation.IsCancellationRequested;
+        team.Barrier(worker);
+        return _cancelled;
     }
 
     private void Embed(int worker)

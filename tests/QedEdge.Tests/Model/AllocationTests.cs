@@ -39,7 +39,7 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
     {
         using Session session = Model.CreateSession(new SessionOptions { Threads = 2 });
         int[] tokens = [.. Enumerable.Range(0, 40)];
-        var options = new FeedOptions { AttentionMask = tokens.Select(t => (byte)(t < 5 ? 0 : 1)).ToArray(), PositionIds = tokens, OnLogits = static (_, _) => { } };
+        var options = new FeedOptions { AttentionMask = tokens.Select(t => (byte)(t < 5 ? 0 : 1)).ToArray(), PositionIds = tokens, OnLogits = static (_, _) => { }, ChunkSize = 7 };
         AssertNothing(() =>
         {
             session.Rollback(0);
@@ -48,15 +48,15 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void ABatch(int threads)
+    [MemberData(nameof(Modes))]
+    public void ABatch(int threads, KvCacheType kv, ContextOverflow overflow)
     {
-        using SessionBatch batch = Model.CreateBatch(8, new SessionOptions { Threads = threads, Overflow = ContextOverflow.Slide, ContextLength = 100 });
+        bool slides = overflow == ContextOverflow.Slide;
+        using SessionBatch batch = Model.CreateBatch(8, new SessionOptions { Threads = threads, KvType = kv, Overflow = overflow, ContextLength = slides ? 100 : null });
         int[] next = [1, 2, 3, 4, 5, 6, 7, 8], lengths = [1, 1, 1, 1, 1, 1, 1, 1];
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < (slides ? 300 : 10); i++)
             batch.Feed(next, lengths);
-        AssertNothing(() => batch.Feed(next, lengths));
+        AssertNothing(() => batch.Feed(next, lengths), slides ? 50 : 20);
     }
 
     [Fact]
@@ -68,21 +68,39 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
         {
             session.Rollback(0);
             long before = GC.GetTotalAllocatedBytes(precise: true);
-            new Generator(session, new GenerationOptions { MaxTokens = tokens }).Run([1, 2, 3], ignore);
+            new Generator(session, new GenerationOptions { MaxTokens = tokens, IgnoreEos = true }).Run([1, 2, 3], ignore);
             return GC.GetTotalAllocatedBytes(precise: true) - before;
         }
         Run(200);
         Assert.Equal(Least(() => Run(20)), Least(() => Run(200)));
     }
 
-    private static void AssertNothing(Action step)
+    [Fact]
+    public void ABatchGenerator_TakesNoMoreForMoreTokens()
     {
-        for (int i = 0; i < 50; i++)
+        using SessionBatch batch = Model.CreateBatch(3, new SessionOptions { Threads = 2, Overflow = ContextOverflow.Slide, ContextLength = 100 });
+        BatchTokenHandler ignore = static (_, _, _) => true;
+        long Run(int tokens)
+        {
+            foreach (Session session in batch.Sessions)
+                session.Rollback(0);
+            var options = new GenerationOptions { MaxTokens = tokens, IgnoreEos = true };
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            new BatchGenerator(batch, [options, options, options]).Run([[1], [1, 2], [1, 2, 3]], ignore);
+            return GC.GetTotalAllocatedBytes(precise: true) - before;
+        }
+        Run(200);
+        Assert.Equal(Least(() => Run(20)), Least(() => Run(200)));
+    }
+
+    private static void AssertNothing(Action step, int steps = 50)
+    {
+        for (int i = 0; i < steps; i++)
             step();
         Assert.Equal(0, Least(() =>
         {
             long before = GC.GetTotalAllocatedBytes(precise: true);
-            for (int i = 0; i < 50; i++)
+            for (int i = 0; i < steps; i++)
                 step();
             return GC.GetTotalAllocatedBytes(precise: true) - before;
         }));

@@ -102,7 +102,8 @@ internal sealed record RandomRun(RandomShape Shape, RandomRow[] Rows, int[] Cuts
 
     public override string ToString() => $"{Shape}, feeds end at [{string.Join(' ', Ends)}], rows {{ {string.Join(" | ", (object[])Rows)} }}, {string.Join(", ", (object[])Handlings)}";
 
-    private static Gen<RandomRow> Row(int vocab, int length) =>
+    /// <summary>A sequence of a length.</summary>
+    public static Gen<RandomRow> Row(int vocab, int length) =>
         from ids in Gen.Int[0, vocab - 1].Array[length]
         from masked in Masked(length)
         from positions in Positions(masked)

@@ -80,6 +80,45 @@ public sealed class ReferencePropertyTests : IDisposable
         }
     }, threads: 1, print: failed => $"{failed}");
 
+    [Fact]
+    public void ABatchOfSequencesOfAnyLengths_AgreesWithTheReference() => (
+        from shape in RandomShape.Any
+        from rows in Gen.Int[1, 40].SelectMany(length => RandomRun.Row(shape.Vocab, length)).Array[1, 5]
+        from cuts in Gen.Double[0, 1].Array[rows.Length]
+        from threads in Gen.Int[1, 3]
+        select (Shape: shape, Rows: rows, Cuts: cuts, Threads: threads)).Sample(run =>
+    {
+        string path = run.Shape.Write(_folder, BlockFormat.F32);
+        ReferenceModel reference = ReferenceModel.Open(path);
+        using QedModel model = QedModel.Open(path);
+        using SessionBatch batch = model.CreateBatch(run.Rows.Length, new SessionOptions { ContextLength = 40, KvType = KvCacheType.F32, Threads = run.Threads });
+        float[][][] actual = [.. run.Rows.Select(row => new float[row.Ids.Length][])];
+        int[] first = [.. run.Rows.Select((row, i) => (int)(row.Ids.Length * run.Cuts[i]))];
+        foreach (bool second in new[] { false, true })
+        {
+            int[] begins = [.. first.Select(cut => second ? cut : 0)], ends = [.. run.Rows.Select((row, i) => second ? row.Ids.Length : first[i])];
+            FeedOptions[] options = [.. run.Rows.Select((row, i) => new FeedOptions
+            {
+                AttentionMask = row.Mask(0, ends[i]),
+                PositionIds = row.Positions?[begins[i]..ends[i]],
+                OnLogits = (t, logits) => actual[i][begins[i] + t] = logits.ToArray(),
+            })];
+            batch.Feed([.. run.Rows.SelectMany((row, i) => row.Ids[begins[i]..ends[i]])], [.. ends.Zip(begins, (end, begin) => end - begin)], options);
+        }
+        for (int i = 0; i < run.Rows.Length; i++)
+        {
+            RandomRow row = run.Rows[i];
+            byte[] mask = row.Mask(0, row.Ids.Length);
+            double[][] expected = reference.Forward([row.Ids], row.Positions is null ? null : [row.Positions], [mask])[0];
+            for (int t = 0; t < mask.Length; t++)
+            {
+                double allowed = LargestDifference * Math.Max(1, expected[t].Max(Math.Abs));
+                for (int v = 0; mask[t] == 1 && v < expected[t].Length; v++)
+                    Assert.True(Math.Abs(expected[t][v] - actual[i][t][v]) <= allowed, $"row {i}, token {t}, logit {v}: {actual[i][t][v]:R} instead of {expected[t][v]:R}");
+            }
+        }
+    }, threads: 1, print: run => $"{run.Shape}, {run.Threads} threads, cuts at [{string.Join(' ', run.Cuts)}], rows {{ {string.Join(" | ", (object[])run.Rows)} }}");
+
     private static double[][][] Reference(RandomRun run, string path)
     {
         ReferenceModel reference = ReferenceModel.Open(path);

@@ -42,7 +42,7 @@ public sealed class SessionFileTests : IDisposable
         second.Feed([1, 2, 3]);
         second.Restore(path);
         Assert.Equal(tokens, second.Position);
-        Assert.Equal(overflow == ContextOverflow.Slide ? 0 : tokens, second.CommonPrefix([.. ids, 1]));
+        Assert.Equal(overflow == ContextOverflow.Slide || masked ? 0 : tokens, second.CommonPrefix([.. ids, 1]));
         if (tokens > 0)
             Assert.True(first.Logits.SequenceEqual(second.Logits));
         first.Feed([5, 6, 7]);
@@ -92,20 +92,61 @@ public sealed class SessionFileTests : IDisposable
         string path = Path.Combine(_folder, "saved");
         session.Save(path);
         byte[] good = File.ReadAllBytes(path);
-        for (int field = 32; field < 64; field += 4)
+        // format, capacity, sinks, slides, tokens, masked, logits, reach, plain
+        for (int field = 32; field < 68; field += 4)
         {
             foreach (int value in new[] { -1, int.MinValue, int.MaxValue, 77 })
             {
-                byte[] bytes = [.. good];
-                int old = MemoryMarshal.Read<int>(bytes.AsSpan(field));
-                MemoryMarshal.Write(bytes.AsSpan(field), value);
-                MemoryMarshal.Write(bytes.AsSpan(8), System.IO.Hashing.XxHash3.HashToUInt64(bytes.AsSpan(16)));
-                File.WriteAllBytes(path, bytes);
+                int old = MemoryMarshal.Read<int>(good.AsSpan(field));
                 // What only says yes or no, or how large the other context was, may be another number.
-                if (Record.Exception(() => session.Restore(path)) is { } error)
-                    Assert.IsType<QedException>(error);
-                else
-                    Assert.True((old != 0) == (value != 0) || field is 36 or 40 or 44 or 60, $"{field} {old} {value}");
+                if (Restore((field, value)) is null)
+                    Assert.True((old != 0) == (value != 0) || field is 36 or 40 or 44 or 64, $"{field} {old} {value}");
+            }
+        }
+        const int Tokens = 48, Reach = 60, Capacity = 36, Slides = 44;
+        Assert.NotNull(Restore((Tokens, 50_000), (Reach, 50_000), (Capacity, 100))); // more tokens than fit
+        Assert.NotNull(Restore((Tokens, 2), (Reach, 3)));                            // taken back without ever having gone round
+        Assert.NotNull(Restore((Slides, 1), (Tokens, 3), (Reach, 50_000)));          // back to what is overwritten
+        Assert.Null(Restore());
+
+        Exception? Restore(params (int Field, int Value)[] changes)
+        {
+            byte[] bytes = [.. good];
+            foreach ((int field, int value) in changes)
+                MemoryMarshal.Write(bytes.AsSpan(field), value);
+            MemoryMarshal.Write(bytes.AsSpan(8), System.IO.Hashing.XxHash3.HashToUInt64(bytes.AsSpan(16)));
+            File.WriteAllBytes(path, bytes);
+            Exception? error = Record.Exception(() => session.Restore(path));
+            if (error is not null)
+                Assert.IsType<QedException>(error);
+            return error;
+        }
+    }
+
+    [Fact]
+    public void WhatIdsAloneDoNotGive_IsNoPrefixOfAPrompt()
+    {
+        using QedModel model = QedModel.Open(Shape.Write(_folder, BlockFormat.Q8_0));
+        string path = Path.Combine(_folder, "saved");
+        foreach (Action<Session> change in new Action<Session>[]
+        {
+            s => s.Feed([1, 2, 3], new FeedOptions { AttentionMask = new byte[] { 1, 0, 1 } }),
+            s => s.Feed([1, 2, 3], new FeedOptions { PositionIds = new[] { 0, 2, 4 } }),
+            s => { s.Feed([1, 9, 2, 3]); s.Shift(1, 1); },
+        })
+        {
+            using Session session = model.CreateSession(), restored = model.CreateSession(), copy = model.CreateSession();
+            change(session);
+            session.Save(path, overwrite: true);
+            restored.Restore(path);
+            copy.CopyFrom(session);
+            foreach (Session one in new[] { session, restored, copy })
+            {
+                Assert.Equal(3, one.Position);
+                Assert.Equal(0, one.CommonPrefix([1, 2, 3]));
+                one.Rollback(0);
+                one.Feed([1, 2, 3]);
+                Assert.Equal(3, one.CommonPrefix([1, 2, 3]));
             }
         }
     }

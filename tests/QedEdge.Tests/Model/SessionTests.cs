@@ -87,6 +87,57 @@ public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
     }
 
     [Fact]
+    public void AModelThatIsClosed_StaysForItsSessions()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.gguf");
+        File.Copy(Model.File.Name, path);
+        QedModel model = QedModel.Open(path);
+        using Session session = model.CreateSession();
+        using SessionBatch batch = model.CreateBatch(1);
+        session.Feed([1, 2]);
+        float[] expected = session.Logits.ToArray();
+        model.Dispose();
+        model.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => model.CreateSession());
+        Assert.Throws<ObjectDisposedException>(() => model.CreateBatch(2));
+        session.Rollback(0);
+        session.Feed([1, 2]);
+        batch.Feed([1, 2], [2]);
+        Assert.Equal(expected, session.Logits.ToArray());
+        Assert.Equal(expected, batch.Sessions[0].Logits.ToArray());
+        session.Dispose();
+        batch.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => model.File.View.Length);
+        File.Delete(path);
+    }
+
+    [Fact]
+    public void ASessionThatCannotBeClosedNow_CanBeClosedLater()
+    {
+        Session session = Model.CreateSession();
+        session.Feed([1], new FeedOptions { OnLogits = (_, _) => Assert.Throws<InvalidOperationException>(session.Dispose) });
+        session.Feed([2]);
+        session.Dispose();
+        session.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => session.Feed([1]));
+        Assert.Throws<ObjectDisposedException>(() => session.Rollback(0));
+        Assert.Throws<ObjectDisposedException>(() => session.Shift(0, 0));
+    }
+
+    [Fact]
+    public void AMaskOfZerosAlone_GivesFiniteLogits_AndWhatFollowsSeesNothingOfIt()
+    {
+        using Session session = Model.CreateSession(), fresh = Model.CreateSession();
+        session.Feed([5, 6, 7], new FeedOptions { AttentionMask = new byte[3] });
+        foreach (float logit in session.Logits)
+            Assert.True(float.IsFinite(logit));
+        session.Feed([1], new FeedOptions { AttentionMask = new byte[] { 0, 0, 0, 1 }, PositionIds = new[] { 0 } });
+        fresh.Feed([1]);
+        for (int i = 0; i < fresh.VocabSize; i++)
+            Assert.InRange(session.Logits[i], fresh.Logits[i] - 1e-4f, fresh.Logits[i] + 1e-4f);
+    }
+
+    [Fact]
     public void TwoThreads_OnOneSession_AreToldSo()
     {
         using Session session = Model.CreateSession();

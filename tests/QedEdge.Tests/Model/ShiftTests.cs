@@ -1,4 +1,6 @@
 using CsCheck;
+using QedEdge.Kernels;
+using QedEdge.Model;
 using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Model;
@@ -27,7 +29,7 @@ public sealed class ShiftTests : IDisposable
             shifted.Feed(ids);
             shifted.Shift(cut.Position, cut.Count);
             Assert.Equal(left.Length, shifted.Position);
-            Assert.Equal(left.Length, shifted.CommonPrefix(left));
+            Assert.Equal(left.Length == ids.Length || cut.Position + cut.Count == ids.Length ? left.Length : 0, shifted.CommonPrefix(left)); // feeding them would give other keys
             shifted.Feed([1]);
             fresh.Feed(left);
             fresh.Feed([1]);
@@ -51,6 +53,56 @@ public sealed class ShiftTests : IDisposable
             masked.Feed([0, 1], new FeedOptions { AttentionMask = Enumerable.Range(0, length + 2).Select(i => (byte)(i < count ? 0 : 1)).ToArray() });
             AssertClose(masked.Logits, shifted.Logits, KvCacheType.F32);
         }, iter: 60, threads: 1);
+
+    // A rotation keeps products: a query turned like the keys sees the scores it saw. Values do not change by a bit.
+    [Fact]
+    public void TheCache_TurnsKeys_AndMovesValues() =>
+        Gen.Select(Cuts, Gen.OneOfConst(BlockFormat.F32, BlockFormat.F16, BlockFormat.Q8_0), Gen.OneOfConst(8, 24, 32, 64), Gen.UInt).Sample((cut, format, size, seed) =>
+        {
+            KernelSet kernels = KernelRegistry.Select(null);
+            var config = new RandomShape(Layers: 2, Heads: 2, HeadSize: size, Inner: 8, Vocab: 8, Bias: false, Tied: true, Theta: 10_000f, Deviation: 0.1f, Seed: 1);
+            using QedModel model = QedModel.Open(config.Write(_folder, BlockFormat.F32));
+            using var own = new WorkerSpace(model.Config, Workspace.Pad(2 * size));
+            using var rope = new Rope(size, 10_000, 0);
+            using var cache = new KvCache(2, 2, size, 608, format);
+            var random = new Random((int)(seed & int.MaxValue));
+            float[] Vector() => [.. Enumerable.Range(0, cache.PaddedHeadSize).Select(c => c < size ? (float)random.NextDouble() - 0.5f : 0f)];
+            for (int slot = 0; slot < cut.Length; slot++)
+                cache.Store(kernels, 1, 1, slot, Vector(), Vector());
+            float[] query = Vector(), turned = new float[query.Length];
+            rope.Prepare([-cut.Count]);
+            rope.Apply(0, query.AsSpan(0, size), turned);
+
+            (float[] before, float[][] values) = Read(query);
+            cache.Shift(kernels, rope, cut.Position, cut.Count, cut.Length);
+            (float[] unturned, _) = Read(query);
+            (float[] after, float[][] moved) = Read(turned);
+            double tolerance = format switch { BlockFormat.F32 => 1e-5, BlockFormat.F16 => 1e-3, _ => 0.05 } * Math.Sqrt(size / 12.0); // a query of length √(size/12)
+            for (int slot = 0; slot < cut.Length - cut.Count; slot++)
+            {
+                int from = slot < cut.Position ? slot : slot + cut.Count;
+                Assert.InRange(slot < cut.Position ? unturned[slot] : after[slot], before[from] - tolerance, before[from] + tolerance);
+                Assert.Equal(values[from], moved[slot]);
+            }
+
+            (float[] Scores, float[][] Values) Read(float[] query)
+            {
+                query.CopyTo(own.Queries.Row(0));
+                kernels.Quantize(own.Queries, 0, size);
+                var scores = new float[608];
+                kernels.Gemm(cache.Keys(1, 1), own.Queries, 1, 0, 76, scores, 608);
+                var values = new float[cut.Length][];
+                for (int slot = 0; slot < cut.Length; slot++)
+                {
+                    own.Scores.Span.Clear();
+                    own.Scores.Span[slot % KvCache.ChunkSize] = 1f;
+                    values[slot] = new float[cache.PaddedHeadSize];
+                    int length = Math.Min(KvCache.ChunkSize, 608 - slot / KvCache.ChunkSize * KvCache.ChunkSize);
+                    cache.WeighValues(kernels, own, 1, 1, slot / KvCache.ChunkSize, length, [length], default, values[slot]);
+                }
+                return (scores, values);
+            }
+        }, iter: 30, threads: 1);
 
     [Fact]
     public void AShiftedMask_StaysWithItsTokens()

@@ -136,6 +136,36 @@ public sealed class PublishedProgramTests : IDisposable
     }
 
     [Fact]
+    public void Bake_ThenGenerate_GivesTheSameText_AndStartsBehindThePrefix()
+    {
+        string baked = Path.Combine(_folder, "baked.gguf");
+        const string Prefix = "Once upon a time there lived a king who had three sons";
+        foreach (string machine in PublishedPrograms.Machines)
+        {
+            string other = machine == "x64" ? baked : Path.Combine(_folder, machine + ".gguf");
+            ProgramResult result = PublishedPrograms.Run("qed", machine, "bake", Prefix, "-o", other);
+            Assert.Equal((0, ""), (result.ExitCode, result.Output));
+            Assert.Equal(File.ReadAllBytes(baked), File.ReadAllBytes(other)); // the same bytes from every machine
+        }
+        string[] arguments = ["generate", Prefix + ". The eldest", "-n", "20", "--seed", "7", "--json", "--digest"];
+        (string, string) expected = TextAndDigest(PublishedPrograms.Run("qed", "x64", arguments));
+        foreach (string machine in PublishedPrograms.Machines)
+        {
+            ProgramResult result = PublishedPrograms.Run("qed", machine, [.. arguments, "-m", baked]);
+            Assert.Equal(expected, TextAndDigest(result));
+            using JsonDocument json = JsonDocument.Parse(result.Output);
+            Assert.InRange(json.RootElement.GetProperty("cached_tokens").GetInt32(), 10, 30);
+        }
+        string system = Path.Combine(_folder, "system.gguf");
+        Assert.Equal(0, PublishedPrograms.Run("qed", "x64", "bake", "--system", "Be kind.", "-o", system).ExitCode);
+        Assert.Contains("qed.baked.system = Be kind.", PublishedPrograms.Run("qed", "x64", "inspect", system).Output);
+        AssertFails(1, "exists already", "bake", "x", "-o", baked);
+        AssertFails(2, "--system", "bake", "-o", "x.gguf");
+        AssertFails(2, "--system", "bake", "x", "--system", "y", "-o", "x.gguf");
+        AssertFails(2, "1", "bake", "--tokens", "99999", "-o", "x.gguf");
+    }
+
+    [Fact]
     public void Convert_TheSampleCheckpoint_GivesTheSameBytesOnEveryMachine()
     {
         foreach (string type in new[] { "q4_0", "q8_0", "f16" })
