@@ -139,11 +139,14 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Writes the session's tokens, keys, values and logits to a file, which appears whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overwrite">Whether an existing file is replaced.</param>
+    /// <param name="flush">Waits until the disk has it; without, a power cut may leave a file that <see cref="Restore"/> refuses as damaged.</param>
     /// <exception cref="QedException">The file cannot be written.</exception>
-    public void Save(string path, bool overwrite = false)
+    public void Save(string path, bool overwrite = false, bool flush = true)
     {
         using Engine.Use use = Enter();
-        SessionFile.Save(path, overwrite, _engine.Model, Sequence);
+        SessionFile.Save(path, overwrite, flush, _engine.Model, Sequence);
     }
 
     /// <summary>Becomes what <see cref="Save"/> wrote; where that is refused the session stays as it was.</summary>

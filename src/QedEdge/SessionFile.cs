@@ -29,7 +29,7 @@ internal static class SessionFile
 
     /// <summary>Writes a sequence.</summary>
     /// <exception cref="QedException">The file cannot be written.</exception>
-    public static void Save(string path, bool overwrite, QedModel model, Sequence sequence)
+    public static void Save(string path, bool overwrite, bool flush, QedModel model, Sequence sequence)
     {
         Header header = Describe(model, sequence);
         using var file = new AtomicFile(path, overwrite);
@@ -54,7 +54,7 @@ internal static class SessionFile
             header.Checksum = hash.GetCurrentHashAsUInt64();
             stream.Position = 0;
             stream.Write(head[..ChecksumEnd]);
-        });
+        }, flush);
     }
 
     /// <summary>Reads a file into a sequence; nothing changes before all of it was found good.</summary>

@@ -76,7 +76,7 @@ internal sealed class GenerateCommand
 
         int cached = RestorePrompt(session, parsed.GetValue(_cache), prompt);
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
-            options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
+            options = options with { OnPrompt = () => session.Save(cache, overwrite: true, flush: false) };
         var generator = new Generator(session, options);
         GenerationResult result = generator.Run(prompt, (id, _) =>
         {

@@ -51,13 +51,15 @@ public sealed class AtomicFile : IDisposable
     public FileStream Stream { get; }
 
     /// <summary>Runs the writing of the content and commits it.</summary>
+    /// <param name="write">Writes all of it.</param>
+    /// <param name="flush">As <see cref="Commit"/> takes it.</param>
     /// <exception cref="QedException">The disk is full, writing fails otherwise, or <see cref="Commit"/> refuses.</exception>
-    public void Fill(Action<FileStream> write)
+    public void Fill(Action<FileStream> write, bool flush = true)
     {
         try
         {
             write(Stream);
-            Commit();
+            Commit(flush);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -69,12 +71,13 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
-    /// <summary>Flushes the content to disk and gives the file its name.</summary>
+    /// <summary>Gives the file its name.</summary>
+    /// <param name="flush">Waits until the disk has the content; without, a power cut may leave less than all of it.</param>
     /// <exception cref="QedException">Meanwhile somebody else created a file of that name, and it is not to be replaced.</exception>
-    public void Commit()
+    public void Commit(bool flush = true)
     {
         ObjectDisposedException.ThrowIf(_done, this);
-        Stream.Flush(flushToDisk: true);
+        Stream.Flush(flushToDisk: flush);
         Stream.Dispose();
         try
         {

@@ -97,7 +97,7 @@ public sealed class AtomicFileTests : IDisposable
         {
             file.Stream.Write("mine"u8);
             File.WriteAllText(Target, "theirs");
-            Assert.Throws<QedException>(file.Commit);
+            Assert.Throws<QedException>(() => file.Commit());
         }
         Assert.Equal("theirs", File.ReadAllText(Target));
         Assert.Single(Directory.GetFiles(_folder));
