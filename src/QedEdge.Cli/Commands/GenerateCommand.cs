@@ -63,7 +63,8 @@ internal sealed class GenerateCommand
 
         using Session session = model.CreateSession(SessionOptions(parsed));
         var text = new StringBuilder();
-        var chosen = new List<int>();
+        var chosen = new List<int>(); // for the JSON alone: a run may go on for ever
+        bool first = true;
         var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         void Show(string piece)
@@ -80,9 +81,11 @@ internal sealed class GenerateCommand
         var generator = new Generator(session, options);
         GenerationResult result = generator.Run(prompt, (id, _) =>
         {
-            chosen.Add(id);
-            if (ids && !json)
-                Terminal.Write(chosen.Count == 1 ? Text(id) : "," + Text(id));
+            if (json)
+                chosen.Add(id);
+            else if (ids)
+                Terminal.Write(first ? Text(id) : "," + Text(id));
+            first = false;
             if (decoder is not null)
                 Show(stop.Append(decoder.Append(id)));
             return !stop.Stopped;

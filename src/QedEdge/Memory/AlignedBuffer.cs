@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace QedEdge.Memory;
@@ -34,12 +36,20 @@ internal sealed unsafe class AlignedBuffer<T> : IDisposable where T : unmanaged
     public Span<T> Span => new(_start, checked((int)Count));
 
     /// <summary>Elements <paramref name="start"/> .. <paramref name="start"/> + <paramref name="count"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<T> Slice(long start, int count)
     {
-        ObjectDisposedException.ThrowIf(_allocation is null, this);
-        if ((ulong)start > (ulong)Count || (ulong)count > (ulong)(Count - start))
-            throw new ArgumentOutOfRangeException(nameof(start), $"{count} elements from {start} do not lie within {Count}");
+        if (_allocation is null || (ulong)start > (ulong)Count || (ulong)count > (ulong)(Count - start))
+            Refuse(start, count);
         return new Span<T>(_start + start, count);
+    }
+
+    /// <summary>Apart, so that <see cref="Slice"/> is short enough to be part of its callers.</summary>
+    [DoesNotReturn]
+    private void Refuse(long start, int count)
+    {
+        ObjectDisposedException.ThrowIf(_allocation is null, this);
+        throw new ArgumentOutOfRangeException(nameof(start), $"{count} elements from {start} do not lie within {Count}");
     }
 
     /// <summary>The buffer's bytes as a read-only view; valid until the buffer is disposed.</summary>
