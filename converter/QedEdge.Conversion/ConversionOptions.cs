@@ -26,7 +26,7 @@ internal sealed record ConversionOptions
     /// <summary>The format of the layers' matrices; norms and biases stay F32.</summary>
     public BlockFormat Type { get; init; } = BlockFormat.Q8_0;
 
-    /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> is Q4_0, else the same.</summary>
+    /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> has four bits, else the same.</summary>
     public BlockFormat? EmbeddingType { get; init; }
 
     /// <summary>The order of the matrices' values.</summary>
@@ -42,5 +42,5 @@ internal sealed record ConversionOptions
     public bool Overwrite { get; init; }
 
     /// <summary>The format of the embedding and the head.</summary>
-    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (Type == BlockFormat.Q4_0 ? BlockFormat.Q8_0 : Type);
+    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (Type is BlockFormat.Q4_0 or BlockFormat.IQ4_NL ? BlockFormat.Q8_0 : Type);
 }

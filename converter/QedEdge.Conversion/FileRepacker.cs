@@ -80,14 +80,8 @@ internal static class FileRepacker
     private static Repacked Plan(GgufTensorInfo tensor, string file, FileLayout layout)
     {
         var packed = TensorTypes.PackedFormat(tensor.Type);
-        var format = packed ?? tensor.Type switch
-        {
-            TensorType.F32 => BlockFormat.F32,
-            TensorType.F16 => BlockFormat.F16,
-            TensorType.Q8_0 => BlockFormat.Q8_0,
-            TensorType.Q4_0 => BlockFormat.Q4_0,
-            _ => throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}; F32, F16, Q8_0 and Q4_0 can be repacked"),
-        };
+        var format = packed ?? TensorTypes.PlainFormat(tensor.Type)
+            ?? throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}; F32, F16, Q8_0, Q4_0 and IQ4_NL can be repacked");
         if (tensor.Dimensions.Count > 2 || tensor.Dimensions.Any(static dimension => dimension is < 1 or > ModelConfig.LargestSize))
             throw Unsupported("QED models have vectors and matrices of up to 2^20 rows and columns only");
         bool matrix = tensor.Dimensions.Count == 2;

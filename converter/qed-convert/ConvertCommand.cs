@@ -6,7 +6,7 @@ namespace QedEdge.Conversion.Cli;
 /// <summary><c>qed-convert MODEL_DIR -o OUT.gguf</c>: a checkpoint's folder becomes one quantized file.</summary>
 internal static class ConvertCommand
 {
-    private static readonly string[] Types = ["q4_0", "q8_0", "f16", "f32"];
+    private static readonly string[] Types = ["q4_0", "iq4_nl", "q8_0", "f16", "f32"];
 
     /// <summary>The program's root command.</summary>
     public static RootCommand Create()
@@ -48,6 +48,7 @@ internal static class ConvertCommand
     private static BlockFormat Format(string type) => type switch
     {
         "q4_0" => BlockFormat.Q4_0,
+        "iq4_nl" => BlockFormat.IQ4_NL,
         "q8_0" => BlockFormat.Q8_0,
         "f16" => BlockFormat.F16,
         _ => BlockFormat.F32,

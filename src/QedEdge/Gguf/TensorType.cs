@@ -43,5 +43,6 @@ public enum TensorType : uint
     PackedF16 = 0x5145_0001,
     PackedQ4_0 = 0x5145_0002,
     PackedQ8_0 = 0x5145_0008,
+    PackedIQ4_NL = 0x5145_0014,
 #pragma warning restore CS1591
 }

@@ -25,6 +25,18 @@ public static class TensorTypes
         TensorType.PackedF16 => BlockFormat.F16,
         TensorType.PackedQ8_0 => BlockFormat.Q8_0,
         TensorType.PackedQ4_0 => BlockFormat.Q4_0,
+        TensorType.PackedIQ4_NL => BlockFormat.IQ4_NL,
+        _ => null,
+    };
+
+    /// <summary>The format of the values of a tensor in plain order, or null for types that QedEdge does not run.</summary>
+    internal static BlockFormat? PlainFormat(TensorType type) => type switch
+    {
+        TensorType.F32 => BlockFormat.F32,
+        TensorType.F16 => BlockFormat.F16,
+        TensorType.Q8_0 => BlockFormat.Q8_0,
+        TensorType.Q4_0 => BlockFormat.Q4_0,
+        TensorType.IQ4_NL => BlockFormat.IQ4_NL,
         _ => null,
     };
 
@@ -35,6 +47,7 @@ public static class TensorTypes
         BlockFormat.F16 => packed ? TensorType.PackedF16 : TensorType.F16,
         BlockFormat.Q8_0 => packed ? TensorType.PackedQ8_0 : TensorType.Q8_0,
         BlockFormat.Q4_0 => packed ? TensorType.PackedQ4_0 : TensorType.Q4_0,
+        BlockFormat.IQ4_NL => packed ? TensorType.PackedIQ4_NL : TensorType.IQ4_NL,
         _ => throw new ArgumentOutOfRangeException(nameof(format)),
     };
 

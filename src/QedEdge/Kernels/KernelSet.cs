@@ -38,6 +38,7 @@ internal abstract class KernelSet
             case BlockFormat.F16: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.IQ4_NL: GemmIQ4_NL(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
         }
     }
@@ -71,6 +72,9 @@ internal abstract class KernelSet
 
     /// <summary><see cref="Gemm"/> for int4 blocks.</summary>
     protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
+
+    /// <summary><see cref="Gemm"/> for blocks of nonlinear int4.</summary>
+    protected abstract void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
 
     /// <summary><see cref="GemmNonNegative(in PackedMatrix, Activations, int, int, int, Span{float}, int, NativeView)"/>, where the instruction set gains from it.</summary>
     protected virtual void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>

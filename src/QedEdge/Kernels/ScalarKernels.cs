@@ -86,8 +86,16 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     }
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        GemmNibbles(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+
+    /// <inheritdoc/>
+    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        GemmNibbles(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+
+    private static void GemmNibbles(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
     {
+        ReadOnlySpan<sbyte> levels = BlockCodec.Levels(w.Format);
         for (int group = groupBegin; group < groupEnd; group++)
         {
             ReadOnlySpan<byte> weights = w.Group(group);
@@ -106,7 +114,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                         {
                             // Low nibbles are columns 0..15 of the block (vectors 0..3), high nibbles columns 16..31.
                             int pair = weights[b * GroupRows * BlockSize / 2 + c / 4 * 32 + row * 4 + c % 4];
-                            dot += ((pair & 15) - 8) * xs[b * BlockSize + c] + ((pair >> 4) - 8) * xs[b * BlockSize + c + 16];
+                            dot += levels[pair & 15] * xs[b * BlockSize + c] + levels[pair >> 4] * xs[b * BlockSize + c + 16];
                         }
                         acc = MathF.FusedMultiplyAdd(dot, HalfBits.ToSingle(scales[b * GroupRows + row]) * xScales[b], acc);
                     }

@@ -138,15 +138,7 @@ internal sealed class ModelWeights : IDisposable
     {
         GgufTensorInfo tensor = Require(name, rows, cols);
         NativeView data = _file.Data(tensor);
-        BlockFormat? inPlace = tensor.Type switch
-        {
-            TensorType.PackedF32 => BlockFormat.F32,
-            TensorType.PackedF16 => BlockFormat.F16,
-            TensorType.PackedQ8_0 => BlockFormat.Q8_0,
-            TensorType.PackedQ4_0 => BlockFormat.Q4_0,
-            _ => null,
-        };
-        PackedMatrix matrix = inPlace is { } format ? new PackedMatrix(format, rows, cols, data) : Repack(tensor, data, rows, cols);
+        PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format ? new PackedMatrix(format, rows, cols, data) : Repack(tensor, data, rows, cols);
         if (!FiniteCheck.Matrix(matrix))
             throw NotFinite(tensor);
         return matrix;
@@ -157,14 +149,7 @@ internal sealed class ModelWeights : IDisposable
 
     private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols)
     {
-        BlockFormat format = tensor.Type switch
-        {
-            TensorType.F32 => BlockFormat.F32,
-            TensorType.F16 => BlockFormat.F16,
-            TensorType.Q8_0 => BlockFormat.Q8_0,
-            TensorType.Q4_0 => BlockFormat.Q4_0,
-            _ => throw Unsupported(tensor, "QedEdge runs F32, F16, Q8_0 and Q4_0 matrices"),
-        };
+        BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor, "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices");
         long groupBytes = PackedLayout.GroupBytes(format, cols);
         var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
         _repacked.Add(buffer);

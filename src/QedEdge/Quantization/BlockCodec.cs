@@ -17,7 +17,7 @@ internal static class BlockCodec
         BlockFormat.F32 => cols * 4L,
         BlockFormat.F16 => cols * 2L,
         BlockFormat.Q8_0 => PackedLayout.Blocks(cols) * 34L,
-        BlockFormat.Q4_0 => PackedLayout.Blocks(cols) * 18L,
+        BlockFormat.Q4_0 or BlockFormat.IQ4_NL => PackedLayout.Blocks(cols) * 18L,
         _ => throw new ArgumentOutOfRangeException(nameof(format)),
     };
 
@@ -40,7 +40,9 @@ internal static class BlockCodec
             case BlockFormat.Q8_0:
                 return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockQ8_0>(plain), Encode);
             case BlockFormat.Q4_0:
-                return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockQ4_0>(plain), Encode);
+                return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), EncodeLinear);
+            case BlockFormat.IQ4_NL:
+                return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), EncodeNonlinear);
             default:
                 throw new ArgumentOutOfRangeException(nameof(format));
         }
@@ -63,13 +65,17 @@ internal static class BlockCodec
             case BlockFormat.Q8_0:
                 DecodeQ8_0(MemoryMarshal.Cast<byte, BlockQ8_0>(plain), row);
                 break;
-            case BlockFormat.Q4_0:
-                DecodeQ4_0(MemoryMarshal.Cast<byte, BlockQ4_0>(plain), row);
+            case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
+                DecodeNibbles(MemoryMarshal.Cast<byte, BlockNibbles>(plain), Levels(format), row);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(format));
         }
     }
+
+    /// <summary>What a nibble counts in a format of nibbles.</summary>
+    public static ReadOnlySpan<sbyte> Levels(BlockFormat format) =>
+        format == BlockFormat.IQ4_NL ? NonlinearLevels.Values : [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
 
     private static void DecodeQ8_0(ReadOnlySpan<BlockQ8_0> blocks, Span<float> row)
     {
@@ -83,7 +89,7 @@ internal static class BlockCodec
         }
     }
 
-    private static void DecodeQ4_0(ReadOnlySpan<BlockQ4_0> blocks, Span<float> row)
+    private static void DecodeNibbles(ReadOnlySpan<BlockNibbles> blocks, ReadOnlySpan<sbyte> levels, Span<float> row)
     {
         for (int b = 0; b * BlockSize < row.Length; b++)
         {
@@ -93,7 +99,7 @@ internal static class BlockCodec
             for (int j = 0; j < part.Length; j++)
             {
                 int nibble = j < BlockSize / 2 ? block.Quants[j] & 15 : block.Quants[j - (BlockSize / 2)] >> 4;
-                part[j] = d * (nibble - 8);
+                part[j] = d * levels[nibble];
             }
         }
     }
@@ -136,18 +142,9 @@ internal static class BlockCodec
     }
 
     /// <summary><c>d = max / −8, q = min(15, trunc(x · (1/d) + 8.5))</c>; max is the first value of largest magnitude, with its sign.</summary>
-    private static Half Encode(ReadOnlySpan<float> x, ref BlockQ4_0 block)
+    private static Half EncodeLinear(ReadOnlySpan<float> x, ref BlockNibbles block)
     {
-        float largest = 0, signed = 0;
-        foreach (float value in x)
-        {
-            if (MathF.Abs(value) > largest)
-            {
-                largest = MathF.Abs(value);
-                signed = value;
-            }
-        }
-        float d = signed / -8f;
+        float d = Largest(x) / -8f;
         float inverse = Inverse(d);
         for (int j = 0; j < BlockSize / 2; j++)
         {
@@ -156,6 +153,42 @@ internal static class BlockCodec
             block.Quants[j] = (byte)(low | (high << 4));
         }
         return block.Scale = (Half)d;
+    }
+
+    /// <summary>
+    /// <c>d = max / −127</c>, each value to the nearest level; then the d that is best for these levels: Σ x²·x·level / Σ x²·level², as ggml's
+    /// <c>quantize_row_iq4_nl_ref</c> weighs them; the weights are taken of x / d, so that none overflows.
+    /// </summary>
+    private static Half EncodeNonlinear(ReadOnlySpan<float> x, ref BlockNibbles block)
+    {
+        float d = Largest(x) / NonlinearLevels.Values[0];
+        float inverse = Inverse(d);
+        float product = 0, square = 0;
+        for (int j = 0; j < BlockSize / 2; j++)
+        {
+            int low = NonlinearLevels.Nearest(x[j] * inverse), high = NonlinearLevels.Nearest(x[j + (BlockSize / 2)] * inverse);
+            block.Quants[j] = (byte)(low | (high << 4));
+        }
+        for (int j = 0; j < BlockSize; j++)
+        {
+            int nibble = j < BlockSize / 2 ? block.Quants[j] & 15 : block.Quants[j - (BlockSize / 2)] >> 4;
+            float level = NonlinearLevels.Values[nibble], scaled = x[j] * inverse, weight = scaled * scaled;
+            product += weight * level * x[j];
+            square += weight * level * level;
+        }
+        return block.Scale = (Half)(square > 0 ? product / square : d);
+    }
+
+    /// <summary>The first value of largest magnitude, with its sign.</summary>
+    private static float Largest(ReadOnlySpan<float> x)
+    {
+        float signed = 0;
+        foreach (float value in x)
+        {
+            if (MathF.Abs(value) > MathF.Abs(signed))
+                signed = value;
+        }
+        return signed;
     }
 
     /// <summary>

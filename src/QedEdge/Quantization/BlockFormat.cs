@@ -11,4 +11,6 @@ internal enum BlockFormat : byte
     Q8_0,
     /// <summary>32 nibbles q and a half d per block: w = d·(q − 8).</summary>
     Q4_0,
+    /// <summary>32 nibbles q and a half d per block: w = d·<see cref="NonlinearLevels"/>[q].</summary>
+    IQ4_NL,
 }

@@ -8,7 +8,8 @@ namespace QedEdge.Quantization;
 /// Q8_0       row group:  block 0 | block 1 | … | scales
 ///            block:      8 vectors of 32 bytes; vector j: rows 0..7 × 4 bytes, columns 4j..4j+3
 ///            scales:     block 0: 8 halves, rows 0..7 | block 1: … | zeros up to 64 bytes
-/// Q4_0       as Q8_0, a block being 4 vectors of 32 bytes: low nibbles vector j, high nibbles vector j+4
+/// Q4_0,      as Q8_0, a block being 4 vectors of 32 bytes: low nibbles vector j, high nibbles vector j+4
+/// IQ4_NL
 /// </code>
 /// The quants of a row group come before its scales, so that every vector is aligned to its size and a group starts a cache line.
 /// </summary>
@@ -34,7 +35,7 @@ internal static class PackedLayout
         BlockFormat.F32 => GroupRows * BlockSize * 4,
         BlockFormat.F16 => GroupRows * BlockSize * 2,
         BlockFormat.Q8_0 => GroupRows * BlockSize,
-        BlockFormat.Q4_0 => GroupRows * BlockSize / 2,
+        BlockFormat.Q4_0 or BlockFormat.IQ4_NL => GroupRows * BlockSize / 2,
         _ => throw new ArgumentOutOfRangeException(nameof(format)),
     };
 
@@ -53,5 +54,5 @@ internal static class PackedLayout
         checked(RowGroups(rows) * GroupBytes(format, cols));
 
     /// <summary>Whether values are quants with a scale per block.</summary>
-    public static bool HasScales(BlockFormat format) => format is BlockFormat.Q8_0 or BlockFormat.Q4_0;
+    public static bool HasScales(BlockFormat format) => format is BlockFormat.Q8_0 or BlockFormat.Q4_0 or BlockFormat.IQ4_NL;
 }

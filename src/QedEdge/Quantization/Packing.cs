@@ -4,7 +4,7 @@ namespace QedEdge.Quantization;
 
 /// <summary>
 /// Between plain GGUF rows and the packed order of <see cref="PackedLayout"/>, one row group at a time. Packing moves bytes and pads
-/// with zero values; no value changes. Rows and columns beyond the matrix hold zeros: a scale of 0 and, in Q4_0, nibbles of 8.
+/// with zero values; no value changes. Rows and columns beyond the matrix hold zeros: a scale of 0 and, of nibbles, 8.
 /// </summary>
 internal static class Packing
 {
@@ -35,7 +35,7 @@ internal static class Packing
                 Interleave<ushort>(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
                 break;
             default:
-                if (format == BlockFormat.Q4_0)
+                if (format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL)
                     group[..(int)PackedLayout.ScalesOffset(format, cols)].Fill(0x88);
                 PackBlocks(format, plain, rows, cols, group);
                 break;
@@ -82,7 +82,7 @@ internal static class Packing
                 DequantizeQ8_0(group, row, destination);
                 break;
             default:
-                DequantizeQ4_0(group, row, destination);
+                DequantizeNibbles(format, group, row, destination);
                 break;
         }
     }
@@ -99,16 +99,17 @@ internal static class Packing
         }
     }
 
-    private static void DequantizeQ4_0(ReadOnlySpan<byte> group, int row, Span<float> destination)
+    private static void DequantizeNibbles(BlockFormat format, ReadOnlySpan<byte> group, int row, Span<float> destination)
     {
-        var scales = Scales(BlockFormat.Q4_0, group, destination.Length);
-        int blockBytes = PackedLayout.BlockBytes(BlockFormat.Q4_0);
+        var scales = Scales(format, group, destination.Length);
+        ReadOnlySpan<sbyte> levels = BlockCodec.Levels(format);
+        int blockBytes = PackedLayout.BlockBytes(format);
         for (int i = 0; i < destination.Length; i++)
         {
             int b = i / BlockSize, j = i % BlockSize, half = j % (BlockSize / 2);
             float d = (float)scales[(b * GroupRows) + row];
             int both = group[(b * blockBytes) + QuadStart(half / Quad, row) + (half % Quad)];
-            destination[i] = d * ((j == half ? both & 15 : both >> 4) - 8);
+            destination[i] = d * levels[j == half ? both & 15 : both >> 4];
         }
     }
 

@@ -22,6 +22,7 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
             (BlockFormat.F32, KvCacheType.F16, 1e-7, 3.09603), (BlockFormat.F32, KvCacheType.Q8_0, 2e-4, 3.0962),
             (BlockFormat.Q8_0, KvCacheType.F16, 6e-4, 3.0970), (BlockFormat.Q8_0, KvCacheType.Q8_0, 8e-4, 3.0972),
             (BlockFormat.Q4_0, KvCacheType.F16, 0.035, 3.14), (BlockFormat.Q4_0, KvCacheType.Q8_0, 0.035, 3.14),
+            (BlockFormat.IQ4_NL, KvCacheType.Q8_0, 0.03, 3.14),
         })
         {
             using QedModel model = Open(format);

@@ -41,7 +41,7 @@ public sealed class ReferencePropertyTests : IDisposable
 
     [Fact]
     public void IntegerWeights_StayNearTheReferenceOfTheSameWeights() => Gen.Select(
-        RandomRun.Any, Gen.OneOfConst(BlockFormat.Q8_0, BlockFormat.Q4_0), Cache).Sample((run, format, kv) =>
+        RandomRun.Any, Gen.OneOfConst(BlockFormat.Q8_0, BlockFormat.Q4_0, BlockFormat.IQ4_NL), Cache).Sample((run, format, kv) =>
     {
         string path = run.Shape.Write(_folder, format);
         double[][][] expected = Reference(run, path);

@@ -11,7 +11,7 @@ public class BlockCodecTests
     public void Blocks_HaveTheSizesOfTheFormat()
     {
         Assert.Equal(34, Unsafe.SizeOf<BlockQ8_0>());
-        Assert.Equal(18, Unsafe.SizeOf<BlockQ4_0>());
+        Assert.Equal(18, Unsafe.SizeOf<BlockNibbles>());
         Assert.Equal(34, BlockCodec.RowBytes(BlockFormat.Q8_0, 32));
         Assert.Equal(18, BlockCodec.RowBytes(BlockFormat.Q4_0, 32));
     }
@@ -45,6 +45,49 @@ public class BlockCodecTests
         BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain);
         Assert.Equal([0x00, 0xBC], plain[..2]);
         Assert.Equal(0x00, plain[2 + 3] & 0x0F);
+    }
+
+    [Fact]
+    public void EncodeRow_IQ4_NL_KeepsItsLevels_AndRoundsBetterThanQ4_0()
+    {
+        float[] row = new float[64], decoded = new float[64];
+        byte[] plain = new byte[36];
+        for (int j = 0; j < 64; j++)
+            row[j] = NonlinearLevels.Values[j % 16] * (j < 32 ? 0.5f : -0.25f);
+        Assert.True(BlockCodec.EncodeRow(BlockFormat.IQ4_NL, row, plain));
+        BlockCodec.DecodeRow(BlockFormat.IQ4_NL, plain, decoded);
+        Assert.Equal(row, decoded);
+        Assert.Equal([0x00, 0x38, 0x00, 0x11, 0x22], plain[..5]); // 0.5, columns 0 and 16, 1 and 17, 2 and 18
+
+        // Normal values, as weights are; and the square of the error.
+        var random = new Random(5);
+        float[] weights = [.. Enumerable.Range(0, 4096).Select(_ => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        double Error(BlockFormat format)
+        {
+            byte[] bytes = new byte[BlockCodec.RowBytes(format, weights.Length)];
+            float[] back = new float[weights.Length];
+            BlockCodec.EncodeRow(format, weights, bytes);
+            BlockCodec.DecodeRow(format, bytes, back);
+            return weights.Zip(back, (a, b) => (double)(a - b) * (a - b)).Sum();
+        }
+        Assert.InRange(Error(BlockFormat.IQ4_NL) / Error(BlockFormat.Q4_0), 0.5, 0.9);
+    }
+
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1e-45f)]
+    [InlineData(1e-38f)]
+    [InlineData(3e38f)]
+    public void EncodeRow_IQ4_NL_OfExtremes_IsFiniteOrSaysSo(float value)
+    {
+        byte[] plain = new byte[18];
+        bool fits = BlockCodec.EncodeRow(BlockFormat.IQ4_NL, [.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain);
+        Assert.Equal(value < 1e6f, fits);
+        float[] decoded = new float[32];
+        BlockCodec.DecodeRow(BlockFormat.IQ4_NL, plain, decoded);
+        Assert.All(decoded, v => Assert.False(float.IsNaN(v)));
+        if (fits)
+            Assert.All(decoded, v => Assert.Equal(0f, v, 1e-3f));
     }
 
     [Fact]

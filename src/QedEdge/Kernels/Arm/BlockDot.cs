@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.Arm;
 
@@ -25,6 +26,30 @@ internal unsafe interface IBlockDot
 
     /// <summary>128 bytes of nibbles, taken as 0..15, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
     static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start);
+
+    /// <summary>128 bytes of nibbles, taken as indices of <see cref="NonlinearLevels"/>, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
+    static abstract (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start);
+}
+
+/// <summary>What sixteen nibbles count.</summary>
+internal interface INibbles
+{
+    static abstract Vector128<sbyte> Of(Vector128<byte> nibbles);
+}
+
+/// <summary>Themselves.</summary>
+internal readonly struct Linear : INibbles
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> Of(Vector128<byte> nibbles) => nibbles.AsSByte();
+}
+
+/// <summary>Their levels (<see cref="NonlinearLevels.Values"/>).</summary>
+internal readonly struct Nonlinear : INibbles
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> Of(Vector128<byte> nibbles) =>
+        AdvSimd.Arm64.VectorTableLookup(Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113), nibbles.AsSByte());
 }
 
 /// <summary>With the dot product of ARMv8.2 (Cortex-A76: Raspberry Pi 5): a lane of activations times four rows at once.</summary>
@@ -69,34 +94,40 @@ internal readonly unsafe struct DotProductDot : IBlockDot
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start)
+    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start) => Halves<Linear>(w, x, start);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start) => Halves<Nonlinear>(w, x, start);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<int> Low, Vector128<int> High) Halves<T>(byte* w, sbyte* x, Vector128<int> start) where T : struct, INibbles
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
         Vector128<byte> mask = Vector128.Create((byte)15);
         Vector128<int> low = start, high = start;
         Vector128<byte> v = Vector128.Load(w), u = Vector128.Load(w + 16);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v & mask).AsSByte(), x0, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u & mask).AsSByte(), x0, 0);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v >>> 4).AsSByte(), x1, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u >>> 4).AsSByte(), x1, 0);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 0);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 0);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 0);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 0);
         v = Vector128.Load(w + 32);
         u = Vector128.Load(w + 48);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v & mask).AsSByte(), x0, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u & mask).AsSByte(), x0, 1);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v >>> 4).AsSByte(), x1, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u >>> 4).AsSByte(), x1, 1);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 1);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 1);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 1);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 1);
         v = Vector128.Load(w + 64);
         u = Vector128.Load(w + 80);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v & mask).AsSByte(), x0, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u & mask).AsSByte(), x0, 2);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v >>> 4).AsSByte(), x1, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u >>> 4).AsSByte(), x1, 2);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 2);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 2);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 2);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 2);
         v = Vector128.Load(w + 96);
         u = Vector128.Load(w + 112);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v & mask).AsSByte(), x0, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u & mask).AsSByte(), x0, 3);
-        low = Dp.DotProductBySelectedQuadruplet(low, (v >>> 4).AsSByte(), x1, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, (u >>> 4).AsSByte(), x1, 3);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 3);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 3);
+        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 3);
+        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 3);
         return (low, high);
     }
 }
@@ -124,21 +155,45 @@ internal readonly unsafe struct WideningDot : IBlockDot
         // Lanes of an int32 sum: columns 0+1 and 2+3 of one row, then of the next; folded at the end.
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
         Vector128<int> r01 = default, r23 = default, r45 = default, r67 = default;
-        AddTwo(w, Columns(x0, 0), Columns(x0, 1), ref r01, ref r23, ref r45, ref r67);
-        AddTwo(w + 64, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23, ref r45, ref r67);
-        AddTwo(w + 128, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
-        AddTwo(w + 192, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
+        AddBytes(w, Columns(x0, 0), Columns(x0, 1), ref r01, ref r23, ref r45, ref r67);
+        AddBytes(w + 64, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23, ref r45, ref r67);
+        AddBytes(w + 128, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
+        AddBytes(w + 192, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
         return (start + AdvSimd.Arm64.AddPairwise(r01, r23), start + AdvSimd.Arm64.AddPairwise(r45, r67));
     }
 
-    /// <summary>Two vectors of the block: 2 · 128 · 127 = 32512 fits int16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTwo(sbyte* w, Vector128<sbyte> a, Vector128<sbyte> b,
+    public static (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start)
+    {
+        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
+        Vector128<int> r01 = default, r23 = default, r45 = default, r67 = default;
+        AddLevels(w, Columns(x0, 0), Columns(x1, 0), ref r01, ref r23, ref r45, ref r67);
+        AddLevels(w + 32, Columns(x0, 1), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
+        AddLevels(w + 64, Columns(x0, 2), Columns(x1, 2), ref r01, ref r23, ref r45, ref r67);
+        AddLevels(w + 96, Columns(x0, 3), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
+        return (start + AdvSimd.Arm64.AddPairwise(r01, r23), start + AdvSimd.Arm64.AddPairwise(r45, r67));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddLevels(byte* w, Vector128<sbyte> a, Vector128<sbyte> b,
         ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67)
     {
-        Multiply(Vector128.Load(w), Vector128.Load(w + 16), a,
-            out Vector128<short> p01, out Vector128<short> p23, out Vector128<short> p45, out Vector128<short> p67);
-        MultiplyAdd(Vector128.Load(w + 32), Vector128.Load(w + 48), b, ref p01, ref p23, ref p45, ref p67);
+        Vector128<byte> mask = Vector128.Create((byte)15), v = Vector128.Load(w), u = Vector128.Load(w + 16);
+        AddTwo(Nonlinear.Of(v & mask), Nonlinear.Of(u & mask), a, Nonlinear.Of(v >>> 4), Nonlinear.Of(u >>> 4), b, ref r01, ref r23, ref r45, ref r67);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddBytes(sbyte* w, Vector128<sbyte> a, Vector128<sbyte> b,
+        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67) =>
+        AddTwo(Vector128.Load(w), Vector128.Load(w + 16), a, Vector128.Load(w + 32), Vector128.Load(w + 48), b, ref r01, ref r23, ref r45, ref r67);
+
+    /// <summary>Two vectors of the block for each row: 2 · 128 · 127 = 32512 fits int16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTwo(Vector128<sbyte> v0, Vector128<sbyte> u0, Vector128<sbyte> a, Vector128<sbyte> v1, Vector128<sbyte> u1, Vector128<sbyte> b,
+        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67)
+    {
+        Multiply(v0, u0, a, out Vector128<short> p01, out Vector128<short> p23, out Vector128<short> p45, out Vector128<short> p67);
+        MultiplyAdd(v1, u1, b, ref p01, ref p23, ref p45, ref p67);
         r23 = AdvSimd.AddPairwiseWideningAndAdd(r23, p23);
         r67 = AdvSimd.AddPairwiseWideningAndAdd(r67, p67);
         r01 = AdvSimd.AddPairwiseWideningAndAdd(r01, p01);

@@ -123,6 +123,20 @@ internal readonly unsafe struct NibbleBlock : IBlock
     private static Vector128<byte> Signed(byte* w) => Vector128.Load(w) ^ Vector128.Create((byte)0x88);
 }
 
+/// <summary>Nonlinear int4: halves as for int4, looked up.</summary>
+internal readonly unsafe struct NonlinearBlock : IBlock
+{
+    public static int Bytes => NibbleBlock.Bytes;
+
+    public static float Base => ByteBlock.Base;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> First(byte* w) => Nonlinear.Of(Vector128.Load(w) & Vector128.Create((byte)15));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> Second(byte* w) => Nonlinear.Of(Vector128.Load(w) >>> 4);
+}
+
 /// <summary>int8: 16 bytes are columns 4j .. 4j + 3 of four rows.</summary>
 internal readonly unsafe struct ByteBlock : IBlock
 {

@@ -18,13 +18,28 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     public override string Name => TDot.Name;
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        Blocks<NibbleBlock, Nibbles>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+
+    /// <inheritdoc/>
+    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        Blocks<NonlinearBlock, Levels>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+
+    /// <inheritdoc/>
+    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
+        Blocks<ByteBlock, Bytes>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+
+    /// <typeparam name="TTile">The blocks as many tokens share them.</typeparam>
+    /// <typeparam name="TOne">The blocks as one token takes them.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Blocks<TTile, TOne>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+        where TTile : struct, IBlock where TOne : struct, IOneToken
     {
         fixed (float* outputs = &y)
         {
             if (TDot.HasTiles && tokens >= FloatTile.Tokens)
             {
-                BlockTile<NibbleBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
+                BlockTile<TTile>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
                 return;
             }
             sbyte* quants = x.Quants.Pointer;
@@ -43,10 +58,9 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
                     sbyte* xs = quants + (nint)t * stride;
                     short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
                     Vector128<float> acc0 = default, acc1 = default;
-                    for (byte* block = weights; d < dEnd; block += GroupRows * BlockSize / 2, xs += BlockSize, d += GroupRows)
+                    for (byte* block = weights; d < dEnd; block += TTile.Bytes, xs += BlockSize, d += GroupRows)
                     {
-                        int offset = *xOffset++; // two halves that add up to −8 · Σ x, for nibbles are 8 too large
-                        (Vector128<int> low, Vector128<int> high) = TDot.Nibbles(block, xs, TDot.Start((short)offset + (offset >> 16)));
+                        (Vector128<int> low, Vector128<int> high) = TOne.Dot(block, xs, ref xOffset);
                         Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                     }
                     Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
@@ -55,38 +69,31 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    /// <summary>A block times one token.</summary>
+    private interface IOneToken
     {
-        fixed (float* outputs = &y)
+        static abstract (Vector128<int> Low, Vector128<int> High) Dot(byte* block, sbyte* x, ref int* offset);
+    }
+
+    private readonly struct Bytes : IOneToken
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector128<int> Low, Vector128<int> High) Dot(byte* block, sbyte* x, ref int* offset) => TDot.Bytes((sbyte*)block, x, TDot.Start(0));
+    }
+
+    private readonly struct Levels : IOneToken
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector128<int> Low, Vector128<int> High) Dot(byte* block, sbyte* x, ref int* offset) => TDot.Levels(block, x, TDot.Start(0));
+    }
+
+    private readonly struct Nibbles : IOneToken
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector128<int> Low, Vector128<int> High) Dot(byte* block, sbyte* x, ref int* offset)
         {
-            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
-            {
-                BlockTile<ByteBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
-                return;
-            }
-            sbyte* quants = x.Quants.Pointer;
-            float* scales = x.Scales.Pointer;
-            // The compiler would read these again for every group: outputs might overlap them.
-            long groupBytes = w.GroupBytes, scalesOffset = w.ScalesOffset;
-            int blocks = w.Blocks, stride = x.Stride, blockStride = x.BlockStride;
-            for (int group = groupBegin; group < groupEnd; group++)
-            {
-                byte* weights = w.Data.Pointer + group * groupBytes;
-                for (int t = 0; t < tokens; t++)
-                {
-                    float* xScale = scales + t * blockStride;
-                    sbyte* xs = quants + (nint)t * stride;
-                    short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
-                    Vector128<float> acc0 = default, acc1 = default;
-                    for (sbyte* block = (sbyte*)weights; d < dEnd; block += GroupRows * BlockSize, xs += BlockSize, d += GroupRows)
-                    {
-                        (Vector128<int> low, Vector128<int> high) = TDot.Bytes(block, xs, TDot.Start(0));
-                        Scale(low, high, d, *xScale++, ref acc0, ref acc1);
-                    }
-                    Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
-                }
-            }
+            int both = *offset++; // two halves that add up to −8 · Σ x, for nibbles are 8 too large
+            return TDot.Nibbles(block, x, TDot.Start((short)both + (both >> 16)));
         }
     }
 

@@ -25,6 +25,13 @@ internal unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where TDot :
     }
 
     /// <inheritdoc/>
+    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    {
+        fixed (float* outputs = &y)
+            BlockGemm<NonlinearNibbles<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
+    }
+
+    /// <inheritdoc/>
     protected override void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
     {
         fixed (float* outputs = &y)

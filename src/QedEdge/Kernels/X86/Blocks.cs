@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
@@ -47,6 +48,33 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => TDot.FinishNibbles(acc);
+}
+
+/// <summary>Nonlinear int4: stored like int4; a nibble is an index of the sixteen levels, which are multiplied as int8.</summary>
+internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : struct, IInt8Dot
+{
+    private static Vector256<byte> Low => Vector256.Create((byte)15);
+
+    // As TDot takes weights, so that the conversion need not be repeated: NonlinearLevels.Values, in both halves.
+    private static Vector256<byte> Levels => TDot.Bytes(Vector256.Create(
+        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)).AsByte();
+
+    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Start(int offset) => TDot.StartBytes(Vector256.Create(offset));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> First(byte* w) => Avx2.Shuffle(Levels, Vector256.Load(w) & Low).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Second(byte* w) => Avx2.Shuffle(Levels, (Vector256.Load(w).AsUInt16() >>> 4).AsByte() & Low).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Finish(Vector256<int> acc) => acc;
 }
 
 /// <summary>int8: 32 bytes are columns 4j .. 4j + 3.</summary>
