@@ -35,7 +35,7 @@ internal sealed class Benchmark(QedModel model, int repetitions, KvCacheType kvT
             ContextLength = tokens + depth,
             KvType = kvType,
         });
-        KvType = batch.Sessions[0].KvType.ToString().ToLowerInvariant();
+        KvType = KvCacheTypes.NameOf(batch.Sessions[0].KvType);
         var random = new Random(1);
         int[] ids = [.. Enumerable.Range(0, tokens * sequences).Select(_ => random.Next(model.Config.VocabSize))];
         int[] lengths = [.. Enumerable.Repeat(step, sequences)];

@@ -60,7 +60,7 @@ internal sealed class CommonOptions
     };
 
     /// <summary>The storage of keys and values that was asked for.</summary>
-    public KvCacheType CacheType(ParseResult parsed) => Enum.Parse<KvCacheType>(parsed.GetValue(KvType)!, ignoreCase: true);
+    public KvCacheType CacheType(ParseResult parsed) => KvCacheTypes.Parse(parsed.GetValue(KvType)) ?? KvCacheType.Auto;
 
     /// <summary>A comma-separated list of whole numbers.</summary>
     public static int[] ParseNumbers(string option, string text)

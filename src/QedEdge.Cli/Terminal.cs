@@ -12,11 +12,16 @@ internal static class Terminal
     private static readonly Stream Output = OpenOutput();
     private static readonly Stream Error = Console.OpenStandardError();
 
+    private static byte[] s_bytes = new byte[1024];
+
     /// <summary>Writes results.</summary>
-    public static void Write(string text)
+    public static void Write(ReadOnlySpan<char> text)
     {
+        int most = Encoding.UTF8.GetMaxByteCount(text.Length);
+        if (most > s_bytes.Length)
+            s_bytes = new byte[most];
         if (text.Length > 0)
-            Write(Encoding.UTF8.GetBytes(text));
+            Write(s_bytes.AsSpan(0, Encoding.UTF8.GetBytes(text, s_bytes)));
     }
 
     /// <summary>Writes result bytes.</summary>

@@ -8,6 +8,8 @@ namespace QedEdge;
 /// <summary>What the sequences of a session or a batch share: the threads, the scratch memory and the layers. One call at a time.</summary>
 internal sealed class Engine : IDisposable
 {
+    private const int Free = 0, InUse = 1, Closed = 2;
+
     private readonly QedModel _model;
     private readonly WorkerTeam _team;
     private readonly Workspace _workspace;
@@ -19,8 +21,7 @@ internal sealed class Engine : IDisposable
     private readonly Wanted[] _wanted = new Wanted[Workspace.BatchSize];
     private readonly int[] _rows;
     private readonly int[] _done; // tokens of each sequence done in this call
-    private bool _disposed;
-    private int _inUse;
+    private int _state; // Free, InUse or Closed
 
     /// <summary>Allocates everything but the sequences.</summary>
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
@@ -40,13 +41,23 @@ internal sealed class Engine : IDisposable
         _format = KvCacheTypes.FormatOf(options.KvType, model.Weights.Layers[0].Query.Weight.Format);
         _model = model;
         _window = new SlotWindow(capacity, slides, sinks);
-        _workspace = new Workspace(config, threads, sequences);
-        _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
-        _rows = new int[_workspace.LogitRows];
-        _done = new int[sequences];
         model.Retain();
-        _team = new WorkerTeam(threads); // last: where memory is short before it, no threads wait
-        _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
+        try
+        {
+            _workspace = new Workspace(config, threads, sequences);
+            _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
+            _rows = new int[_workspace.LogitRows];
+            _done = new int[sequences];
+            _team = new WorkerTeam(threads);
+            _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
+        }
+        catch // memory is short
+        {
+            _workspace?.Dispose();
+            _rope?.Dispose();
+            model.Release();
+            throw;
+        }
     }
 
     /// <summary>How keys and values are stored.</summary>
@@ -70,10 +81,9 @@ internal sealed class Engine : IDisposable
     /// <exception cref="ObjectDisposedException">It was closed.</exception>
     public Use Enter()
     {
-        if (Interlocked.CompareExchange(ref _inUse, 1, 0) != 0 && !_disposed)
-            throw new InvalidOperationException("the session is in use by another call; a session belongs to one thread, and to one call at a time");
-        ObjectDisposedException.ThrowIf(_disposed, typeof(Session)); // a closed engine is never let go
-        return new Use(this);
+        int state = Interlocked.CompareExchange(ref _state, InUse, Free);
+        ObjectDisposedException.ThrowIf(state == Closed, typeof(Session));
+        return state == Free ? new Use(this) : throw OtherCall();
     }
 
     /// <summary>
@@ -129,17 +139,25 @@ internal sealed class Engine : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => Close();
+
+    /// <summary>Ends the threads and frees what sequences share; false where that was done before.</summary>
+    /// <exception cref="InvalidOperationException">A call has it.</exception>
+    public bool Close()
     {
-        if (_disposed)
-            return;
-        Enter();
-        _disposed = true;
+        int state = Interlocked.CompareExchange(ref _state, Closed, Free);
+        if (state == Closed)
+            return false;
+        if (state == InUse)
+            throw OtherCall();
         _team.Dispose();
         _workspace.Dispose();
         _rope.Dispose();
         _model.Release();
+        return true;
     }
+
+    private static InvalidOperationException OtherCall() => new("the session is in use by another call; a session belongs to one thread, and to one call at a time");
 
     /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights.</summary>
     private void ReportLogits(ReadOnlySpan<Wanted> wanted, CancellationToken cancellation)
@@ -185,7 +203,7 @@ internal sealed class Engine : IDisposable
         public void Dispose()
         {
             if (engine is not null)
-                Volatile.Write(ref engine._inUse, 0);
+                Volatile.Write(ref engine._state, Free);
         }
     }
 }

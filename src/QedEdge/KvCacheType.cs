@@ -16,7 +16,7 @@ public enum KvCacheType
 }
 
 /// <summary>What the types are called and how they are stored.</summary>
-internal static class KvCacheTypes
+public static class KvCacheTypes
 {
     /// <summary>The name in files and on the command line.</summary>
     public static string NameOf(KvCacheType type) => type.ToString().ToLowerInvariant();
@@ -27,7 +27,7 @@ internal static class KvCacheTypes
     /// <summary>The storage of a type.</summary>
     /// <param name="type">The type.</param>
     /// <param name="weights">How the model's matrices are stored: what <see cref="KvCacheType.Auto"/> goes by.</param>
-    public static BlockFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
+    internal static BlockFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
     {
         KvCacheType.F32 => BlockFormat.F32,
         KvCacheType.F16 => BlockFormat.F16,
@@ -36,5 +36,5 @@ internal static class KvCacheTypes
     };
 
     /// <summary>The type that is stored like this.</summary>
-    public static KvCacheType Of(BlockFormat format) => format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
+    internal static KvCacheType Of(BlockFormat format) => format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
 }

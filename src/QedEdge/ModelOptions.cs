@@ -51,7 +51,7 @@ public sealed record FeedOptions
     /// <summary>The new tokens' positions for the rotary embedding; empty for past, past + 1, ….</summary>
     public ReadOnlyMemory<int> PositionIds { get; init; }
 
-    /// <summary>Receives the logits of the new tokens in order; null computes only the last token's.</summary>
+    /// <summary>Receives the logits of the new tokens in order, those of a chunk that is then cancelled too; null computes only the last token's.</summary>
     public LogitsHandler? OnLogits { get; init; }
 
     /// <summary>Which of the new tokens <see cref="OnLogits"/> receives the logits of, ascending indices; empty for all.</summary>

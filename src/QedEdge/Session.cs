@@ -133,8 +133,8 @@ public sealed class Session : IDisposable
         using Engine.Use theirs = other._engine == _engine ? default : other.Enter();
         if (other._engine.Model != _engine.Model || other.KvType != KvType)
             throw new InvalidOptionException("only a session of the same model and type of keys and values can be copied");
-        if (!Sequence.Window.Holds(other.Sequence.Window, other.Position, other.Sequence.Reach))
-            throw new InvalidOptionException($"{other.Position} tokens do not fit into a session of {Capacity}, or its window is another");
+        if (!Sequence.Accepts(other.Sequence.Window, other.Position, other.Sequence.Reach, other.Sequence.Plain))
+            throw new InvalidOptionException($"{other.Position} tokens do not fit into a session of {Capacity}, its window is another, or it slides and they have a mask or positions");
         Sequence.CopyFrom(other.Sequence);
     }
 
@@ -181,11 +181,17 @@ public sealed class Session : IDisposable
     /// <summary>Frees the memory and ends the threads.</summary>
     public void Dispose()
     {
+        if (_ownsEngine)
+        {
+            if (!_engine.Close())
+                return;
+            _disposed = true;
+            Sequence.Dispose();
+            return;
+        }
         if (_disposed)
             return;
-        using Engine.Use use = _ownsEngine ? default : _engine.Enter();
-        if (_ownsEngine)
-            _engine.Dispose();
+        using Engine.Use use = Enter();
         _disposed = true;
         Sequence.Dispose();
     }
@@ -237,6 +243,8 @@ public sealed class Session : IDisposable
     {
         if (count == 0)
             return;
+        if (Position == 0)
+            Sequence.Truncate(0); // what a feed that was cancelled may have left
         Sequence.TakeMask(options.AttentionMask.Span, count);
         Sequence.Plain &= options.PositionIds.IsEmpty && !Sequence.Masked;
         Sequence.HasLogits = false;

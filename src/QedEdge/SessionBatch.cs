@@ -56,7 +56,10 @@ public sealed class SessionBatch : IDisposable
         if (total != tokens.Length)
             throw new InvalidOptionException($"the lengths make {total} tokens, and there are {tokens.Length}");
         for (int i = 0, start = 0; i < lengths.Length; start += lengths[i++])
-            _sessions[i].Check(tokens.Slice(start, lengths[i]), options[i]);
+        {
+            if (lengths[i] > 0)
+                _sessions[i].Check(tokens.Slice(start, lengths[i]), options[i]);
+        }
         for (int i = 0; i < lengths.Length; i++)
             _sessions[i].Begin(lengths[i], options[i]);
         _engine.Feed(_sequences, lengths, tokens, options, cancellation);

@@ -68,9 +68,9 @@ internal static class SessionFile
             throw new QedException($"{path}: is not a saved session");
         Header header = MemoryMarshal.Read<Header>(view.Span(0, size));
         if (header.Length != view.Length)
-            throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; save it again");
+            throw new QedException($"{path}: the saved session has {view.Length} bytes instead of {header.Length}: it was cut off; delete it or save it again");
         if (Checksum.Of(view.Slice(ChecksumEnd, view.Length - ChecksumEnd)) != header.Checksum)
-            throw new QedException($"{path}: the saved session is damaged (its checksum does not match); save it again");
+            throw new QedException($"{path}: the saved session is damaged (its checksum does not match); delete it or save it again");
         if (header.Fingerprint != model.Fingerprint)
             throw new QedException($"{path}: the session was saved with another model than {model.File.Name}, or by another version of this program");
         if (header.Format != (int)sequence.Cache.Format)
@@ -80,20 +80,22 @@ internal static class SessionFile
         var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
         if (!window.CanReturn(header.Reach, header.Count))
             throw Senseless();
-        if (!sequence.Window.Holds(window, header.Count, header.Reach))
-            throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}, and this one has {sequence.Window.Capacity}; open it with the same context");
+        if (!sequence.Accepts(window, header.Count, header.Reach, header.Plain != 0))
+            throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}{(header.Plain != 0 ? "" : " and a mask or positions")}, and this one has {sequence.Window.Capacity}{(sequence.Window.Slides ? " and slides" : "")}; open it with the same context");
         int slots = Math.Min(header.Reach, window.Slots);
         if ((header.Reach != header.Count && header.Reach <= window.Slots) || view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
             throw Senseless();
-        Read(view, size, header, slots, model.Config.VocabSize, sequence);
+        if (!Read(view, size, header, slots, model.Config.VocabSize, sequence))
+            throw Senseless();
 
-        QedException Senseless() => new($"{path}: the saved session makes no sense; save it again");
+        QedException Senseless() => new($"{path}: the saved session makes no sense; delete it or save it again");
     }
 
     private static bool MakesSense(in Header header, int longest) =>
         header.Capacity >= 1 && header.Capacity <= longest && header.Count >= 0 && header.Reach >= header.Count
         && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotWindow.MaxSinks, header.Capacity / 2)
-        && (header.Slides != 0 || (header.Reach == header.Count && header.Count <= header.Capacity));
+        && (header.Slides != 0 ? header.Masked == 0 : header.Reach == header.Count && header.Count <= header.Capacity)
+        && (header.Masked == 0 || header.Plain == 0) && (header.HasLogits == 0 || header.Count > 0);
 
     private static MappedFile Open(string path)
     {
@@ -107,7 +109,8 @@ internal static class SessionFile
         }
     }
 
-    private static void Read(NativeView view, long position, in Header header, int slots, int vocab, Sequence sequence)
+    /// <summary>Takes over what the header describes; false, and nothing changed, where ids, mask or logits make no sense.</summary>
+    private static bool Read(NativeView view, long position, in Header header, int slots, int vocab, Sequence sequence)
     {
         NativeView Next(long bytes)
         {
@@ -118,8 +121,11 @@ internal static class SessionFile
         ReadOnlySpan<int> ids = MemoryMarshal.Cast<byte, int>(Next((long)slots * sizeof(int)).Span(0, slots * sizeof(int)));
         ReadOnlySpan<byte> mask = header.Masked != 0 ? Next(slots).Span(0, slots) : default;
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
+        if (ids.ContainsAnyExceptInRange(0, vocab - 1) || mask.ContainsAnyExceptInRange((byte)0, (byte)1) || !FiniteCheck.Floats(logits))
+            return false;
         sequence.Cache.CopyFrom(view.Slice(position, view.Length - position), slots, slots);
         sequence.Restore(header.Count, header.Reach, header.Plain != 0, ids, mask, logits);
+        return true;
     }
 
     private static Header Describe(QedModel model, Sequence sequence)

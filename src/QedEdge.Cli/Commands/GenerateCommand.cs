@@ -67,7 +67,7 @@ internal sealed class GenerateCommand
         bool first = true;
         var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
-        void Show(string piece)
+        void Show(ReadOnlySpan<char> piece)
         {
             if (json)
                 text.Append(piece);
@@ -75,9 +75,9 @@ internal sealed class GenerateCommand
                 Terminal.Write(piece);
         }
 
-        int cached = RestorePrompt(session, parsed.GetValue(_cache), prompt);
+        int cached = RestorePrompt(session, model.BakedPrefix, parsed.GetValue(_cache), prompt);
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
-            options = options with { OnPrompt = () => session.Save(cache, overwrite: true, flush: false) };
+            options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
         var generator = new Generator(session, options);
         GenerationResult result = generator.Run(prompt, (id, _) =>
         {
@@ -106,18 +106,23 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_common.Verbose))
         {
             Terminal.Note(string.Create(CultureInfo.InvariantCulture,
-                $"{model.InstructionSet}, {session.Threads} threads, kv {session.KvType}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
+                $"{model.InstructionSet}, {session.Threads} threads, kv {KvCacheTypes.NameOf(session.KvType)}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
     }
 
     /// <summary>Takes what a prompt has in common with the one that was kept; returns how many tokens.</summary>
-    private static int RestorePrompt(Session session, string? path, ReadOnlySpan<int> prompt)
+    private static int RestorePrompt(Session session, BakedPrefix? baked, string? path, ReadOnlySpan<int> prompt)
     {
         if (path is null || !Path.Exists(path))
             return 0;
         session.Restore(path);
         int common = session.CommonPrefix(prompt);
+        if (baked is not null && baked.KvType == session.KvType && common < baked.Tokens.CommonPrefixLength(prompt))
+        {
+            session.Rollback(0); // the model file has more of it
+            return 0;
+        }
         if (common == prompt.Length && common == session.Position)
             return common; // its logits were kept with it
         common = Math.Min(common, prompt.Length - 1); // the last token is fed again for its logits

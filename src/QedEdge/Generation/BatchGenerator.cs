@@ -51,7 +51,7 @@ public sealed class BatchGenerator
     /// <summary>Feeds the prompts and generates until every sequence has ended.</summary>
     /// <param name="prompts">Token ids of each sequence; one that is empty and has no logits yet generates nothing.</param>
     /// <param name="onToken">Receives every new token except end tokens.</param>
-    /// <param name="cancellation">Ends the run between tokens (or layers of the prompts).</param>
+    /// <param name="cancellation">Ends the run between tokens, or within the prompts.</param>
     /// <returns>Why each sequence ended, in order.</returns>
     /// <exception cref="ContextLengthException">A prompt does not fit; nothing was fed.</exception>
     public FinishReason[] Run(IReadOnlyList<int[]> prompts, BatchTokenHandler onToken, CancellationToken cancellation = default)

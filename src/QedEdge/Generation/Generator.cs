@@ -32,7 +32,7 @@ public sealed class Generator
     /// <summary>Feeds a prompt and generates until the end token, the largest number of tokens, a full context, or the receiver's word.</summary>
     /// <param name="prompt">Token ids; may be empty when the session has logits.</param>
     /// <param name="onToken">Receives every new token except the end token.</param>
-    /// <param name="cancellation">Ends the run between tokens (or layers of the prompt).</param>
+    /// <param name="cancellation">Ends the run between tokens, or within the prompt.</param>
     /// <param name="fed">How many of the prompt's tokens the session holds already; an empty one takes over what is baked into the model.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
     public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default, int fed = 0)

@@ -141,31 +141,41 @@ internal sealed partial class KvCache : IDisposable
     public NativeView Part(int part, int slots)
     {
         (int head, int kind) = Math.DivRem(part, PartsPerHead);
-        long index = head;
-        (int chunks, int rest) = Math.DivRem(slots, ChunkSize);
+        long index = head, bytes = PartBytes(part, slots);
         return kind switch
         {
-            0 => _keys.View.Slice(index * _keyBytes, (slots + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize)),
-            1 => _values.View.Slice(index * _valueBytes, Format == BlockFormat.Q8_0 ? chunks * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format)),
-            2 => _scales.View.Slice(index * _valueScales * sizeof(ushort), Format == BlockFormat.Q8_0 ? slots * sizeof(ushort) : 0),
-            _ when rest == 0 => default,
-            _ => _values.View.Slice(index * _valueBytes + chunks * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize),
-                PackedLayout.Blocks(rest) * PackedLayout.BlockBytes(BlockFormat.Q8_0)),
+            0 => _keys.View.Slice(index * _keyBytes, bytes),
+            1 => _values.View.Slice(index * _valueBytes, bytes),
+            2 => _scales.View.Slice(index * _valueScales * sizeof(ushort), bytes),
+            _ when bytes == 0 => default,
+            _ => _values.View.Slice(index * _valueBytes + slots / ChunkSize * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), bytes),
         };
     }
 
-    /// <summary>Bytes of all parts.</summary>
+    /// <summary>Bytes of all parts; of more slots than this cache has, too.</summary>
     public long BytesOf(int slots)
     {
         long bytes = 0;
         for (int i = 0; i < Parts; i++)
-            bytes += Part(i, slots).Length;
+            bytes += PartBytes(i, slots);
         return bytes;
+    }
+
+    private long PartBytes(int part, int slots)
+    {
+        bool quantized = Format == BlockFormat.Q8_0;
+        return (part % PartsPerHead) switch
+        {
+            0 => PackedLayout.RowGroups(slots) * PackedLayout.GroupBytes(Format, HeadSize),
+            1 => quantized ? slots / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format),
+            2 => quantized ? (long)slots * sizeof(ushort) : 0,
+            _ => (long)PackedLayout.Blocks(slots % ChunkSize) * PackedLayout.BlockBytes(BlockFormat.Q8_0),
+        };
     }
 
     /// <summary>Takes over the first slots from parts that lie one after another.</summary>
     /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
-    /// <param name="slots">Slots that they hold.</param>
+    /// <param name="slots">Slots that they hold; may be more than this cache has.</param>
     /// <param name="wanted">How many of these.</param>
     public void CopyFrom(NativeView parts, int slots, int wanted)
     {
@@ -179,7 +189,7 @@ internal sealed partial class KvCache : IDisposable
             bool whole = kind >= 3 && wanted / ChunkSize < slots / ChunkSize; // what is the last chunk here is a whole one there
             long from = whole ? chunks + wanted / ChunkSize * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize) : position;
             parts.Slice(from, to.Length).CopyTo(to);
-            position += Part(i, slots).Length;
+            position += PartBytes(i, slots);
         }
         Complete(wanted);
     }

@@ -33,7 +33,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>A byte per slot (0: padding, not attended to), or empty where all count.</summary>
     public ReadOnlySpan<byte> Mask => Masked ? _mask : default;
 
-    /// <summary>Whether a mask with zeros was ever given.</summary>
+    /// <summary>Whether the last mask given had zeros.</summary>
     public bool Masked { get; private set; }
 
     /// <summary>Whether keys and values are those that feeding the ids alone gives: no mask, no given positions, nothing taken out of the middle.</summary>
@@ -41,6 +41,9 @@ internal sealed class Sequence : IDisposable
 
     /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Reach, _ids.Length));
+
+    /// <summary>Whether a sequence of another window can go on as this one; masks and given positions mean nothing once tokens leave.</summary>
+    public bool Accepts(SlotWindow window, int count, int reach, bool plain) => Window.Holds(window, count, reach) && (plain || window.Slides || !Window.Slides);
 
     /// <summary>How many of the first tokens are those given; 0 once the slots went round, and where they are not <see cref="Plain"/>.</summary>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);

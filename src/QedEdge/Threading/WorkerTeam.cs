@@ -31,7 +31,7 @@ internal sealed class WorkerTeam : IDisposable
     private const int RoundUnit = 2 * MaxSize;
     private const int RoundCount = int.MaxValue / RoundUnit; // then numbers begin again
 
-    private readonly Thread[] _threads;
+    private readonly Thread?[] _threads; // null where one could not be started
     private readonly Lock _entry = new();
     private readonly object _door = new();
     private readonly object _bench = new();  // where members wait that are left out
@@ -54,12 +54,21 @@ internal sealed class WorkerTeam : IDisposable
         Size = Active = size;
         _size = new TeamSize(size);
         _round = size;
-        _threads = new Thread[size - 1];
-        for (int i = 0; i < _threads.Length; i++)
+        _threads = new Thread?[size - 1];
+        try
         {
-            int worker = i + 1;
-            _threads[i] = new Thread(() => Serve(worker, size), 256 * 1024) { IsBackground = true, Name = $"qed worker {worker}" };
-            _threads[i].Start();
+            for (int i = 0; i < _threads.Length; i++)
+            {
+                int worker = i + 1;
+                var thread = new Thread(() => Serve(worker, size), 256 * 1024) { IsBackground = true, Name = $"qed worker {worker}" };
+                thread.Start();
+                _threads[i] = thread;
+            }
+        }
+        catch // memory is short: those that run would wait for good
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -131,8 +140,8 @@ internal sealed class WorkerTeam : IDisposable
             StartRound();
             CallFromBench();
         }
-        foreach (Thread thread in _threads)
-            thread.Join();
+        foreach (Thread? thread in _threads)
+            thread?.Join();
     }
 
     private void Serve(int worker, int round)

@@ -1,6 +1,7 @@
 using QedEdge.Generation;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
+using QedEdge.Text;
 
 namespace QedEdge.Tests.Model;
 
@@ -57,6 +58,20 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
         for (int i = 0; i < (slides ? 300 : 10); i++)
             batch.Feed(next, lengths);
         AssertNothing(() => batch.Feed(next, lengths), slides ? 50 : 20);
+    }
+
+    [Fact]
+    public void TextOfTokens()
+    {
+        var decoder = new StreamingDecoder(Model.Tokenizer!);
+        var stop = new StopFilter(["no such text", "nor this"]);
+        int id = 0, shown = 0;
+        AssertNothing(() =>
+        {
+            shown += stop.Append(decoder.Append(id)).Length;
+            id = (id + 1) % 2000;
+        }, 500);
+        Assert.NotEqual(0, shown);
     }
 
     [Fact]

@@ -41,6 +41,39 @@ public sealed class BakedPrefixTests : IDisposable
             Assert.True(expected.Logits.SequenceEqual(actual.Logits));
         }, iter: 60, threads: 1);
 
+    [Theory]
+    [InlineData(257, 16, KvCacheType.F32)]
+    [InlineData(600, 16, KvCacheType.F16)]
+    [InlineData(600, 16, KvCacheType.Q8_0)]
+    [InlineData(600, 300, KvCacheType.Q8_0)]
+    [InlineData(512, 300, KvCacheType.Q8_0)]
+    public void APrefixLongerThanTheSession_IsTakenInPart(int baked, int capacity, KvCacheType kv)
+    {
+        int[] prefix = Ids(Small, baked), prompt = [.. prefix[..(capacity - 2)], 49];
+        (QedModel plain, QedModel model) = Bake(prefix, new BakeOptions { Session = new SessionOptions { KvType = kv } });
+        using (plain)
+        using (model)
+        {
+            var options = new SessionOptions { KvType = kv, ContextLength = capacity };
+            using Session expected = plain.CreateSession(options), actual = model.CreateSession(options);
+            expected.Feed(prompt);
+            int taken = actual.TakeBaked(prompt);
+            Assert.Equal(capacity - 2, taken);
+            actual.Feed(prompt.AsSpan(taken));
+            Assert.True(expected.Logits.SequenceEqual(actual.Logits));
+        }
+    }
+
+    // Old prefixes and sessions must not be taken for good when these bytes change: raise KvCache.Version then, and put the new digest here.
+    [Fact]
+    public void TheBytes_AreThoseOfThisVersion()
+    {
+        (QedModel plain, QedModel model) = Bake(Ids(Small, 300), new BakeOptions { Session = new SessionOptions { KvType = KvCacheType.Q8_0 } });
+        using (plain)
+        using (model)
+            Assert.Equal((1, 16514519874065828998UL), (QedEdge.Model.KvCache.Version, QedEdge.Memory.Checksum.Of(model.File.Data(model.File.Find("qed.baked.kv")!))));
+    }
+
     [Fact]
     public void Generators_UseItByThemselves()
     {

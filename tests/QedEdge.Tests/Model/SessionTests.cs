@@ -164,8 +164,8 @@ public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
                 var filter = new StopFilter(["STOP", "aab"]);
                 string shown = "";
                 for (int i = 0; i < text.Length && !filter.Stopped; i += piece)
-                    shown += filter.Append(text.AsSpan(i, Math.Min(piece, text.Length - i)));
-                shown += filter.Flush();
+                    shown += filter.Append(text.AsSpan(i, Math.Min(piece, text.Length - i))).ToString();
+                shown += filter.Flush().ToString();
                 int stop = new[] { "STOP", "aab" }.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
                 Assert.Equal(text[..stop], shown);
             }

@@ -233,6 +233,30 @@ public sealed class SlidingWindowTests : IDisposable
     }
 
     [Fact]
+    public void AContextWithAMaskOrPositions_DoesNotGoOnInASlidingWindow()
+    {
+        using QedModel model = QedModel.Open(OneLayer.Write(_folder, BlockFormat.F32));
+        var options = new SessionOptions { ContextLength = 20, KvType = KvCacheType.F32 };
+        string path = Path.Combine(_folder, "saved");
+        foreach (FeedOptions feed in new[] { new FeedOptions { AttentionMask = new byte[] { 0, 1, 1 } }, new FeedOptions { PositionIds = new[] { 3, 4, 5 } }, new FeedOptions() })
+        {
+            bool plain = feed.AttentionMask.IsEmpty && feed.PositionIds.IsEmpty;
+            using Session stops = model.CreateSession(options), slides = model.CreateSession(options with { Overflow = ContextOverflow.Slide }), same = model.CreateSession(options);
+            stops.Feed([1, 2, 3], feed);
+            stops.Save(path, overwrite: true);
+            foreach (Action<Session> become in new Action<Session>[] { s => s.CopyFrom(stops), s => s.Restore(path) })
+            {
+                become(same);
+                if (plain)
+                    become(slides);
+                else
+                    Assert.Contains("positions", Assert.ThrowsAny<QedException>(() => become(slides)).Message);
+                Assert.Equal(plain ? 3 : 0, slides.Position);
+            }
+        }
+    }
+
+    [Fact]
     public void MasksPositionsAndSinksThatMakeNoSense_AreRefused()
     {
         using QedModel model = QedModel.Open(OneLayer.Write(_folder, BlockFormat.F32));

@@ -156,6 +156,13 @@ public sealed class PublishedProgramTests : IDisposable
             using JsonDocument json = JsonDocument.Parse(result.Output);
             Assert.InRange(json.RootElement.GetProperty("cached_tokens").GetInt32(), 10, 30);
         }
+        // A prompt cache that has less of the prompt than the model file does not stand in its way.
+        string cache = Path.Combine(_folder, "other.cache");
+        Assert.Equal(0, PublishedPrograms.Run("qed", "x64", "generate", "The wolf", "-n", "1", "-m", baked, "--prompt-cache", cache).ExitCode);
+        ProgramResult both = PublishedPrograms.Run("qed", "x64", [.. arguments, "-m", baked, "--prompt-cache", cache]);
+        Assert.Equal(expected, TextAndDigest(both));
+        using (JsonDocument json = JsonDocument.Parse(both.Output))
+            Assert.InRange(json.RootElement.GetProperty("cached_tokens").GetInt32(), 10, 30);
         string system = Path.Combine(_folder, "system.gguf");
         Assert.Equal(0, PublishedPrograms.Run("qed", "x64", "bake", "--system", "Be kind.", "-o", system).ExitCode);
         Assert.Contains("qed.baked.system = Be kind.", PublishedPrograms.Run("qed", "x64", "inspect", system).Output);
