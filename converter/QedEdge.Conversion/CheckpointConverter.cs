@@ -42,7 +42,7 @@ internal static class CheckpointConverter
         file.Fill(stream =>
         {
             writer.Begin(stream);
-            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads), progress, cancellation);
+            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method), progress, cancellation);
             writer.End();
             report.FileBytes = stream.Length;
         });

@@ -29,6 +29,9 @@ internal sealed record ConversionOptions
     /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> has four bits, else the same.</summary>
     public BlockFormat? EmbeddingType { get; init; }
 
+    /// <summary>How the quants of formats with four bits are chosen.</summary>
+    public QuantizationMethod Method { get; init; }
+
     /// <summary>The order of the matrices' values.</summary>
     public FileLayout Layout { get; init; } = FileLayout.Packed;
 

@@ -8,7 +8,8 @@ namespace QedEdge.Conversion;
 
 /// <summary>Encodes a checkpoint's tensors, a few rows in memory at a time, and measures the error of each.</summary>
 /// <param name="threads">Threads to use.</param>
-internal sealed class TensorEncoder(int threads)
+/// <param name="method">How the quants of formats with four bits are chosen.</param>
+internal sealed class TensorEncoder(int threads, QuantizationMethod method)
 {
     private readonly RowGroupRunner _runner = new(threads);
     private GroupResult[] _results = [];
@@ -80,7 +81,7 @@ internal sealed class TensorEncoder(int threads)
         }
     }
 
-    private static GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
+    private GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
     {
         int rowBytes = (int)BlockCodec.RowBytes(tensor.Format, tensor.Cols);
         using var plainOwner = SpanOwner<byte>.Allocate(tensor.Packed ? rows * rowBytes : 0);     // [rows][row bytes]
@@ -96,7 +97,7 @@ internal sealed class TensorEncoder(int threads)
             int notFinite = FindNotFinite(row);
             if (notFinite >= 0)
                 return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; the checkpoint is damaged or was not trained to an end" };
-            if (!BlockCodec.EncodeRow(tensor.Format, row, encoded))
+            if (!BlockCodec.EncodeRow(tensor.Format, row, encoded, method))
                 return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(firstRow + i, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
             if (tensor.Format == BlockFormat.F32)
                 continue;

@@ -14,12 +14,13 @@ internal static class ConvertCommand
         var folder = new Argument<string>("MODEL_DIR") { Description = "folder with config.json, *.safetensors and tokenizer.json" };
         var output = Options.Output("OUT.gguf", "file to write");
         var type = Options.OneOf("--type", "format of the matrices; norms and biases stay f32", "q8_0", Types);
-        var embedding = Options.OneOf("--embedding-type", "format of the embedding and the head [default: q8_0 where --type is q4_0, else the same]", null, Types);
+        var embedding = Options.OneOf("--embedding-type", "format of the embedding and the head [default: q8_0 where --type is q4_0 or iq4_nl, else the same]", null, Types);
+        var method = Options.OneOf("--method", "how four-bit quants are chosen: rtn, each value rounded; search, the scale with the least error", "rtn", "rtn", "search");
         var layout = Options.OneOf("--layout", "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", null, "packed", "plain");
         var architecture = Options.OneOf("--arch", "qwen2: a file for llama.cpp and tools built on it", "qed", "qed", "qwen2");
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, layout, architecture, threads, force };
+        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, method, layout, architecture, threads, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             bool qwen2 = parsed.GetValue(architecture) == "qwen2";
@@ -27,6 +28,7 @@ internal static class ConvertCommand
             {
                 Type = Format(parsed.GetValue(type)!),
                 EmbeddingType = parsed.GetValue(embedding) is string name ? Format(name) : null,
+                Method = parsed.GetValue(method) == "search" ? QuantizationMethod.Search : QuantizationMethod.Nearest,
                 Layout = Options.Layout(parsed.GetValue(layout), qwen2),
                 Architecture = qwen2 ? FileArchitecture.Qwen2 : FileArchitecture.Qed,
                 Threads = parsed.GetValue(threads),

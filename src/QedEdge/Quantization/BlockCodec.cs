@@ -25,8 +25,9 @@ internal static class BlockCodec
     /// <param name="format">The format to encode into.</param>
     /// <param name="row">The finite values, [cols].</param>
     /// <param name="plain">Takes <see cref="RowBytes"/> bytes.</param>
+    /// <param name="method">How nibbles are chosen.</param>
     /// <returns>False where a value or a block's scale is beyond the range of half precision and was stored as infinite.</returns>
-    public static bool EncodeRow(BlockFormat format, ReadOnlySpan<float> row, Span<byte> plain)
+    public static bool EncodeRow(BlockFormat format, ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest)
     {
         switch (format)
         {
@@ -39,6 +40,8 @@ internal static class BlockCodec
                 return AllFinite(halves);
             case BlockFormat.Q8_0:
                 return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockQ8_0>(plain), Encode);
+            case BlockFormat.Q4_0 or BlockFormat.IQ4_NL when method == QuantizationMethod.Search:
+                return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), format == BlockFormat.Q4_0 ? SearchLinear : SearchNonlinear);
             case BlockFormat.Q4_0:
                 return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), EncodeLinear);
             case BlockFormat.IQ4_NL:
@@ -177,6 +180,19 @@ internal static class BlockCodec
             square += weight * level * level;
         }
         return block.Scale = (Half)(square > 0 ? product / square : d);
+    }
+
+    private static Half SearchLinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, Levels(BlockFormat.Q4_0), ref block);
+
+    private static Half SearchNonlinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, Levels(BlockFormat.IQ4_NL), ref block);
+
+    private static Half Search(ReadOnlySpan<float> x, ReadOnlySpan<sbyte> levels, ref BlockNibbles block)
+    {
+        Span<byte> quants = stackalloc byte[BlockSize];
+        block.Scale = ScaleSearch.Encode(x, levels, quants);
+        for (int j = 0; j < BlockSize / 2; j++)
+            block.Quants[j] = (byte)(quants[j] | (quants[j + (BlockSize / 2)] << 4));
+        return block.Scale;
     }
 
     /// <summary>The first value of largest magnitude, with its sign.</summary>

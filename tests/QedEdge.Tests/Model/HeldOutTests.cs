@@ -17,15 +17,17 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
     {
         using QedModel reference = Open(BlockFormat.F32);
         int[][] windows = [.. Windows(reference)];
-        foreach ((BlockFormat format, KvCacheType kv, double maxDivergence, double maxNll) in new[]
+        const QuantizationMethod Nearest = QuantizationMethod.Nearest, Search = QuantizationMethod.Search;
+        foreach ((BlockFormat format, QuantizationMethod method, KvCacheType kv, double maxDivergence, double maxNll) in new[]
         {
-            (BlockFormat.F32, KvCacheType.F16, 1e-7, 3.09603), (BlockFormat.F32, KvCacheType.Q8_0, 2e-4, 3.0962),
-            (BlockFormat.Q8_0, KvCacheType.F16, 6e-4, 3.0970), (BlockFormat.Q8_0, KvCacheType.Q8_0, 8e-4, 3.0972),
-            (BlockFormat.Q4_0, KvCacheType.F16, 0.035, 3.14), (BlockFormat.Q4_0, KvCacheType.Q8_0, 0.035, 3.14),
-            (BlockFormat.IQ4_NL, KvCacheType.Q8_0, 0.03, 3.14),
+            (BlockFormat.F32, Nearest, KvCacheType.F16, 1e-7, 3.09603), (BlockFormat.F32, Nearest, KvCacheType.Q8_0, 2e-4, 3.0962),
+            (BlockFormat.Q8_0, Nearest, KvCacheType.F16, 6e-4, 3.0970), (BlockFormat.Q8_0, Nearest, KvCacheType.Q8_0, 8e-4, 3.0972),
+            (BlockFormat.Q4_0, Nearest, KvCacheType.F16, 0.035, 3.14), (BlockFormat.Q4_0, Nearest, KvCacheType.Q8_0, 0.035, 3.14),
+            (BlockFormat.Q4_0, Search, KvCacheType.Q8_0, 0.029, 3.14),
+            (BlockFormat.IQ4_NL, Nearest, KvCacheType.Q8_0, 0.027, 3.14), (BlockFormat.IQ4_NL, Search, KvCacheType.Q8_0, 0.024, 3.14),
         })
         {
-            using QedModel model = Open(format);
+            using QedModel model = Open(format, method);
             using Session a = reference.CreateSession(new SessionOptions { KvType = KvCacheType.F32 });
             using Session b = model.CreateSession(new SessionOptions { KvType = kv });
             double nll = 0, divergence = 0;
@@ -47,17 +49,17 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
             }
             nll /= scored;
             divergence /= scored;
-            output.WriteLine($"{format}, kv {b.KvType}: {scored} tokens, mean NLL {nll:F6}, perplexity {Math.Exp(nll):F3}, mean KL {divergence:E2}, same top-1 {(double)sameTop / scored:P1}, {model.File.Length} bytes");
+            output.WriteLine($"{format} {method}, kv {b.KvType}: {scored} tokens, mean NLL {nll:F6}, perplexity {Math.Exp(nll):F3}, mean KL {divergence:E2}, same top-1 {(double)sameTop / scored:P1}, {model.File.Length} bytes");
             Assert.Equal(17423, scored);
             Assert.InRange(divergence, -1e-9, maxDivergence + 1e-9);
             Assert.InRange(nll, 3.0959, maxNll);
         }
     }
 
-    private QedModel Open(BlockFormat format)
+    private QedModel Open(BlockFormat format, QuantizationMethod method = QuantizationMethod.Nearest)
     {
-        string path = Path.Combine(_folder, $"{format}.gguf");
-        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = format, Overwrite = true });
+        string path = Path.Combine(_folder, $"{format}-{method}.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = format, Method = method, Overwrite = true });
         return QedModel.Open(path);
     }
 

@@ -74,6 +74,52 @@ public class BlockCodecTests
     }
 
     [Theory]
+    [InlineData("Q4_0")]
+    [InlineData("IQ4_NL")]
+    public void Search_IsNeverWorseThanRounding_ForAnyBlock(string name)
+    {
+        var format = Enum.Parse<BlockFormat>(name);
+        var random = new Random(11);
+        double searched = 0, rounded = 0;
+        for (int block = 0; block < 2000; block++)
+        {
+            double spread = Math.Pow(10, random.Next(0, 4)), heavy = block % 3 == 0 ? 4 : 1; // some with outliers
+            float[] x = [.. Enumerable.Range(0, 32).Select(_ => (float)(spread * Math.Pow(random.NextDouble() - 0.5, heavy % 2 == 0 ? 5 : 1)))];
+            double a = Error(x, QuantizationMethod.Search), b = Error(x, QuantizationMethod.Nearest);
+            double norm = x.Sum(v => (double)v * v);
+            Assert.InRange(a, 0, b * 1.001 + norm * 1e-5); // scales are rounded to half precision
+            searched += a / norm;
+            rounded += b / norm;
+        }
+        Assert.InRange(searched / rounded, 0.5, 0.92);
+
+        double Error(float[] x, QuantizationMethod method)
+        {
+            byte[] plain = new byte[18];
+            float[] back = new float[32];
+            Assert.True(BlockCodec.EncodeRow(format, x, plain, method));
+            BlockCodec.DecodeRow(format, plain, back);
+            return x.Zip(back, (v, w) => ((double)v - w) * ((double)v - w)).Sum();
+        }
+    }
+
+    [Theory]
+    [InlineData("Q4_0")]
+    [InlineData("IQ4_NL")]
+    public void Search_OfExtremes_IsFiniteOrSaysSo(string name)
+    {
+        var format = Enum.Parse<BlockFormat>(name);
+        foreach (float value in new[] { 0f, 1e-45f, 1e-38f, 1e-6f, 1f, 3e38f })
+        {
+            byte[] plain = new byte[18];
+            float[] decoded = new float[32];
+            Assert.Equal(value < 1e6f, BlockCodec.EncodeRow(format, [.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain, QuantizationMethod.Search));
+            BlockCodec.DecodeRow(format, plain, decoded);
+            Assert.All(decoded, v => Assert.False(float.IsNaN(v)));
+        }
+    }
+
+    [Theory]
     [InlineData(0f)]
     [InlineData(1e-45f)]
     [InlineData(1e-38f)]
