@@ -2,7 +2,7 @@
 """Predicts QED-75M's speed on Raspberry Pis from the hot loops of the linux-arm64 executable; no Arm machine is needed.
 
   dotnet publish src/QedEdge.Cli -c Release -r linux-arm64 -o DIR
-  bench/arm/predict.py DIR/qed [--object FILE.o SYMBOL q4_0|q8_0[:TOKENS]]...
+  bench/arm/predict.py DIR/qed [--object FILE.o SYMBOL q4_0|iq4_nl|q8_0[:TOKENS]]...
 
 Finds each kernel's hot loop by symbol and backward branch, counts its instructions and multiplications, lets llvm-mca count cycles,
 and prints Markdown. --object puts other compiled kernels beside ours. The section "Arm" of docs/performance.md says what is assumed.
@@ -31,10 +31,10 @@ BOARDS = [
 # does. tokens: how many share a weight.
 Kernel = collections.namedtuple("Kernel", "use isa format symbol macs tokens")
 KERNELS = [Kernel(use, isa, fmt, rf"NeonKernels.*<.*{dot}>__Gemm{fmt.upper()}$", 256, 1) for use in ("decode", "prefill")
-           for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt in ("q4_0", "q8_0")]
-KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile.*<.*{block}>__Tile$", 1024, 8) for fmt, block in (("q4_0", "NibbleBlock"), ("q8_0", "ByteBlock"))]
+           for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt in ("q4_0", "iq4_nl", "q8_0")]
+KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile.*<.*{block}>__Tile$", 1024, 8) for fmt, block in (("q4_0", "NibbleBlock"), ("iq4_nl", "NonlinearBlock"), ("q8_0", "ByteBlock"))]
 
-BITS = {"q4_0": 4.5, "q8_0": 8.5}  # of a weight, with its share of the scale
+BITS = {"q4_0": 4.5, "iq4_nl": 4.5, "q8_0": 8.5}  # of a weight, with its share of the scale
 LAYERS, HIDDEN, FEED_FORWARD, VOCABULARY = 32, 384, 1024, 49152
 BODY = LAYERS * (4 * HIDDEN * HIDDEN + 3 * HIDDEN * FEED_FORWARD)
 HEAD = VOCABULARY * HIDDEN

@@ -10,6 +10,7 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        StandardStreams.KeepClosedOnesTaken(); // before anything opens a file, as the next line does
         FileSizeLimit.BecomeAnError();
         // Text may begin with @: no response files.
         ParseResult parsed = BuildRoot().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

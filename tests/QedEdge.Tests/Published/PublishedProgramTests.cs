@@ -169,7 +169,7 @@ public sealed class PublishedProgramTests : IDisposable
         AssertFails(1, "exists already", "bake", "x", "-o", baked);
         AssertFails(2, "--system", "bake", "-o", "x.gguf");
         AssertFails(2, "--system", "bake", "x", "--system", "y", "-o", "x.gguf");
-        AssertFails(2, "1", "bake", "--tokens", "99999", "-o", "x.gguf");
+        AssertFails(2, "vocabulary", "bake", "--tokens", "99999", "-o", "x.gguf");
     }
 
     [Fact]

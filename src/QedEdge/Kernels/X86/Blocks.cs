@@ -55,9 +55,13 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : str
 {
     private static Vector256<byte> Low => Vector256.Create((byte)15);
 
-    // As TDot takes weights, so that the conversion need not be repeated: NonlinearLevels.Values, in both halves.
-    private static Vector256<byte> Levels => TDot.Bytes(Vector256.Create(
-        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)).AsByte();
+    /// <summary><see cref="NonlinearLevels.Values"/> in both halves, as TDot takes weights: so it need not convert each.</summary>
+    private static Vector256<byte> Levels
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TDot.Bytes(Vector256.Create(
+            -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)).AsByte();
+    }
 
     public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
 

@@ -1,9 +1,9 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace QedEdge.Conversion.Cli;
+namespace QedEdge.Memory;
 
-/// <summary>Standard streams that the caller closed (<c>2>&amp;-</c>).</summary>
-internal static class StandardStreams
+/// <summary>Standard streams that a program's caller closed (<c>2>&amp;-</c>).</summary>
+public static class StandardStreams
 {
     /// <summary>Open until the process has ended.</summary>
     private static readonly List<SafeFileHandle> Kept = [];
