@@ -18,14 +18,17 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     public override string Name => TDot.Name;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
     protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
         Blocks<NibbleBlock, Nibbles>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
     protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
         Blocks<NonlinearBlock, Levels>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
     protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
         Blocks<ByteBlock, Bytes>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
 
