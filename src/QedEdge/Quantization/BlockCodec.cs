@@ -182,14 +182,14 @@ internal static class BlockCodec
         return block.Scale = (Half)(square > 0 ? product / square : d);
     }
 
-    private static Half SearchLinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, Levels(BlockFormat.Q4_0), ref block);
+    private static Half SearchLinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, ScaleSearch.Linear, ref block);
 
-    private static Half SearchNonlinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, Levels(BlockFormat.IQ4_NL), ref block);
+    private static Half SearchNonlinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, ScaleSearch.Nonlinear, ref block);
 
-    private static Half Search(ReadOnlySpan<float> x, ReadOnlySpan<sbyte> levels, ref BlockNibbles block)
+    private static Half Search(ReadOnlySpan<float> x, ScaleSearch search, ref BlockNibbles block)
     {
         Span<byte> quants = stackalloc byte[BlockSize];
-        block.Scale = ScaleSearch.Encode(x, levels, quants);
+        block.Scale = search.Encode(x, quants);
         for (int j = 0; j < BlockSize / 2; j++)
             block.Quants[j] = (byte)(quants[j] | (quants[j + (BlockSize / 2)] << 4));
         return block.Scale;

@@ -4,18 +4,38 @@ namespace QedEdge.Quantization;
 /// A block's scale and nibbles by search: of many scales of either sign the one with the least squared error, refined by least squares and by moving single
 /// quants to neighbouring levels. Sums are in double precision and in order, so the same block gives the same bytes on every machine.
 /// </summary>
-internal static class ScaleSearch
+internal sealed class ScaleSearch
 {
     private const int Steps = 12;            // to each side of the scale that puts the largest value on the outermost level
     private const double Step = 0.0125;
     private const int MostPasses = 8;
+    private const int Range = 256;           // of values, as halves, to each side of zero
+
+    private readonly sbyte[] _levels;
+    private readonly byte[] _nearest = new byte[2 * Range]; // the quant of each half from −128 on: levels are whole numbers, and so are twice their middles
+
+    private ScaleSearch(ReadOnlySpan<sbyte> levels)
+    {
+        _levels = [.. levels];
+        for (int i = 0, q = 0; i < _nearest.Length; i++)
+        {
+            while (q < _levels.Length - 1 && i - Range >= _levels[q] + _levels[q + 1])
+                q++;
+            _nearest[i] = (byte)q;
+        }
+    }
+
+    /// <summary>For Q4_0.</summary>
+    public static ScaleSearch Linear { get; } = new(BlockCodec.Levels(BlockFormat.Q4_0));
+
+    /// <summary>For IQ4_NL.</summary>
+    public static ScaleSearch Nonlinear { get; } = new(BlockCodec.Levels(BlockFormat.IQ4_NL));
 
     /// <summary>Encodes 32 values.</summary>
     /// <param name="x">The values.</param>
-    /// <param name="levels">What nibbles count, ascending.</param>
     /// <param name="quants">Takes the nibbles, one a byte [32].</param>
     /// <returns>The scale; infinite where it is beyond half precision.</returns>
-    public static Half Encode(ReadOnlySpan<float> x, ReadOnlySpan<sbyte> levels, Span<byte> quants)
+    public Half Encode(ReadOnlySpan<float> x, Span<byte> quants)
     {
         double largest = 0;
         foreach (float value in x)
@@ -26,7 +46,7 @@ internal static class ScaleSearch
         {
             foreach (int sign in (ReadOnlySpan<int>)[-1, 1])
             {
-                (double product, double square) = Nearest(x, largest / (sign * levels[0] * (1 + i * Step)), levels, tried);
+                (double product, double square) = Nearest(x, largest / (sign * _levels[0] * (1 + i * Step)), tried);
                 if (square > 0 && product * product > best * square)
                 {
                     best = product * product / square;
@@ -36,49 +56,34 @@ internal static class ScaleSearch
             }
         }
         if (best > 0)
-            scale = Refine(x, levels, quants);
+            scale = Refine(x, quants);
         Half stored = (Half)scale;
         if (Half.IsFinite(stored))
-            Nearest(x, (double)stored, levels, quants); // the scale was rounded
+            Nearest(x, (double)stored, quants); // the scale was rounded
         return stored;
     }
 
     /// <summary>Quants nearest to x / scale; returns Σ x · level and Σ level².</summary>
-    private static (double Product, double Square) Nearest(ReadOnlySpan<float> x, double scale, ReadOnlySpan<sbyte> levels, Span<byte> quants)
+    private (double Product, double Square) Nearest(ReadOnlySpan<float> x, double scale, Span<byte> quants)
     {
         double inverse = scale != 0 ? 1 / scale : 0, product = 0, square = 0;
         for (int j = 0; j < x.Length; j++)
         {
-            int q = Nearest(x[j] * inverse, levels);
-            quants[j] = (byte)q;
-            product += (double)x[j] * levels[q];
-            square += levels[q] * levels[q];
+            byte q = quants[j] = _nearest[Math.Clamp((int)Math.Floor(2 * (x[j] * inverse)), -Range, Range - 1) + Range];
+            product += (double)x[j] * _levels[q];
+            square += _levels[q] * _levels[q];
         }
         return (product, square);
     }
 
-    private static int Nearest(double value, ReadOnlySpan<sbyte> levels)
-    {
-        int low = 0, high = levels.Length - 1; // the level is one of low .. high
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (2 * value >= levels[middle] + levels[middle + 1])
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return low;
-    }
-
     /// <summary>Moves single quants by one level while that lessens the error of the best scale for all; returns that scale.</summary>
-    private static double Refine(ReadOnlySpan<float> x, ReadOnlySpan<sbyte> levels, Span<byte> quants)
+    private double Refine(ReadOnlySpan<float> x, Span<byte> quants)
     {
         double product = 0, square = 0;
         for (int j = 0; j < x.Length; j++)
         {
-            product += (double)x[j] * levels[quants[j]];
-            square += levels[quants[j]] * levels[quants[j]];
+            product += (double)x[j] * _levels[quants[j]];
+            square += _levels[quants[j]] * _levels[quants[j]];
         }
         bool moved = true;
         for (int pass = 0; moved && pass < MostPasses; pass++)
@@ -89,9 +94,9 @@ internal static class ScaleSearch
                 foreach (int step in (ReadOnlySpan<int>)[-1, 1])
                 {
                     int q = quants[j] + step;
-                    if (q < 0 || q >= levels.Length)
+                    if (q < 0 || q >= _levels.Length)
                         continue;
-                    int from = levels[quants[j]], to = levels[q];
+                    int from = _levels[quants[j]], to = _levels[q];
                     double newProduct = product + (double)x[j] * (to - from), newSquare = square + to * to - from * from;
                     if (newSquare <= 0 || newProduct * newProduct * square <= product * product * newSquare * (1 + 1e-9)) // not for a rounding error
                         continue;
