@@ -45,5 +45,5 @@ internal sealed record ConversionOptions
     public bool Overwrite { get; init; }
 
     /// <summary>The format of the embedding and the head.</summary>
-    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (Type is BlockFormat.Q4_0 or BlockFormat.IQ4_NL ? BlockFormat.Q8_0 : Type);
+    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (PackedLayout.HasNibbles(Type) ? BlockFormat.Q8_0 : Type);
 }

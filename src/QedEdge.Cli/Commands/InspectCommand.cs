@@ -41,7 +41,8 @@ internal sealed class InspectCommand
         Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
         foreach (GgufTensorInfo tensor in file.Tensors)
             Terminal.WriteLine($"  {OneLine(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
-        long values = file.Tensors.Where(t => !t.IsBaked).Sum(t => t.ElementCount), bytes = file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes);
+        IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(t => !t.IsBaked);
+        long values = weights.Sum(t => t.ElementCount), bytes = weights.Sum(t => t.Bytes);
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
         if (memory is { } need)
         {

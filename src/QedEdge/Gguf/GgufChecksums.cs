@@ -44,8 +44,7 @@ public static class GgufChecksums
     {
         if (file.Metadata.FindArray(GgufKeys.TensorChecksums) is not { } stored)
             return;
-        int index = file.Tensors.ToList().IndexOf(tensor);
-        if (stored.Count != file.Tensors.Count || stored.UInt64()[index] != Checksum.Of(data))
+        if (stored.Count != file.Tensors.Count || stored.UInt64()[file.IndexOf(tensor)] != Checksum.Of(data))
             throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: tensor.Name);
     }
 

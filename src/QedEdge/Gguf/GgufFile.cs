@@ -113,6 +113,9 @@ public sealed class GgufFile : IDisposable
     /// <summary>The tensor of a name, or null.</summary>
     public GgufTensorInfo? Find(string name) => _byName.GetValueOrDefault(name);
 
+    /// <summary>A tensor's index in the table.</summary>
+    internal int IndexOf(GgufTensorInfo tensor) => Array.IndexOf(_tensors, tensor);
+
     /// <summary>A tensor's data, in place; aligned to <see cref="Alignment"/> relative to the file's start only if <see cref="DataOffset"/> is.</summary>
     internal NativeView Data(GgufTensorInfo tensor) =>
         // The offset of an empty tensor may lie in the padding that the file's end lacks.

@@ -54,5 +54,8 @@ internal static class PackedLayout
         checked(RowGroups(rows) * GroupBytes(format, cols));
 
     /// <summary>Whether values are quants with a scale per block.</summary>
-    public static bool HasScales(BlockFormat format) => format is BlockFormat.Q8_0 or BlockFormat.Q4_0 or BlockFormat.IQ4_NL;
+    public static bool HasScales(BlockFormat format) => format == BlockFormat.Q8_0 || HasNibbles(format);
+
+    /// <summary>Whether quants have four bits.</summary>
+    public static bool HasNibbles(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL;
 }

@@ -35,7 +35,7 @@ internal static class Packing
                 Interleave<ushort>(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
                 break;
             default:
-                if (format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL)
+                if (PackedLayout.HasNibbles(format))
                     group[..(int)PackedLayout.ScalesOffset(format, cols)].Fill(0x88);
                 PackBlocks(format, plain, rows, cols, group);
                 break;

@@ -53,8 +53,6 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
 /// <summary>Nonlinear int4: stored like int4; a nibble is an index of the sixteen levels, which are multiplied as int8.</summary>
 internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : struct, IInt8Dot
 {
-    private static Vector256<byte> Low => Vector256.Create((byte)15);
-
     /// <summary><see cref="NonlinearLevels.Values"/> in both halves, as TDot takes weights: so it need not convert each.</summary>
     private static Vector256<byte> Levels
     {
@@ -63,22 +61,22 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : str
             -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113, -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)).AsByte();
     }
 
-    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
+    public static int Bytes => Nibbles<TDot>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => TDot.StartBytes(Vector256.Create(offset));
+    public static Vector256<int> Start(int offset) => SignedBytes<TDot>.Start(offset);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> First(byte* w) => Avx2.Shuffle(Levels, Vector256.Load(w) & Low).AsSByte();
+    public static Vector256<sbyte> First(byte* w) => Avx2.Shuffle(Levels, Nibbles<TDot>.First(w).AsByte()).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> Second(byte* w) => Avx2.Shuffle(Levels, (Vector256.Load(w).AsUInt16() >>> 4).AsByte() & Low).AsSByte();
+    public static Vector256<sbyte> Second(byte* w) => Avx2.Shuffle(Levels, Nibbles<TDot>.Second(w).AsByte()).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
+    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => SignedBytes<TDot>.Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc) => acc;
+    public static Vector256<int> Finish(Vector256<int> acc) => SignedBytes<TDot>.Finish(acc);
 }
 
 /// <summary>int8: 32 bytes are columns 4j .. 4j + 3.</summary>
