@@ -118,9 +118,11 @@ public sealed class Session : IDisposable
             throw new ArgumentOutOfRangeException(nameof(count), count, $"must be 0 to {Position - position}");
         if (Sequence.Reach > Sequence.Window.Slots)
             throw new InvalidOptionException("a sliding window that has begun to overwrite tokens cannot be shifted: it makes room by itself");
+        if (count == 0)
+            return;
         if (position + count == Position)
             Sequence.Truncate(position);
-        else if (count > 0)
+        else
             _engine.Shift(Sequence, position, count);
     }
 

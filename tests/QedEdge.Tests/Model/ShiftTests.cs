@@ -127,6 +127,8 @@ public sealed class ShiftTests : IDisposable
         session.Feed([1, 2, 3]);
         foreach ((int position, int count) in new[] { (-1, 1), (4, 0), (0, 4), (1, 3), (0, -1), (0, int.MaxValue) })
             Assert.Throws<ArgumentOutOfRangeException>(() => session.Shift(position, count));
+        session.Shift(3, 0);
+        Assert.True(session.HasLogits); // nothing went
         session.Shift(2, 1);
         Assert.Equal(2, session.Position);
         Assert.False(session.HasLogits); // those of a token that is gone
