@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Memory;
@@ -16,7 +18,13 @@ internal static class CheckpointConverter
     /// <exception cref="ModelFormatException">The checkpoint cannot be used.</exception>
     /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
-    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default)
+    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default) =>
+        options.CalibrationText is null
+            ? Convert(folder, output, options, ReadOnlyDictionary<string, EncodedMatrix>.Empty, progress, cancellation)
+            : CalibratedConverter.Convert(folder, output, options, progress, cancellation);
+
+    /// <summary>Converts with matrices that calibration quantized, by their names in the file.</summary>
+    internal static ConversionReport Convert(string folder, string output, ConversionOptions options, IReadOnlyDictionary<string, EncodedMatrix> encoded, Action<double, string>? progress, CancellationToken cancellation)
     {
         if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
@@ -42,7 +50,7 @@ internal static class CheckpointConverter
         file.Fill(stream =>
         {
             writer.Begin(stream);
-            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method), progress, cancellation);
+            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, encoded), progress, cancellation);
             writer.End();
             report.FileBytes = stream.Length;
         });

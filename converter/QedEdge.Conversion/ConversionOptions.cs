@@ -29,8 +29,14 @@ internal sealed record ConversionOptions
     /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> has four bits, else the same.</summary>
     public BlockFormat? EmbeddingType { get; init; }
 
-    /// <summary>How the quants of formats with four bits are chosen.</summary>
+    /// <summary>How the quants of formats with four bits are chosen; with a calibration text those of eight bits too.</summary>
     public QuantizationMethod Method { get; init; }
+
+    /// <summary>A text whose tokens show what flows into each matrix, or null.</summary>
+    public string? CalibrationText { get; init; }
+
+    /// <summary>Tokens of the calibration text that are used at most.</summary>
+    public int CalibrationTokens { get; init; } = 1 << 17;
 
     /// <summary>The order of the matrices' values.</summary>
     public FileLayout Layout { get; init; } = FileLayout.Packed;

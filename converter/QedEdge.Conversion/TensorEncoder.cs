@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using CommunityToolkit.HighPerformance.Buffers;
+using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -9,7 +10,8 @@ namespace QedEdge.Conversion;
 /// <summary>Encodes a checkpoint's tensors, a few rows in memory at a time, and measures the error of each.</summary>
 /// <param name="threads">Threads to use.</param>
 /// <param name="method">How the quants of formats with four bits are chosen.</param>
-internal sealed class TensorEncoder(int threads, QuantizationMethod method)
+/// <param name="encoded">Matrices that calibration quantized, by their names in the file.</param>
+internal sealed class TensorEncoder(int threads, QuantizationMethod method, IReadOnlyDictionary<string, EncodedMatrix> encoded)
 {
     private readonly RowGroupRunner _runner = new(threads);
     private GroupResult[] _results = [];
@@ -89,19 +91,22 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method)
         using var decodedOwner = SpanOwner<float>.Allocate(tensor.Cols);                          // [cols]
         Span<byte> plain = tensor.Packed ? plainOwner.Span : output;
         Span<float> row = rowOwner.Span, decoded = decodedOwner.Span;
+        EncodedMatrix? calibrated = encoded.GetValueOrDefault(tensor.Name);
         var result = default(GroupResult);
         for (int i = 0; i < rows; i++)
         {
-            var encoded = plain.Slice(i * rowBytes, rowBytes);
+            var bytes = plain.Slice(i * rowBytes, rowBytes);
             ReadRow(tensor, data, firstRow + i, row);
             int notFinite = FindNotFinite(row);
             if (notFinite >= 0)
                 return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; the checkpoint is damaged or was not trained to an end" };
-            if (!BlockCodec.EncodeRow(tensor.Format, row, encoded, method))
+            if (calibrated is not null)
+                calibrated.Row(firstRow + i).CopyTo(bytes);
+            else if (!BlockCodec.EncodeRow(tensor.Format, row, bytes, method))
                 return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(firstRow + i, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
             if (tensor.Format == BlockFormat.F32)
                 continue;
-            BlockCodec.DecodeRow(tensor.Format, encoded, decoded);
+            BlockCodec.DecodeRow(tensor.Format, bytes, decoded);
             result.Measure(row, decoded);
         }
         if (tensor.Packed)

@@ -15,12 +15,13 @@ internal static class ConvertCommand
         var output = Options.Output("OUT.gguf", "file to write");
         var type = Options.OneOf("--type", "format of the matrices; norms and biases stay f32", "q8_0", Types);
         var embedding = Options.OneOf("--embedding-type", "format of the embedding and the head [default: q8_0 where --type is q4_0 or iq4_nl, else the same]", null, Types);
-        var method = Options.OneOf("--method", "how four-bit quants are chosen: rtn, each value rounded; search, the scale with the least error", "rtn", "rtn", "search");
+        var method = Options.OneOf("--method", "how quants are chosen: rtn, each value rounded; search, four-bit scales with the least error; gptq, by what flows into each matrix [default: gptq with --calibrate, else rtn]", null, "rtn", "search", "gptq");
+        var calibrate = new Option<string?>("--calibrate") { Description = "text like that which the model will read: shows what flows into each matrix", HelpName = "TEXT" };
         var layout = Options.OneOf("--layout", "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", null, "packed", "plain");
         var architecture = Options.OneOf("--arch", "qwen2: a file for llama.cpp and tools built on it", "qed", "qed", "qwen2");
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, method, layout, architecture, threads, force };
+        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, method, calibrate, layout, architecture, threads, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             bool qwen2 = parsed.GetValue(architecture) == "qwen2";
@@ -28,7 +29,8 @@ internal static class ConvertCommand
             {
                 Type = Format(parsed.GetValue(type)!),
                 EmbeddingType = parsed.GetValue(embedding) is string name ? Format(name) : null,
-                Method = parsed.GetValue(method) == "search" ? QuantizationMethod.Search : QuantizationMethod.Nearest,
+                Method = Method(parsed.GetValue(method), parsed.GetValue(calibrate) is not null),
+                CalibrationText = parsed.GetValue(calibrate),
                 Layout = Options.Layout(parsed.GetValue(layout), qwen2),
                 Architecture = qwen2 ? FileArchitecture.Qwen2 : FileArchitecture.Qed,
                 Threads = parsed.GetValue(threads),
@@ -43,9 +45,21 @@ internal static class ConvertCommand
         {
             if (result.GetValue(architecture) == "qwen2" && result.GetValue(layout) == "packed")
                 result.AddError("--arch qwen2 is for other tools, which read only --layout plain.");
+            if (result.GetValue(method) == "gptq" && result.GetValue(calibrate) is null)
+                result.AddError("--method gptq needs a text: --calibrate TEXT.");
+            if (result.GetValue(method) == "rtn" && result.GetValue(calibrate) is not null)
+                result.AddError("--method rtn rounds each value, whatever --calibrate shows.");
         });
         return command;
     }
+
+    private static QuantizationMethod Method(string? word, bool calibrated) => word switch
+    {
+        "search" => QuantizationMethod.Search,
+        "gptq" => QuantizationMethod.ErrorFeedback,
+        null when calibrated => QuantizationMethod.ErrorFeedback,
+        _ => QuantizationMethod.Nearest,
+    };
 
     private static BlockFormat Format(string type) => type switch
     {

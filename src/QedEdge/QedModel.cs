@@ -18,6 +18,7 @@ public sealed class QedModel : IDisposable
 {
     private readonly Lock _users = new();
     private int _userCount = 1; // the owner and every open session or batch
+    private readonly FileWeights _weights;
     private bool _disposed;
 
     private QedModel(GgufFile file, ModelOptions options)
@@ -26,7 +27,7 @@ public sealed class QedModel : IDisposable
         Config = ModelConfig.Read(file);
         Kernels = KernelRegistry.Select(options.InstructionSet);
         BakedPrefix = BakedPrefix.Find(file, Config);
-        Weights = new ModelWeights(file, Config);
+        _weights = new FileWeights(file, Config);
     }
 
     /// <summary>The file's metadata and tensor table.</summary>
@@ -67,7 +68,7 @@ public sealed class QedModel : IDisposable
         }
     }
 
-    internal ModelWeights Weights { get; }
+    internal ModelWeights Weights => _weights.Weights;
 
     /// <summary>Opens a model file.</summary>
     /// <exception cref="ModelFormatException">The file cannot be used; the message says why.</exception>
@@ -120,7 +121,7 @@ public sealed class QedModel : IDisposable
             if (--_userCount > 0)
                 return;
         }
-        Weights.Dispose();
+        _weights.Dispose();
         File.Dispose();
     }
 

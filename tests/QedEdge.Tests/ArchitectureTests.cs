@@ -26,7 +26,7 @@ public sealed partial class ArchitectureTests
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
         ("Model", ["Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
         ("", ["Model", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
-        ("Evaluation", ["", "Kernels"]),                // PortableMath alone
+        ("Evaluation", ["", "Kernels", "Text"]),        // PortableMath alone
         ("Generation", ["", "Model", "Text", "Sampling"]),
     ];
 

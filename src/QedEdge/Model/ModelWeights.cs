@@ -1,5 +1,3 @@
-using QedEdge.Gguf;
-using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Model;
@@ -23,63 +21,13 @@ internal sealed class LayerWeights
 /// <param name="Bias">b [outputs], padded to a multiple of 32, or null.</param>
 internal sealed record Linear(PackedMatrix Weight, float[]? Bias);
 
-/// <summary>
-/// The file's tensors as the forward pass uses them: packed ones in place, standard ones (plain layout) repacked into memory.
-/// Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
-/// </summary>
-internal sealed class ModelWeights : IDisposable
+/// <summary>A model's weights as the forward pass uses them.</summary>
+/// <param name="Embedding">Token embeddings [VocabSize, HiddenSize].</param>
+/// <param name="Layers">The transformer's layers.</param>
+/// <param name="OutputNorm">Gain of the last norm [HiddenSize], padded.</param>
+/// <param name="Output">The head [VocabSize, HiddenSize]; the embedding's matrix when tied.</param>
+internal sealed record ModelWeights(PackedMatrix Embedding, LayerWeights[] Layers, float[] OutputNorm, Linear Output)
 {
-    private readonly GgufFile _file;
-    private readonly List<AlignedBuffer<byte>> _repacked = [];
-
-    /// <summary>Finds and checks all weights of a file.</summary>
-    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite.</exception>
-    public ModelWeights(GgufFile file, ModelConfig config)
-    {
-        _file = file;
-        int hidden = config.HiddenSize, inner = config.FeedForwardSize;
-        try
-        {
-            Embedding = Matrix("token_embd.weight", config.VocabSize, hidden);
-            Layers = new LayerWeights[config.LayerCount];
-            for (int i = 0; i < Layers.Length; i++)
-            {
-                string block = $"blk.{i}.";
-                Layers[i] = new LayerWeights
-                {
-                    AttentionNorm = Vector(block + "attn_norm.weight", hidden),
-                    Query = Linear(block + "attn_q", hidden, hidden),
-                    Key = Linear(block + "attn_k", hidden, hidden),
-                    Value = Linear(block + "attn_v", hidden, hidden),
-                    AttentionOutput = Linear(block + "attn_output", hidden, hidden),
-                    FeedForwardNorm = Vector(block + "ffn_norm.weight", hidden),
-                    Gate = Linear(block + "ffn_gate", inner, hidden),
-                    Up = Linear(block + "ffn_up", inner, hidden),
-                    Down = Linear(block + "ffn_down", hidden, inner),
-                };
-            }
-            OutputNorm = Vector("output_norm.weight", hidden);
-            Output = new Linear(config.TiedHead ? Embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Token embeddings [VocabSize, HiddenSize].</summary>
-    public PackedMatrix Embedding { get; }
-
-    /// <summary>The transformer's layers.</summary>
-    public LayerWeights[] Layers { get; }
-
-    /// <summary>Gain of the last norm [HiddenSize].</summary>
-    public float[] OutputNorm { get; }
-
-    /// <summary>The head [VocabSize, HiddenSize]; the embedding's matrix when tied.</summary>
-    public Linear Output { get; }
-
     /// <summary>Every matrix that decoding a token reads, in order; a tied embedding once, as the head.</summary>
     public IEnumerable<PackedMatrix> Matrices()
     {
@@ -95,84 +43,4 @@ internal sealed class ModelWeights : IDisposable
         }
         yield return Output.Weight;
     }
-
-    /// <summary>Frees what was repacked.</summary>
-    public void Dispose()
-    {
-        foreach (AlignedBuffer<byte> buffer in _repacked)
-            buffer.Dispose();
-        _repacked.Clear();
-    }
-
-    private Linear Linear(string name, int rows, int cols) =>
-        new(Matrix(name + ".weight", rows, cols), OptionalVector(name + ".bias", rows));
-
-    private GgufTensorInfo Require(string name, params ReadOnlySpan<long> shape)
-    {
-        GgufTensorInfo tensor = _file.Find(name) ?? throw new ModelFormatException(ModelFault.MissingTensor, _file.Name,
-            "the tensor is missing; convert the checkpoint again", tensor: name);
-        if (!shape.SequenceEqual(tensor.Dimensions.ToArray()))
-        {
-            throw new ModelFormatException(ModelFault.Damaged, _file.Name,
-                $"the shape is [{string.Join(", ", tensor.Dimensions)}], the model's dimensions require [{string.Join(", ", shape.ToArray())}]",
-                tensor: name, offset: tensor.Offset);
-        }
-        return tensor;
-    }
-
-    private float[]? OptionalVector(string name, int size) => _file.Find(name) is null ? null : Vector(name, size);
-
-    private float[] Vector(string name, int size)
-    {
-        GgufTensorInfo tensor = Require(name, size);
-        if (tensor.Type != TensorType.F32)
-            throw Unsupported(tensor, "norms and biases must be F32");
-        var padded = new float[PackedLayout.Blocks(size) * PackedLayout.BlockSize];
-        _file.Data(tensor).Span<float>(0, size).CopyTo(padded);
-        if (!FiniteCheck.Floats(padded))
-            throw NotFinite(tensor);
-        return padded;
-    }
-
-    private PackedMatrix Matrix(string name, int rows, int cols)
-    {
-        GgufTensorInfo tensor = Require(name, rows, cols);
-        NativeView data = _file.Data(tensor);
-        PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format ? new PackedMatrix(format, rows, cols, data) : Repack(tensor, data, rows, cols);
-        if (!FiniteCheck.Matrix(matrix))
-            throw NotFinite(tensor);
-        return matrix;
-    }
-
-    /// <summary>Copied bytes of the file that stay mapped at most.</summary>
-    private const int ForgetBytes = 4 << 20;
-
-    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols)
-    {
-        BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor, "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices");
-        long groupBytes = PackedLayout.GroupBytes(format, cols);
-        var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
-        _repacked.Add(buffer);
-        long rowBytes = data.Length / rows, forgotten = 0;
-        for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
-        {
-            int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
-            Packing.PackGroup(format, data.Span(first * rowBytes, checked((int)(count * rowBytes))), count, cols,
-                buffer.Slice(group * groupBytes, (int)groupBytes));
-            // What was copied need not stay in memory a second time.
-            long copied = (first + count) * rowBytes;
-            if (copied - forgotten >= ForgetBytes || first + count == rows)
-            {
-                PageAdvice.Forget(data.Slice(forgotten, copied - forgotten));
-                forgotten = copied;
-            }
-        }
-        return new PackedMatrix(format, rows, cols, buffer.View);
-    }
-
-    private ModelFormatException NotFinite(GgufTensorInfo tensor) =>
-        new(ModelFault.Damaged, _file.Name, "holds values that are not finite numbers; the file is damaged, see 'qed verify'", tensor: tensor.Name, offset: tensor.Offset);
-
-    private ModelFormatException Unsupported(GgufTensorInfo tensor, string supported) =>
-        new(ModelFault.Unsupported, _file.Name, $"has type {tensor.Type}; {supported}", tensor: tensor.Name, offset: tensor.Offset);
 }

@@ -18,13 +18,24 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private bool HeadsOwned => config.HeadCount % team.Active == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
 
     private int _nextItem;
+    private bool _embeds;
     private CancellationToken _cancellation;
     private volatile bool _cancelled;
 
+    /// <summary>Sees the inputs of the matrices of each batch; null but for calibration.</summary>
+    public IInputTap? Tap { get; init; }
+
     /// <summary>Runs the batch through all layers; its keys and values are in the caches and its residual stream in the workspace afterwards.</summary>
     /// <exception cref="OperationCanceledException">Cancelled within a layer; nothing visible changed.</exception>
-    public void Forward(CancellationToken cancellation)
+    public void Forward(CancellationToken cancellation) => Forward(embeds: true, cancellation);
+
+    /// <summary>The same from a residual stream that the workspace holds already instead of the tokens' embeddings.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled within a layer.</exception>
+    public void Continue(CancellationToken cancellation) => Forward(embeds: false, cancellation);
+
+    private void Forward(bool embeds, CancellationToken cancellation)
     {
+        _embeds = embeds;
         _cancellation = cancellation;
         _cancelled = false;
         team.Run(this);
@@ -45,15 +56,19 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         WorkerSpace own = ws.Workers[worker];
         int n = batch.Count, hidden = config.HiddenSize;
 
-        Embed(worker);                                                                        // x = embed[ids]
+        if (worker == 0)
+            _nextItem = 0;
+        if (_embeds)
+            Embed(worker);                                                                    // x = embed[ids]
         team.Barrier(worker);
-        for (int i = 0; i < config.LayerCount; i++)
+        for (int i = 0; i < weights.Layers.Length; i++)
         {
             LayerWeights layer = weights.Layers[i];
 
-            Linear next = i + 1 < config.LayerCount ? weights.Layers[i + 1].Query : weights.Output;
+            Linear next = i + 1 < weights.Layers.Length ? weights.Layers[i + 1].Query : weights.Output;
 
             Activations h = Norm(worker, own, layer.AttentionNorm);                           // h = RMSNorm(x)
+            Show(worker, MatrixInput.Attention, h);
             Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride, layer.Key);      // q, k, v = h W + b
             Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride, layer.Value);
             Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride, layer.AttentionOutput);
@@ -64,11 +79,13 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             team.Barrier(worker);
 
             Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
+            Show(worker, MatrixInput.AttentionOutput, a);
             MultiplyAndAdd(worker, layer.AttentionOutput, a, layer.Gate);                     // x = x + a Wo + b
             if (Cancelled(worker))
                 return;
 
             h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
+            Show(worker, MatrixInput.FeedForward, h);
             (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
             Multiply(worker, layer.Up, h, ws.Up.Span, ws.InnerStride, layer.Down);
             for (int t = 0; t < n; t++)                                                       // g = silu(h Wg) · (h Wu)
@@ -79,6 +96,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             team.Barrier(worker);
 
             Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
+            Show(worker, MatrixInput.Down, g);
             MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
             if (Cancelled(worker))
                 return;
@@ -94,6 +112,12 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         return _cancelled;
     }
 
+    private void Show(int worker, MatrixInput input, Activations x)
+    {
+        if (worker == 0)
+            Tap?.Take(input, x, batch.Count);
+    }
+
     private void Embed(int worker)
     {
         (int begin, int end) = team.Share(worker, batch.Count);
@@ -104,8 +128,6 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             Packing.DequantizeRow(weights.Embedding.Format, weights.Embedding.Group(id / PackedLayout.GroupRows), id % PackedLayout.GroupRows,
                 ws.Residual.Slice((long)t * ws.HiddenStride, config.HiddenSize));
         }
-        if (worker == 0)
-            _nextItem = 0;
     }
 
     /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>

@@ -26,8 +26,10 @@ internal static class BlockCodec
     /// <param name="row">The finite values, [cols].</param>
     /// <param name="plain">Takes <see cref="RowBytes"/> bytes.</param>
     /// <param name="method">How nibbles are chosen.</param>
+    /// <param name="importance">The weight of each column's squared error [cols] where the method is a search, or empty: all alike.</param>
     /// <returns>False where a value or a block's scale is beyond the range of half precision and was stored as infinite.</returns>
-    public static bool EncodeRow(BlockFormat format, ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest)
+    public static bool EncodeRow(BlockFormat format, ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest,
+        ReadOnlySpan<double> importance = default)
     {
         switch (format)
         {
@@ -41,7 +43,7 @@ internal static class BlockCodec
             case BlockFormat.Q8_0:
                 return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockQ8_0>(plain), Encode);
             case BlockFormat.Q4_0 or BlockFormat.IQ4_NL when method == QuantizationMethod.Search:
-                return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), format == BlockFormat.Q4_0 ? SearchLinear : SearchNonlinear);
+                return EncodeSearched(row, importance, MemoryMarshal.Cast<byte, BlockNibbles>(plain), format == BlockFormat.Q4_0 ? ScaleSearch.Linear : ScaleSearch.Nonlinear);
             case BlockFormat.Q4_0:
                 return EncodeBlocks(row, MemoryMarshal.Cast<byte, BlockNibbles>(plain), EncodeLinear);
             case BlockFormat.IQ4_NL:
@@ -182,17 +184,53 @@ internal static class BlockCodec
         return block.Scale = (Half)(square > 0 ? product / square : d);
     }
 
-    private static Half SearchLinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, ScaleSearch.Linear, ref block);
-
-    private static Half SearchNonlinear(ReadOnlySpan<float> x, ref BlockNibbles block) => Search(x, ScaleSearch.Nonlinear, ref block);
-
-    private static Half Search(ReadOnlySpan<float> x, ScaleSearch search, ref BlockNibbles block)
+    private static bool EncodeSearched(ReadOnlySpan<float> row, ReadOnlySpan<double> importance, Span<BlockNibbles> blocks, ScaleSearch search)
     {
+        bool finite = true;
+        Span<float> x = stackalloc float[BlockSize];
+        Span<double> weights = stackalloc double[importance.IsEmpty ? 0 : BlockSize];
         Span<byte> quants = stackalloc byte[BlockSize];
-        block.Scale = search.Encode(x, quants);
+        for (int b = 0; b * BlockSize < row.Length; b++)
+        {
+            int begin = b * BlockSize, count = Math.Min(BlockSize, row.Length - begin);
+            row.Slice(begin, count).CopyTo(x);
+            x[count..].Clear();
+            if (!importance.IsEmpty)
+            {
+                importance.Slice(begin, count).CopyTo(weights);
+                weights[count..].Clear();
+            }
+            Half scale = search.Encode(x, weights, quants);
+            Store(ref blocks[b], scale, quants);
+            finite &= Half.IsFinite(scale);
+        }
+        return finite;
+    }
+
+    /// <summary>Writes a block whose scale and quants were chosen elsewhere.</summary>
+    /// <param name="format">Q8_0, Q4_0 or IQ4_NL.</param>
+    /// <param name="plain">The row.</param>
+    /// <param name="index">Which of its blocks.</param>
+    /// <param name="scale">The scale.</param>
+    /// <param name="quants">The quants as indices into <see cref="LevelTable.Levels"/> [32].</param>
+    public static void StoreBlock(BlockFormat format, Span<byte> plain, int index, Half scale, ReadOnlySpan<byte> quants)
+    {
+        if (format != BlockFormat.Q8_0)
+        {
+            Store(ref MemoryMarshal.Cast<byte, BlockNibbles>(plain)[index], scale, quants);
+            return;
+        }
+        ref BlockQ8_0 block = ref MemoryMarshal.Cast<byte, BlockQ8_0>(plain)[index];
+        block.Scale = scale;
+        for (int j = 0; j < BlockSize; j++)
+            block.Quants[j] = LevelTable.Bytes.Levels[quants[j]];
+    }
+
+    private static void Store(ref BlockNibbles block, Half scale, ReadOnlySpan<byte> quants)
+    {
+        block.Scale = scale;
         for (int j = 0; j < BlockSize / 2; j++)
             block.Quants[j] = (byte)(quants[j] | (quants[j + (BlockSize / 2)] << 4));
-        return block.Scale;
     }
 
     /// <summary>The first value of largest magnitude, with its sign.</summary>

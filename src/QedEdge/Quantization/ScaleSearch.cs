@@ -1,7 +1,7 @@
 namespace QedEdge.Quantization;
 
 /// <summary>
-/// A block's scale and nibbles by search: of many scales of either sign the one with the least squared error, refined by least squares and by moving single
+/// A block's scale and nibbles by search: of many scales of either sign the one with the least squared error, weighted where importances are given, refined by least squares and by moving single
 /// quants to neighbouring levels. Sums are in double precision and in order, so the same block gives the same bytes on every machine.
 /// </summary>
 internal sealed class ScaleSearch
@@ -9,33 +9,28 @@ internal sealed class ScaleSearch
     private const int Steps = 12;            // to each side of the scale that puts the largest value on the outermost level
     private const double Step = 0.0125;
     private const int MostPasses = 8;
-    private const int Range = 256;           // of values, as halves, to each side of zero
 
+    private readonly LevelTable _table;
     private readonly sbyte[] _levels;
-    private readonly byte[] _nearest = new byte[2 * Range]; // the quant of each half from −128 on: levels are whole numbers, and so are twice their middles
 
-    private ScaleSearch(ReadOnlySpan<sbyte> levels)
+    private ScaleSearch(LevelTable table)
     {
-        _levels = [.. levels];
-        for (int i = 0, q = 0; i < _nearest.Length; i++)
-        {
-            while (q < _levels.Length - 1 && i - Range >= _levels[q] + _levels[q + 1])
-                q++;
-            _nearest[i] = (byte)q;
-        }
+        _table = table;
+        _levels = [.. table.Levels];
     }
 
     /// <summary>For Q4_0.</summary>
-    public static ScaleSearch Linear { get; } = new(BlockCodec.Levels(BlockFormat.Q4_0));
+    public static ScaleSearch Linear { get; } = new(LevelTable.Linear);
 
     /// <summary>For IQ4_NL.</summary>
-    public static ScaleSearch Nonlinear { get; } = new(BlockCodec.Levels(BlockFormat.IQ4_NL));
+    public static ScaleSearch Nonlinear { get; } = new(LevelTable.Nonlinear);
 
     /// <summary>Encodes 32 values.</summary>
     /// <param name="x">The values.</param>
+    /// <param name="importance">The weight of each value's squared error, or empty: all alike.</param>
     /// <param name="quants">Takes the nibbles, one a byte [32].</param>
     /// <returns>The scale; infinite where it is beyond half precision.</returns>
-    public Half Encode(ReadOnlySpan<float> x, Span<byte> quants)
+    public Half Encode(ReadOnlySpan<float> x, ReadOnlySpan<double> importance, Span<byte> quants)
     {
         double largest = 0;
         foreach (float value in x)
@@ -46,7 +41,7 @@ internal sealed class ScaleSearch
         {
             foreach (int sign in (ReadOnlySpan<int>)[-1, 1])
             {
-                (double product, double square) = Nearest(x, largest / (sign * _levels[0] * (1 + i * Step)), tried);
+                (double product, double square) = Nearest(x, importance, largest / (sign * _levels[0] * (1 + i * Step)), tried);
                 if (square > 0 && product * product > best * square)
                 {
                     best = product * product / square;
@@ -56,34 +51,36 @@ internal sealed class ScaleSearch
             }
         }
         if (best > 0)
-            scale = Refine(x, quants);
+            scale = Refine(x, importance, quants);
         Half stored = (Half)scale;
         if (Half.IsFinite(stored))
-            Nearest(x, (double)stored, quants); // the scale was rounded
+            Nearest(x, importance, (double)stored, quants); // the scale was rounded
         return stored;
     }
 
-    /// <summary>Quants nearest to x / scale; returns Σ x · level and Σ level².</summary>
-    private (double Product, double Square) Nearest(ReadOnlySpan<float> x, double scale, Span<byte> quants)
+    /// <summary>Quants nearest to x / scale; returns Σ importance · x · level and Σ importance · level².</summary>
+    private (double Product, double Square) Nearest(ReadOnlySpan<float> x, ReadOnlySpan<double> importance, double scale, Span<byte> quants)
     {
         double inverse = scale != 0 ? 1 / scale : 0, product = 0, square = 0;
         for (int j = 0; j < x.Length; j++)
         {
-            byte q = quants[j] = _nearest[Math.Clamp((int)Math.Floor(2 * (x[j] * inverse)), -Range, Range - 1) + Range];
-            product += (double)x[j] * _levels[q];
-            square += _levels[q] * _levels[q];
+            byte q = quants[j] = _table.Nearest(x[j] * inverse);
+            double weighted = Weight(importance, j) * _levels[q];
+            product += weighted * x[j];
+            square += weighted * _levels[q];
         }
         return (product, square);
     }
 
     /// <summary>Moves single quants by one level while that lessens the error of the best scale for all; returns that scale.</summary>
-    private double Refine(ReadOnlySpan<float> x, Span<byte> quants)
+    private double Refine(ReadOnlySpan<float> x, ReadOnlySpan<double> importance, Span<byte> quants)
     {
         double product = 0, square = 0;
         for (int j = 0; j < x.Length; j++)
         {
-            product += (double)x[j] * _levels[quants[j]];
-            square += _levels[quants[j]] * _levels[quants[j]];
+            double weighted = Weight(importance, j) * _levels[quants[j]];
+            product += weighted * x[j];
+            square += weighted * _levels[quants[j]];
         }
         bool moved = true;
         for (int pass = 0; moved && pass < MostPasses; pass++)
@@ -97,7 +94,8 @@ internal sealed class ScaleSearch
                     if (q < 0 || q >= _levels.Length)
                         continue;
                     int from = _levels[quants[j]], to = _levels[q];
-                    double newProduct = product + (double)x[j] * (to - from), newSquare = square + to * to - from * from;
+                    double weight = Weight(importance, j);
+                    double newProduct = product + weight * x[j] * (to - from), newSquare = square + weight * (to * to - from * from);
                     if (newSquare <= 0 || newProduct * newProduct * square <= product * product * newSquare * (1 + 1e-9)) // not for a rounding error
                         continue;
                     (product, square, moved) = (newProduct, newSquare, true);
@@ -107,4 +105,6 @@ internal sealed class ScaleSearch
         }
         return product / square;
     }
+
+    private static double Weight(ReadOnlySpan<double> importance, int index) => importance.IsEmpty ? 1 : importance[index];
 }

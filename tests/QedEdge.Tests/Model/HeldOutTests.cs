@@ -17,7 +17,7 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
     {
         using QedModel reference = Open(BlockFormat.F32);
         int[][] windows = [.. Windows(reference)];
-        const QuantizationMethod Nearest = QuantizationMethod.Nearest, Search = QuantizationMethod.Search;
+        const QuantizationMethod Nearest = QuantizationMethod.Nearest, Search = QuantizationMethod.Search, Feedback = QuantizationMethod.ErrorFeedback;
         foreach ((BlockFormat format, QuantizationMethod method, KvCacheType kv, double maxDivergence, double maxNll) in new[]
         {
             (BlockFormat.F32, Nearest, KvCacheType.F16, 1e-7, 3.09603), (BlockFormat.F32, Nearest, KvCacheType.Q8_0, 2e-4, 3.0962),
@@ -25,6 +25,7 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
             (BlockFormat.Q4_0, Nearest, KvCacheType.F16, 0.035, 3.14), (BlockFormat.Q4_0, Nearest, KvCacheType.Q8_0, 0.035, 3.14),
             (BlockFormat.Q4_0, Search, KvCacheType.Q8_0, 0.029, 3.14),
             (BlockFormat.IQ4_NL, Nearest, KvCacheType.Q8_0, 0.027, 3.14), (BlockFormat.IQ4_NL, Search, KvCacheType.Q8_0, 0.024, 3.14),
+            (BlockFormat.Q8_0, Feedback, KvCacheType.Q8_0, 5.5e-4, 3.0972), (BlockFormat.Q4_0, Feedback, KvCacheType.Q8_0, 0.02, 3.13), (BlockFormat.IQ4_NL, Feedback, KvCacheType.Q8_0, 0.0150, 3.13),
         })
         {
             using QedModel model = Open(format, method);
@@ -59,7 +60,13 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
     private QedModel Open(BlockFormat format, QuantizationMethod method = QuantizationMethod.Nearest)
     {
         string path = Path.Combine(_folder, $"{format}-{method}.gguf");
-        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = format, Method = method, Overwrite = true });
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions
+        {
+            Type = format,
+            Method = method,
+            Overwrite = true,
+            CalibrationText = method == QuantizationMethod.ErrorFeedback ? Path.Combine(TestData.TinyQed, "calibration.txt") : null,
+        });
         return QedModel.Open(path);
     }
 

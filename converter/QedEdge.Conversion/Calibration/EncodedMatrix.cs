@@ -1,0 +1,72 @@
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Conversion.Calibration;
+
+/// <summary>A quantized matrix [rows, cols] in both orders: plain rows for the file, packed for running it.</summary>
+internal sealed class EncodedMatrix : IDisposable
+{
+    private readonly AlignedBuffer<byte> _plain, _packed;
+    private readonly int _rowBytes;
+
+    private EncodedMatrix(BlockFormat format, int rows, int cols)
+    {
+        _rowBytes = checked((int)BlockCodec.RowBytes(format, cols));
+        _plain = new AlignedBuffer<byte>((long)rows * _rowBytes);
+        _packed = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        Packed = new PackedMatrix(format, rows, cols, _packed.View);
+    }
+
+    /// <summary>The packed matrix; valid until this is disposed.</summary>
+    public PackedMatrix Packed { get; }
+
+    /// <summary>A plain row.</summary>
+    public ReadOnlySpan<byte> Row(int index) => _plain.Slice((long)index * _rowBytes, _rowBytes);
+
+    /// <summary>Quantizes a matrix.</summary>
+    /// <param name="name">Its name, for errors.</param>
+    /// <param name="matrix">Its values, F32.</param>
+    /// <param name="format">How to store it.</param>
+    /// <param name="inputs">What flows into it, or null where nothing is known.</param>
+    /// <param name="options">The method and the threads.</param>
+    /// <param name="cancellation">Stops between two row groups.</param>
+    /// <exception cref="QedException">A value is beyond the format's range.</exception>
+    public static EncodedMatrix Encode(string name, PackedMatrix matrix, BlockFormat format, InputStatistics? inputs, CalibrationOptions options, CancellationToken cancellation)
+    {
+        var encoded = new EncodedMatrix(format, matrix.Rows, matrix.Cols);
+        bool hasScales = PackedLayout.HasScales(format);
+        ErrorFeedback? feedback = inputs is not null && hasScales && options.Method == QuantizationMethod.ErrorFeedback ? new ErrorFeedback(inputs, format) : null;
+        double[] importance = inputs is not null && hasScales ? inputs.Diagonal() : [];
+        QuantizationMethod method = options.Method == QuantizationMethod.Nearest ? QuantizationMethod.Nearest : QuantizationMethod.Search;
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Threads, CancellationToken = cancellation };
+        bool fits = true;
+        Parallel.For(0, matrix.Groups, parallel, group =>
+        {
+            int first = group * PackedLayout.GroupRows, rows = Math.Min(PackedLayout.GroupRows, matrix.Rows - first);
+            var values = new float[matrix.Cols];
+            for (int i = 0; i < rows; i++)
+            {
+                Packing.DequantizeRow(matrix.Format, matrix.Group(group), i, values);
+                Span<byte> plain = encoded._plain.Slice((long)(first + i) * encoded._rowBytes, encoded._rowBytes);
+                if (!(feedback?.Encode(values, plain) ?? BlockCodec.EncodeRow(format, values, plain, method, importance)))
+                    Volatile.Write(ref fits, false);
+            }
+            Packing.PackGroup(format, encoded._plain.Slice((long)first * encoded._rowBytes, rows * encoded._rowBytes), rows, matrix.Cols,
+                encoded._packed.Slice(group * encoded.Packed.GroupBytes, (int)encoded.Packed.GroupBytes));
+        });
+        if (!fits)
+        {
+            encoded.Dispose();
+            throw new QedException($"tensor '{name}': a value is beyond the range of {format}; convert with --type f32 and --embedding-type f32");
+        }
+        return encoded;
+
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _plain.Dispose();
+        _packed.Dispose();
+    }
+}

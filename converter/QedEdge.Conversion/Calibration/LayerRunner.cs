@@ -1,0 +1,88 @@
+using QedEdge.Kernels;
+using QedEdge.Model;
+using QedEdge.Quantization;
+using QedEdge.Threading;
+
+namespace QedEdge.Conversion.Calibration;
+
+/// <summary>Runs single layers of a model over windows of text, with the runtime's own forward pass: the residual stream goes in and comes out.</summary>
+internal sealed class LayerRunner : IInputTap, IDisposable
+{
+    private readonly QedModel _model;
+    private readonly WorkerTeam _team;
+    private readonly Workspace _workspace;
+    private readonly Rope _rope;
+    private readonly Sequence _sequence;
+    private readonly Batch _batch = new();
+    private readonly float[][] _inputs;
+    private Transformer? _transformer;
+
+    /// <summary>Allocates for windows of up to <paramref name="longest"/> tokens.</summary>
+    public LayerRunner(QedModel model, int longest, int threads)
+    {
+        _model = model;
+        ModelConfig config = model.Config;
+        _team = new WorkerTeam(threads);
+        _workspace = new Workspace(config, threads, 1);
+        _rope = new Rope(config.HeadSize, config.RopeTheta, longest - 1);
+        var window = new SlotWindow(longest, slides: false, sinks: 0);
+        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, config.HeadCount, config.HeadSize, window.Slots, BlockFormat.F32));
+        _inputs = new float[Enum.GetValues<MatrixInput>().Length][];
+        for (int i = 0; i < _inputs.Length; i++)
+            _inputs[i] = new float[Workspace.BatchSize * Width((MatrixInput)i)];
+    }
+
+    /// <summary>Tokens that go through a layer together.</summary>
+    public static int BatchSize => Workspace.BatchSize;
+
+    /// <summary>Floats of a token in a residual stream.</summary>
+    public int Stride => _workspace.HiddenStride;
+
+    /// <summary>Floats of a token in an input, padded.</summary>
+    public int Width(MatrixInput input) => input == MatrixInput.Down ? _workspace.InnerStride : _workspace.HiddenStride;
+
+    /// <summary>The last batch's inputs of some of the layer's matrices [tokens, width].</summary>
+    public ReadOnlySpan<float> Inputs(MatrixInput input) => _inputs[(int)input].AsSpan(0, _batch.Count * Width(input));
+
+    /// <summary>Chooses the layer.</summary>
+    public void Use(LayerWeights layer) =>
+        _transformer = new Transformer(_model.Config, _model.Weights with { Layers = [layer] }, _model.Kernels, _team, _workspace, _rope, _batch) { Tap = this };
+
+    /// <summary>Begins a window: tokens that follow see none of those before.</summary>
+    public void Begin() => _sequence.Truncate(0);
+
+    /// <summary>Takes the window's next tokens, at most <see cref="BatchSize"/>, through the layer.</summary>
+    /// <param name="tokens">Their ids.</param>
+    /// <param name="residual">The residual stream [tokens, <see cref="Stride"/>]; what it becomes is in <see cref="Residual"/>.</param>
+    /// <param name="cancellation">Stops within the layer.</param>
+    public void Step(ReadOnlySpan<int> tokens, ReadOnlySpan<float> residual, CancellationToken cancellation)
+    {
+        residual.CopyTo(_workspace.Residual.Span);
+        _batch.Clear();
+        _sequence.Expect(tokens.Length);
+        _batch.Add(_sequence, tokens, default);
+        _rope.Prepare(_batch.Positions);
+        _transformer!.Continue(cancellation);
+        _sequence.Append(tokens);
+    }
+
+    /// <summary>The residual stream behind the layer [tokens, <see cref="Stride"/>].</summary>
+    public ReadOnlySpan<float> Residual => _workspace.Residual.Slice(0, _batch.Count * Stride);
+
+    /// <inheritdoc/>
+    public void Take(MatrixInput input, Activations x, int count)
+    {
+        int width = Width(input);
+        for (int t = 0; t < count; t++)
+            x.Row(t)[..width].CopyTo(_inputs[(int)input].AsSpan(t * width, width));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _team.Dispose();
+        _workspace.Dispose();
+        _rope.Dispose();
+        _sequence.Dispose();
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text;
+using QedEdge.Text;
+
+namespace QedEdge.Evaluation;
+
+/// <summary>
+/// A text file as windows of token ids. A line that holds nothing but <c>&lt;|word|&gt;</c> (<c>&lt;|endoftext|&gt;</c>, <c>&lt;|story|&gt;</c>) ends a document. A document begins with
+/// the vocabulary's begin-of-text token and ends with its end-of-text token; it is cut into windows that overlap by one token, so that each token but the first is
+/// predicted once. The file may be of any size: one of over a million characters without a mark is cut at an end of line.
+/// </summary>
+public static class TextWindows
+{
+    private const int LongestDocument = 1 << 20;
+
+    /// <summary>Reads a file as it is needed.</summary>
+    /// <param name="path">UTF-8 text.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
+    /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
+    public static IEnumerable<int[]> Read(string path, Tokenizer tokenizer, int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
+        EncodeOptions options = (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0) | (tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0);
+        var ids = new List<int>();
+        foreach (string document in Documents(path))
+        {
+            ids.Clear();
+            tokenizer.Encode(document, ids, options);
+            for (int begin = 0; begin + 1 < ids.Count; begin += size - 1)
+                yield return [.. ids.GetRange(begin, Math.Min(size, ids.Count - begin))];
+        }
+    }
+
+    private static IEnumerable<string> Documents(string path)
+    {
+        using StreamReader reader = Open(path);
+        var document = new StringBuilder();
+        while (ReadLine(reader, path) is { } line)
+        {
+            bool ends = line.Length > 4 && line.StartsWith("<|", StringComparison.Ordinal) && line.IndexOf("|>", StringComparison.Ordinal) == line.Length - 2;
+            if (!ends)
+                document.Append(line).Append('\n');
+            if ((ends && document.Length > 0) || document.Length > LongestDocument)
+                yield return Take(document);
+        }
+        if (document.Length > 0)
+            yield return Take(document);
+    }
+
+    /// <summary>The document without the line end before its mark.</summary>
+    private static string Take(StringBuilder document)
+    {
+        string text = document.ToString(0, document.Length - 1);
+        document.Clear();
+        return text;
+    }
+
+    private static StreamReader Open(string path)
+    {
+        try
+        {
+            return new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
+
+    private static string? ReadLine(StreamReader reader, string path)
+    {
+        try
+        {
+            return reader.ReadLine();
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new QedException($"{path}: is no UTF-8 text; convert it first");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
+
+    private static QedException Unreadable(string path, Exception exception) =>
+        new($"{path}: cannot be read: {QedException.FirstLine(exception)}", exception);
+}
