@@ -1,8 +1,8 @@
-using System.Collections.ObjectModel;
 using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Memory;
+using QedEdge.Text;
 
 namespace QedEdge.Conversion;
 
@@ -19,12 +19,12 @@ internal static class CheckpointConverter
     /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default) =>
-        options.CalibrationText is null
-            ? Convert(folder, output, options, ReadOnlyDictionary<string, EncodedMatrix>.Empty, progress, cancellation)
+        options.CalibrationText is null && options.MeasureText is null
+            ? Convert(folder, output, options, new Calibrated(Exact: null), progress, cancellation)
             : CalibratedConverter.Convert(folder, output, options, progress, cancellation);
 
-    /// <summary>Converts with matrices that calibration quantized, by their names in the file.</summary>
-    internal static ConversionReport Convert(string folder, string output, ConversionOptions options, IReadOnlyDictionary<string, EncodedMatrix> encoded, Action<double, string>? progress, CancellationToken cancellation)
+    /// <summary>Converts with what the float32 model gave.</summary>
+    internal static ConversionReport Convert(string folder, string output, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
     {
         if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
@@ -40,7 +40,10 @@ internal static class CheckpointConverter
         var writer = new GgufWriter();
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
-        TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
+        Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
+        var provenance = new Provenance(options, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
+        provenance.Write(writer, plan.Tensors.Count);
+        tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         foreach (var tensor in plan.Tensors)
@@ -50,7 +53,10 @@ internal static class CheckpointConverter
         file.Fill(stream =>
         {
             writer.Begin(stream);
-            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, encoded), progress, cancellation);
+            WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, calibrated.Matrices), progress, cancellation);
+            writer.End();
+            stream.Flush();
+            provenance.Complete(writer, stream.Name, cancellation);
             writer.End();
             report.FileBytes = stream.Length;
         });
@@ -62,13 +68,23 @@ internal static class CheckpointConverter
     {
         double total = Math.Max(1, plan.Tensors.Sum(static tensor => (double)(tensor.Source?.Bytes ?? 0)));
         double before = 0;
+        var checksums = new ulong[plan.Tensors.Count];
         for (int i = 0; i < plan.Tensors.Count; i++)
         {
             var tensor = plan.Tensors[i];
-            encoder.Encode(tensor, bytes => writer.WriteTensor(i, bytes), report.Of(tensor.Type),
+            checksums[i] = encoder.Encode(tensor, bytes => writer.WriteTensor(i, bytes), report.Of(tensor.Type),
                 done => progress?.Invoke((before + done) / total, tensor.Name), cancellation);
             before += tensor.Source?.Bytes ?? 0;
         }
+        writer.Set(GgufKeys.SourceChecksums, checksums);
+    }
+
+    /// <summary>What a digest begins with: words where the model reads words.</summary>
+    private static int[] DigestPrompt(Tokenizer? tokenizer, int context)
+    {
+        var ids = new List<int>();
+        tokenizer?.Encode("Once upon a time", ids, tokenizer.PromptOptions & ~EncodeOptions.AddEos);
+        return ids.Count == 0 ? [0] : [.. ids.Take(Math.Max(1, context / 2))];
     }
 
     private static void AddFallbacks(TensorPlan plan, ConversionOptions options, ConversionReport report)

@@ -38,6 +38,9 @@ internal sealed record ConversionOptions
     /// <summary>Tokens of the calibration text that are used at most.</summary>
     public int CalibrationTokens { get; init; } = 1 << 17;
 
+    /// <summary>A text on which the finished file is compared with the checkpoint's float32 weights, or null.</summary>
+    public string? MeasureText { get; init; }
+
     /// <summary>The order of the matrices' values.</summary>
     public FileLayout Layout { get; init; } = FileLayout.Packed;
 

@@ -22,8 +22,9 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
     /// <param name="report">Takes the tensor's sizes and errors.</param>
     /// <param name="progress">Takes the source's bytes done so far.</param>
     /// <param name="cancellation">Stops the work.</param>
+    /// <returns>The checksum (XXH3-64) of the source's data; 0 where there are none.</returns>
     /// <exception cref="ModelFormatException">A value is not finite, or does not fit the format; or the source was changed meanwhile.</exception>
-    public void Encode(PlannedTensor tensor, Action<ReadOnlySpan<byte>> write, TypeReport report, Action<long> progress, CancellationToken cancellation)
+    public ulong Encode(PlannedTensor tensor, Action<ReadOnlySpan<byte>> write, TypeReport report, Action<long> progress, CancellationToken cancellation)
     {
         using var mapped = tensor.Source is { } source ? Map(source) : null;
         var data = mapped?.View ?? default;
@@ -51,6 +52,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
             },
             cancellation);
         report.Add((long)tensor.Rows * tensor.Cols, tensor.Bytes, largest, sum);
+        return tensor.Source is null ? 0 : Checksum.Of(data, cancellation: cancellation);
     }
 
     /// <summary>Compares two tensors byte by byte.</summary>

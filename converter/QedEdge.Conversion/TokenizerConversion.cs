@@ -8,8 +8,8 @@ namespace QedEdge.Conversion;
 /// <summary>Writes a checkpoint's tokenizer into a file's metadata.</summary>
 internal static class TokenizerConversion
 {
-    /// <summary>Writes the special ids and the tokenizer, or a warning where the checkpoint has none.</summary>
-    public static void Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
+    /// <summary>Writes the special ids and the tokenizer, or a warning where the checkpoint has none; returns it.</summary>
+    public static Tokenizer? Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
         string path = Path.Combine(checkpoint.Folder, TokenizerJson.FileName);
         if (!Path.Exists(path))
@@ -19,13 +19,14 @@ internal static class TokenizerConversion
             if (options.Architecture == FileArchitecture.Qwen2)
                 writer.Add(GgufKeys.TokenizerModel, "no_vocab"); // llama.cpp's word for a file that takes token ids only
             warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
-            return;
+            return null;
         }
         var config = TokenizerConfig.ReadFolder(checkpoint.Folder);
         TokenizerData data = TokenizerJson.Read(path, checkpoint, config, warnings);
         TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));
         WriteIds(writer, data.BosId, data.EosId, data.PadId);
         Write(writer, data, options.Layout);
+        return new Tokenizer(data);
     }
 
     /// <summary>Writes vocabulary, merges and flags; the special ids but the unknown one are written with the model.</summary>

@@ -1,10 +1,9 @@
 using QedEdge.Conversion.Checkpoints;
-using QedEdge.Evaluation;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion.Calibration;
 
-/// <summary>Converts a checkpoint by what flows through it: a float32 file beside the output is run on the calibration text, and removed in the end.</summary>
+/// <summary>Converts a checkpoint beside its float32 model, which lies in a file beside the output and is removed in the end: what flows through it shows how to quantize, and how well that went.</summary>
 internal static class CalibratedConverter
 {
     /// <summary>Converts, as <see cref="CheckpointConverter.Convert(string, string, ConversionOptions, Action{double, string}?, CancellationToken)"/>.</summary>
@@ -15,32 +14,29 @@ internal static class CalibratedConverter
         {
             var plain = new ConversionOptions { Type = BlockFormat.F32, Threads = options.Threads };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
-            using QedModel model = QedModel.Open(exactFile);
-            int[][] windows = Windows(model, options);
+            using QedModel exact = QedModel.Open(exactFile);
+            if (options.CalibrationText is not { } text)
+                return CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
+            int[][] windows = Texts.Windows(exact, text, options.CalibrationTokens);
             var formats = new TensorPlan(Checkpoint.Open(folder), options).Tensors.ToDictionary(static tensor => tensor.Name, static tensor => tensor.Format);
-            using var calibrator = new ModelCalibrator(model, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads));
-            return CheckpointConverter.Convert(folder, output, options, calibrator.Run(progress, cancellation), progress: null, cancellation);
+            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads));
+            var calibrated = new Calibrated(exact) { Matrices = calibrator.Run(progress, cancellation), Tokens = windows.Sum(static window => (long)window.Length) };
+            return CheckpointConverter.Convert(folder, output, options, calibrated, progress: null, cancellation);
         }
         finally
         {
             File.Delete(exactFile);
         }
     }
+}
 
-    private static int[][] Windows(QedModel model, ConversionOptions options)
-    {
-        string text = options.CalibrationText!;
-        if (model.Tokenizer is not { } tokenizer)
-            throw new QedException($"{text}: the checkpoint has no tokenizer.json, so a calibration text cannot be read");
-        var windows = new List<int[]>();
-        int left = options.CalibrationTokens;
-        foreach (int[] window in TextWindows.Read(text, tokenizer, model.Config.ContextLength))
-        {
-            windows.Add(window.Length <= left ? window : window[..left]);
-            left -= windows[^1].Length;
-            if (left < 2)
-                break;
-        }
-        return windows.Count > 0 ? [.. windows] : throw new QedException($"{text}: holds no text to calibrate with");
-    }
+/// <summary>What a float32 model gave to a conversion.</summary>
+/// <param name="Exact">The model, or null where there is none.</param>
+internal sealed record Calibrated(QedModel? Exact)
+{
+    /// <summary>Matrices that were quantized by what flows into them, by their names in the file.</summary>
+    public IReadOnlyDictionary<string, EncodedMatrix> Matrices { get; init; } = new Dictionary<string, EncodedMatrix>();
+
+    /// <summary>Tokens of the calibration text.</summary>
+    public long Tokens { get; init; }
 }

@@ -35,6 +35,11 @@ internal sealed class InspectCommand
     private static void WriteText(GgufFile file, MemoryNeed? memory)
     {
         Terminal.WriteLine($"{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
+        IReadOnlyList<KeyValuePair<string, string>> card = ModelCard.Of(file);
+        if (card.Count > 0)
+            Terminal.WriteLine("");
+        foreach (KeyValuePair<string, string> line in card)
+            Terminal.WriteLine($"  {line.Key,-15} {OneLine(line.Value)}");
         Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
         foreach (string key in file.Metadata.Keys)
             Terminal.WriteLine($"  {OneLine(key)} = {OneLine(file.Metadata.Describe(key))}");
@@ -57,6 +62,10 @@ internal sealed class InspectCommand
         json.WriteNumber("bytes", file.Length);
         json.WriteNumber("alignment", file.Alignment);
         json.WriteString("layout", Layout(file));
+        json.WriteStartObject("card");
+        foreach (KeyValuePair<string, string> line in ModelCard.Of(file))
+            json.WriteString(line.Key.ToLowerInvariant().Replace(' ', '_'), line.Value);
+        json.WriteEndObject();
         json.WriteStartObject("metadata");
         foreach (string key in file.Metadata.Keys)
             json.WriteString(key, file.Metadata.Describe(key));

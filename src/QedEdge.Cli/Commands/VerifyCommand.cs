@@ -1,41 +1,67 @@
 using System.CommandLine;
+using QedEdge.Generation;
 using QedEdge.Gguf;
 
 namespace QedEdge.Cli.Commands;
 
-/// <summary><c>qed verify</c>: recomputes every checksum and names damaged tensors.</summary>
-internal static class VerifyCommand
+/// <summary><c>qed verify</c>: recomputes every checksum, names damaged tensors, and runs the file's digest: does this machine compute what the file says?</summary>
+internal sealed class VerifyCommand
 {
+    private readonly CommonOptions _common = new();
+    private readonly Argument<string?> _file = new("FILE") { Description = "The model file", Arity = ArgumentArity.ZeroOrOne };
+
     public static Command Create()
     {
-        var common = new CommonOptions();
-        var file = new Argument<string?>("FILE") { Description = "The model file", Arity = ArgumentArity.ZeroOrOne };
-        var command = new Command("verify", "Check a model file against its checksums.\n\nExample: qed verify -m qed.gguf") { file, common.Model, common.Json };
-        command.SetAction(parsed =>
+        var self = new VerifyCommand();
+        var command = new Command("verify", "Check a model file against its checksums, and what this machine computes with it against its digest.\n\nExample: qed verify -m qed.gguf")
         {
-            using GgufFile gguf = ModelSource.OpenFile(parsed.GetValue(file) ?? parsed.GetValue(common.Model));
-            IReadOnlyList<string> damaged = GgufChecksums.Verify(gguf);
-            if (parsed.GetValue(common.Json))
-            {
-                Terminal.WriteJson(json =>
-                {
-                    json.WriteString("file", gguf.Name);
-                    json.WriteBoolean("ok", damaged.Count == 0);
-                    json.WriteNumber("tensors", gguf.Tensors.Count);
-                    json.WriteStartArray("damaged");
-                    foreach (string name in damaged)
-                        json.WriteStringValue(name);
-                    json.WriteEndArray();
-                });
-            }
-            else if (damaged.Count == 0)
-            {
-                Terminal.WriteLine($"{gguf.Name}: {gguf.Tensors.Count} tensors and the header match their checksums");
-            }
-            return damaged.Count == 0
-                ? ExitCode.Done
-                : Terminal.Fail(ExitCode.Failed, $"{gguf.Name}: damaged: {string.Join(", ", damaged)}; copy or download the file again");
-        });
+            self._file, self._common.Model, self._common.Threads, self._common.Isa, self._common.Json,
+        };
+        command.SetAction(self.Run);
         return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        string? path = parsed.GetValue(_file) ?? parsed.GetValue(_common.Model);
+        using GgufFile file = ModelSource.OpenFile(path);
+        IReadOnlyList<string> damaged = GgufChecksums.Verify(file);
+        string digest = damaged.Count > 0 || !GoldenDigest.IsIn(file) ? "none" : CheckDigest(parsed, path);
+        if (parsed.GetValue(_common.Json))
+        {
+            Terminal.WriteJson(json =>
+            {
+                json.WriteString("file", file.Name);
+                json.WriteBoolean("ok", damaged.Count == 0 && digest != "differs");
+                json.WriteNumber("tensors", file.Tensors.Count);
+                json.WriteStartArray("damaged");
+                foreach (string name in damaged)
+                    json.WriteStringValue(name);
+                json.WriteEndArray();
+                json.WriteString("digest", digest);
+            });
+        }
+        else if (damaged.Count == 0)
+        {
+            Terminal.WriteLine($"{file.Name}: {file.Tensors.Count} tensors and the header match their checksums");
+            if (digest == "matches")
+                Terminal.WriteLine("this machine computes the digest that the file names");
+            else if (digest == "incomparable")
+                Terminal.WriteLine("the digest belongs to another version's arithmetic and was not compared");
+        }
+        if (damaged.Count > 0)
+            return Terminal.Fail(ExitCode.Failed, $"{file.Name}: damaged: {string.Join(", ", damaged)}; copy or download the file again");
+        return digest != "differs"
+            ? ExitCode.Done
+            : Terminal.Fail(ExitCode.Failed, $"{file.Name}: this machine computes something else than the file's digest, though all its data are sound; try --isa scalar, and report it");
+    }
+
+    private string CheckDigest(ParseResult parsed, string? path)
+    {
+        string? isa = parsed.GetValue(_common.Isa);
+        using QedModel model = ModelSource.Open(path, new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
+        if (GoldenDigest.Find(model) is not { IsComparable: true } stored)
+            return "incomparable";
+        return GoldenDigest.Compute(model, stored.Prompt, parsed.GetValue(_common.Threads)).Value == stored.Value ? "matches" : "differs";
     }
 }

@@ -49,6 +49,25 @@ internal static class GgufKeys
     public const string BakedSystem = Baked + "system";
     public const string BakedTensor = Baked + "kv";
 
+    public const string Recipe = "qed.conversion.recipe";
+    public const string SourceChecksums = "qed.conversion.source_checksums";
+    public const string CalibrationText = "qed.calibration.text";
+    public const string CalibrationChecksum = "qed.calibration.checksum";
+    public const string CalibrationTokens = "qed.calibration.tokens";
+    public const string MeasuredText = "qed.measured.text";
+    public const string MeasuredChecksum = "qed.measured.checksum";
+    public const string MeasuredTokens = "qed.measured.tokens";
+    public const string MeasuredPerplexity = "qed.measured.perplexity";
+    public const string MeasuredExactPerplexity = "qed.measured.perplexity_f32";
+    public const string MeasuredMeanDivergence = "qed.measured.kl_mean";
+    public const string MeasuredMedianDivergence = "qed.measured.kl_median";
+    public const string MeasuredHighDivergence = "qed.measured.kl_99";
+    public const string MeasuredSameTop = "qed.measured.same_top1";
+    public const string DigestPrompt = "qed.digest.prompt";
+    public const string DigestCount = "qed.digest.tokens";
+    public const string DigestArithmetic = "qed.digest.arithmetic";
+    public const string DigestValue = "qed.digest.xxh128";
+
     public const string HeaderChecksum = "qed.checksum.header";
     public const string TensorChecksums = "qed.checksum.tensors";
 #pragma warning restore CS1591

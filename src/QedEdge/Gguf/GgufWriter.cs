@@ -8,7 +8,8 @@ namespace QedEdge.Gguf;
 
 /// <summary>
 /// Writes a GGUF version 3 file as a stream: add metadata and tensors, <see cref="Begin"/>, give each tensor's data in the
-/// table's order in any number of parts, <see cref="End"/>. Only the header is held in memory. Misuse (a key twice, data of a
+/// table's order in any number of parts, <see cref="End"/>. What is known only then can be <see cref="Set(string, float)"/> in place of what was
+/// added, before the end comes again. Only the header is held in memory. Misuse (a key twice, data of a
 /// wrong length or order) throws <see cref="ArgumentException"/> or <see cref="InvalidOperationException"/>.
 /// </summary>
 internal sealed class GgufWriter
@@ -17,7 +18,7 @@ internal sealed class GgufWriter
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly int _alignment;
     private readonly bool _checksums;
-    private readonly HashSet<string> _keys = [];
+    private readonly Dictionary<string, int> _keys = []; // where the value begins in the metadata, or −1
     private readonly HashSet<string> _names = [];
     private readonly ArrayBufferWriter<byte> _metadata = new();
     private readonly ArrayBufferWriter<byte> _table = new();
@@ -28,6 +29,7 @@ internal sealed class GgufWriter
     private Stream? _stream;
     private long _start;
     private byte[] _header = [];
+    private int _metadataOffset;
     private int _headerChecksumOffset;
     private int _tensorChecksumsOffset;
     private int _current;
@@ -154,8 +156,9 @@ internal sealed class GgufWriter
         Put(header, (uint)Version);
         Put(header, (ulong)_sizes.Count);
         Put(header, (ulong)(_checksums ? _keys.Count : _keys.Count - 2));
-        _tensorChecksumsOffset += header.WrittenCount;
-        _headerChecksumOffset += header.WrittenCount;
+        _metadataOffset = header.WrittenCount;
+        _tensorChecksumsOffset += _metadataOffset;
+        _headerChecksumOffset += _metadataOffset;
         header.Write(_metadata.WrittenSpan);
         header.Write(_table.WrittenSpan);
         header.Write(_zeros.AsSpan(0, (int)(GgufHeader.AlignUp(header.WrittenCount, _alignment) - header.WrittenCount)));
@@ -182,6 +185,35 @@ internal sealed class GgufWriter
         FinishTensors();
     }
 
+    /// <summary>Gives a key another value; it takes effect with the next <see cref="End"/>.</summary>
+    public void Set(string key, float value) => BinaryPrimitives.WriteSingleLittleEndian(Value(key, sizeof(float)), value);
+
+    /// <inheritdoc cref="Set(string, float)"/>
+    public void Set(string key, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Value(key, sizeof(uint)), value);
+
+    /// <summary>Gives a key another text of as many bytes.</summary>
+    public void Set(string key, string value)
+    {
+        int length = StrictUtf8.GetByteCount(value);
+        Span<byte> at = Value(key, 8 + length);
+        if (BinaryPrimitives.ReadInt64LittleEndian(at) != length)
+            throw new ArgumentException($"the text of '{key}' has another length", nameof(value));
+        StrictUtf8.GetBytes(value, at[8..]);
+    }
+
+    /// <summary>Gives a key another array of as many numbers.</summary>
+    public void Set(string key, ReadOnlySpan<ulong> values)
+    {
+        Span<byte> at = Value(key, 12 + 8 * values.Length);
+        if (BinaryPrimitives.ReadInt64LittleEndian(at[4..]) != values.Length)
+            throw new ArgumentException($"the array of '{key}' has another length", nameof(values));
+        MemoryMarshal.AsBytes(values).CopyTo(at[12..]);
+    }
+
+    private Span<byte> Value(string key, int bytes) => _header.Length > 0 && _keys.GetValueOrDefault(key, -1) is >= 0 and int offset
+        ? _header.AsSpan(_metadataOffset + offset, bytes)
+        : throw new InvalidOperationException($"'{key}' was not added, or Begin comes first");
+
     /// <summary>Fills in the checksums. The stream is not closed; its position is the file's end.</summary>
     public void End()
     {
@@ -197,7 +229,6 @@ internal sealed class GgufWriter
             stream.Write(_header);
             stream.Position = end;
         }
-        _stream = null;
     }
 
     /// <summary>Closes the current tensor when it is whole, and the empty ones behind it.</summary>
@@ -238,12 +269,13 @@ internal sealed class GgufWriter
         Reserve(key);
         Text(_metadata, key);
         Put(_metadata, (uint)type);
+        _keys[key] = _metadata.WrittenCount;
     }
 
     private void Reserve(string key)
     {
         RequireNotBegun();
-        if (key.Length is 0 or > ushort.MaxValue / 3 || !_keys.Add(key))
+        if (key.Length is 0 or > ushort.MaxValue / 3 || !_keys.TryAdd(key, -1))
             throw new ArgumentException($"the key '{key}' is too long, empty or taken", nameof(key));
     }
 
@@ -252,6 +284,7 @@ internal sealed class GgufWriter
     {
         Text(_metadata, key);
         Put(_metadata, (uint)type);
+        _keys[key] = _metadata.WrittenCount;
         Put(_metadata, value);
     }
 

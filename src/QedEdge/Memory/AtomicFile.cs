@@ -32,7 +32,7 @@ public sealed class AtomicFile : IDisposable
         _temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
         try
         {
-            Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
+            Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 1 << 16);
         }
         catch (DirectoryNotFoundException exception)
         {
@@ -47,7 +47,7 @@ public sealed class AtomicFile : IDisposable
     /// <summary>The name that the file gets in the end.</summary>
     public string Path { get; }
 
-    /// <summary>The file's content; seekable.</summary>
+    /// <summary>The file's content; seekable, and readable by others under its temporary name.</summary>
     public FileStream Stream { get; }
 
     /// <summary>Runs the writing of the content and commits it.</summary>

@@ -1,0 +1,118 @@
+using System.IO.Hashing;
+using QedEdge.Evaluation;
+using QedEdge.Generation;
+using QedEdge.Gguf;
+using QedEdge.Quantization;
+
+namespace QedEdge.Conversion;
+
+/// <summary>
+/// The proof that a file carries: how it was made and from which weights, how far it is from them on a named text, and what the finished file computes
+/// (<see cref="GoldenDigest"/>), so that every machine can check itself. Keys are written with placeholders and filled in once the tensors are there.
+/// </summary>
+/// <param name="options">What is converted.</param>
+/// <param name="exact">The model with float32 weights, or null: then nothing is measured.</param>
+/// <param name="prompt">The digest's prompt.</param>
+/// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
+internal sealed class Provenance(ConversionOptions options, QedModel? exact, int[] prompt, long calibrationTokens)
+{
+    /// <summary>Tokens whose logits are compared at most.</summary>
+    private const int MeasuredTokens = 1 << 15;
+
+    private bool Measures => exact is not null && options.MeasureText is not null;
+
+    /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
+    private bool HasDigest => PackedLayout.HasScales(options.Type) && options.Architecture == FileArchitecture.Qed;
+
+    /// <summary>Adds the keys.</summary>
+    public void Write(GgufWriter writer, int tensors)
+    {
+        writer.Add(GgufKeys.Recipe, Recipe());
+        writer.Add(GgufKeys.SourceChecksums, new ulong[tensors]);
+        if (options.CalibrationText is { } calibration)
+        {
+            writer.Add(GgufKeys.CalibrationText, Path.GetFileName(calibration));
+            writer.Add(GgufKeys.CalibrationChecksum, ChecksumOf(calibration));
+            writer.Add(GgufKeys.CalibrationTokens, (uint)calibrationTokens);
+        }
+        if (Measures)
+        {
+            writer.Add(GgufKeys.MeasuredText, Path.GetFileName(options.MeasureText!));
+            writer.Add(GgufKeys.MeasuredChecksum, ChecksumOf(options.MeasureText!));
+            writer.Add(GgufKeys.MeasuredTokens, 0u);
+            foreach (string key in new[] { GgufKeys.MeasuredPerplexity, GgufKeys.MeasuredExactPerplexity, GgufKeys.MeasuredMeanDivergence,
+                GgufKeys.MeasuredMedianDivergence, GgufKeys.MeasuredHighDivergence, GgufKeys.MeasuredSameTop })
+            {
+                writer.Add(key, 0f);
+            }
+        }
+        if (HasDigest)
+        {
+            writer.Add(GgufKeys.DigestPrompt, prompt);
+            writer.Add(GgufKeys.DigestCount, 0u);
+            writer.Add(GgufKeys.DigestArithmetic, 0u);
+            writer.Add(GgufKeys.DigestValue, new string('0', 32));
+        }
+    }
+
+    /// <summary>Runs the finished file and fills in what it computes.</summary>
+    /// <param name="writer">The file's writer, at its end.</param>
+    /// <param name="path">Where the file is.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    public void Complete(GgufWriter writer, string path, CancellationToken cancellation)
+    {
+        if (!HasDigest && !Measures)
+            return;
+        using QedModel model = QedModel.Open(path);
+        if (HasDigest)
+        {
+            GoldenDigest digest = GoldenDigest.Compute(model, prompt, options.Threads, cancellation);
+            writer.Set(GgufKeys.DigestCount, (uint)digest.Count);
+            writer.Set(GgufKeys.DigestArithmetic, (uint)digest.Arithmetic);
+            writer.Set(GgufKeys.DigestValue, digest.Value);
+        }
+        if (Measures)
+        {
+            DivergenceStatistics measured = Measure(model, cancellation);
+            writer.Set(GgufKeys.MeasuredTokens, (uint)measured.Count);
+            writer.Set(GgufKeys.MeasuredPerplexity, (float)measured.Perplexity);
+            writer.Set(GgufKeys.MeasuredExactPerplexity, (float)measured.ReferencePerplexity);
+            writer.Set(GgufKeys.MeasuredMeanDivergence, (float)measured.Mean);
+            writer.Set(GgufKeys.MeasuredMedianDivergence, (float)measured.Quantile(0.5));
+            writer.Set(GgufKeys.MeasuredHighDivergence, (float)measured.Quantile(0.99));
+            writer.Set(GgufKeys.MeasuredSameTop, (float)measured.SameTop);
+        }
+    }
+
+    /// <summary>The model as it runs, int8 activations and cache included, beside the float32 one.</summary>
+    private DivergenceStatistics Measure(QedModel model, CancellationToken cancellation)
+    {
+        int[][] windows = Texts.Windows(exact!, options.MeasureText!, MeasuredTokens);
+        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.Threads };
+        using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
+        using Session actual = model.CreateSession(session);
+        return ModelComparison.Run(reference, actual, windows, cancellation: cancellation);
+    }
+
+    private string Recipe()
+    {
+        string layers = Name(options.Type), embedding = Name(options.EffectiveEmbeddingType);
+        string method = options.Method switch
+        {
+            QuantizationMethod.Search => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",
+            QuantizationMethod.ErrorFeedback => ", error feedback (GPTQ) by calibration",
+            _ => "",
+        };
+        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}";
+
+        static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
+    }
+
+    private static ulong ChecksumOf(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        var hash = new XxHash3();
+        hash.Append(stream);
+        return hash.GetCurrentHashAsUInt64();
+    }
+}

@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace QedEdge.Gguf;
+
+/// <summary>What a file says of how it was made, from what, and how far it is from the weights it was made from.</summary>
+public static class ModelCard
+{
+    /// <summary>The card's lines, label and value; none where the file says nothing.</summary>
+    /// <exception cref="ModelFormatException">A key is damaged.</exception>
+    public static IReadOnlyList<KeyValuePair<string, string>> Of(GgufFile file)
+    {
+        GgufMetadata metadata = file.Metadata;
+        var lines = new List<KeyValuePair<string, string>>();
+        if (metadata.FindString(GgufKeys.Recipe) is { } recipe)
+            Add("made by", recipe);
+        if (metadata.FindString(GgufKeys.CalibrationText) is { } calibration)
+            Add("calibrated on", Text(calibration, GgufKeys.CalibrationTokens, GgufKeys.CalibrationChecksum));
+        if (metadata.FindString(GgufKeys.MeasuredText) is { } measured)
+        {
+            Add("measured on", Text(measured, GgufKeys.MeasuredTokens, GgufKeys.MeasuredChecksum));
+            float perplexity = metadata.GetFloat32(GgufKeys.MeasuredPerplexity), exact = metadata.GetFloat32(GgufKeys.MeasuredExactPerplexity);
+            Add("perplexity", string.Create(CultureInfo.InvariantCulture, $"{perplexity:F3} (float32 weights: {exact:F3}, {100 * (perplexity / exact - 1):+0.00;-0.00} %)"));
+            Add("KL divergence", string.Create(CultureInfo.InvariantCulture,
+                $"mean {Number(GgufKeys.MeasuredMeanDivergence):G3}, median {Number(GgufKeys.MeasuredMedianDivergence):G3}, 99 % {Number(GgufKeys.MeasuredHighDivergence):G3} nats from the float32 weights"));
+            Add("same top token", string.Create(CultureInfo.InvariantCulture, $"{100 * Number(GgufKeys.MeasuredSameTop):F1} %"));
+        }
+        if (metadata.FindString(GgufKeys.DigestValue) is { } digest)
+            Add("digest", $"{digest} ({metadata.GetUInt32(GgufKeys.DigestCount)} greedy tokens)");
+        return lines;
+
+        void Add(string label, string value) => lines.Add(new(label, value));
+
+        float Number(string key) => metadata.GetFloat32(key);
+
+        string Text(string name, string tokens, string checksum) =>
+            $"{name}, {metadata.GetUInt32(tokens)} tokens (XXH3 {metadata.GetUInt64(checksum):x16})";
+    }
+}
