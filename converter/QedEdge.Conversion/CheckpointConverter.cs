@@ -19,7 +19,7 @@ internal static class CheckpointConverter
     /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default) =>
-        options.CalibrationText is null && options.MeasureText is null
+        options is { CalibrationText: null, MeasureText: null }
             ? Convert(folder, output, options, new Calibrated(Exact: null), progress, cancellation)
             : CalibratedConverter.Convert(folder, output, options, progress, cancellation);
 
@@ -42,7 +42,7 @@ internal static class CheckpointConverter
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
         var provenance = new Provenance(options, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
-        provenance.Write(writer, plan.Tensors.Count);
+        provenance.Write(writer, plan);
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
@@ -60,7 +60,8 @@ internal static class CheckpointConverter
             writer.End();
             report.FileBytes = stream.Length;
         });
-        AddFallbacks(plan, options, report);
+        if (plan.Fallbacks is [string first, ..])
+            report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;
     }
 
@@ -85,17 +86,5 @@ internal static class CheckpointConverter
         var ids = new List<int>();
         tokenizer?.Encode("Once upon a time", ids, tokenizer.PromptOptions & ~EncodeOptions.AddEos);
         return ids.Count == 0 ? [0] : [.. ids.Take(Math.Max(1, context / 2))];
-    }
-
-    private static void AddFallbacks(TensorPlan plan, ConversionOptions options, ConversionReport report)
-    {
-        if (options.Layout == FileLayout.Packed)
-            return;
-        var changed = plan.Tensors.Where(tensor => tensor.IsMatrix && tensor.Format != Wanted(tensor)).ToList();
-        if (changed.Count > 0)
-            report.Warnings.Add($"{changed.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {changed[0].Name}{(changed.Count > 1 ? ", …" : "")}");
-
-        Quantization.BlockFormat Wanted(PlannedTensor tensor) =>
-            tensor.Name is "token_embd.weight" or "output.weight" ? options.EffectiveEmbeddingType : options.Type;
     }
 }

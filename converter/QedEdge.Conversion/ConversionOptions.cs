@@ -29,6 +29,12 @@ internal sealed record ConversionOptions
     /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> has four bits, else the same.</summary>
     public BlockFormat? EmbeddingType { get; init; }
 
+    /// <summary>Formats of single matrices; of several rules the first that matches holds.</summary>
+    public IReadOnlyList<TensorTypeRule> TensorTypes { get; init; } = [];
+
+    /// <summary>Bits per weight of the layers' matrices that are reached by storing the most sensitive ones in 8 bits, or null; takes a calibration text.</summary>
+    public double? TargetBitsPerWeight { get; init; }
+
     /// <summary>How the quants of formats with four bits are chosen; with a calibration text those of eight bits too.</summary>
     public QuantizationMethod Method { get; init; }
 

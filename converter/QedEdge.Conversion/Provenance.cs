@@ -25,10 +25,10 @@ internal sealed class Provenance(ConversionOptions options, QedModel? exact, int
     private bool HasDigest => PackedLayout.HasScales(options.Type) && options.Architecture == FileArchitecture.Qed;
 
     /// <summary>Adds the keys.</summary>
-    public void Write(GgufWriter writer, int tensors)
+    public void Write(GgufWriter writer, TensorPlan plan)
     {
-        writer.Add(GgufKeys.Recipe, Recipe());
-        writer.Add(GgufKeys.SourceChecksums, new ulong[tensors]);
+        writer.Add(GgufKeys.Recipe, Recipe(plan));
+        writer.Add(GgufKeys.SourceChecksums, new ulong[plan.Tensors.Count]);
         if (options.CalibrationText is { } calibration)
         {
             writer.Add(GgufKeys.CalibrationText, Path.GetFileName(calibration));
@@ -94,9 +94,13 @@ internal sealed class Provenance(ConversionOptions options, QedModel? exact, int
         return ModelComparison.Run(reference, actual, windows, cancellation: cancellation);
     }
 
-    private string Recipe()
+    private string Recipe(TensorPlan plan)
     {
-        string layers = Name(options.Type), embedding = Name(options.EffectiveEmbeddingType);
+        // The layers' formats, most frequent first.
+        var formats = plan.Tensors.Where(static tensor => tensor.IsMatrix && tensor.Name.StartsWith("blk.", StringComparison.Ordinal)).CountBy(static tensor => tensor.Format)
+            .OrderByDescending(static format => format.Value).ThenBy(static format => format.Key).ToList();
+        string layers = formats.Count == 1 ? Name(formats[0].Key) : string.Join(" and ", formats.Select(static format => $"{format.Value} × {Name(format.Key)}"));
+        string embedding = Name(plan.Tensors[0].Format);
         string method = options.Method switch
         {
             QuantizationMethod.Search => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",

@@ -41,9 +41,12 @@ internal sealed class TensorPlan
     private readonly ConversionOptions _options;
     private readonly HashSet<string> _used = [];
     private readonly List<PlannedTensor> _tensors = [];
+    private readonly List<string> _fallbacks = [];
+    private readonly HashSet<TensorTypeRule> _matched = [];
 
     /// <summary>Plans a conversion.</summary>
     /// <exception cref="ModelFormatException">The checkpoint's tensors are not those that its configuration and the architecture require.</exception>
+    /// <exception cref="QedException">A rule for types matches no matrix.</exception>
     public TensorPlan(Checkpoint checkpoint, ConversionOptions options)
     {
         _checkpoint = checkpoint;
@@ -60,6 +63,8 @@ internal sealed class TensorPlan
             Matrix("output.weight", "lm_head.weight", config.VocabSize, config.HiddenSize, embedding);
         Vector("output.bias", "lm_head.bias", config.VocabSize);
 
+        if (options.TensorTypes.FirstOrDefault(rule => !_matched.Contains(rule)) is { } unused)
+            throw new QedException($"--tensor-type '{unused.Pattern}' decides on no matrix of this model; names are like blk.0.attn_q.weight, and the first expression that matches holds");
         foreach (var (name, tensor) in checkpoint.Tensors.OrderBy(static entry => entry.Key, StringComparer.Ordinal))
         {
             if (!_used.Contains(name))
@@ -69,6 +74,9 @@ internal sealed class TensorPlan
 
     /// <summary>The tensors, in the file's order.</summary>
     public IReadOnlyList<PlannedTensor> Tensors => _tensors;
+
+    /// <summary>Matrices that had to become F16 because the plain layout cannot hold blocks of their width.</summary>
+    public IReadOnlyList<string> Fallbacks => _fallbacks;
 
     /// <summary>A tied checkpoint's copy of the embedding, which must be equal to it; or null.</summary>
     public SafetensorsTensor? Head { get; }
@@ -110,8 +118,16 @@ internal sealed class TensorPlan
     private void Matrix(string to, string from, int rows, int cols, BlockFormat format)
     {
         bool packed = _options.Layout == FileLayout.Packed;
+        if (_options.TensorTypes.FirstOrDefault(rule => rule.Pattern.IsMatch(to)) is { } rule)
+        {
+            format = rule.Format;
+            _matched.Add(rule);
+        }
         if (!packed && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0)
+        {
             format = BlockFormat.F16; // the plain types have no padding
+            _fallbacks.Add(to);
+        }
         _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed));
     }
 
