@@ -56,6 +56,9 @@ internal sealed record ConversionOptions
     /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>The kernels that calibration runs with, or null: the fastest; the file's bytes do not depend on it.</summary>
+    public string? InstructionSet { get; init; }
+
     /// <summary>Whether an existing output is replaced.</summary>
     public bool Overwrite { get; init; }
 

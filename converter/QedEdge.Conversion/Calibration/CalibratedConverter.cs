@@ -26,7 +26,7 @@ internal static class CalibratedConverter
         {
             var plain = new ConversionOptions { Type = BlockFormat.F32, Threads = options.Threads, Overwrite = true };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
-            using QedModel exact = QedModel.Open(exactFile);
+            using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
             return options.CalibrationText is { } text
                 ? Calibrate(folder, output, options, exact, Texts.Windows(exact, text, options.CalibrationTokens), workFile, progress, cancellation)
                 : CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
