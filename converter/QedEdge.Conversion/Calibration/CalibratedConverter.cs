@@ -12,7 +12,7 @@ internal static class CalibratedConverter
         string exactFile = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.{Guid.NewGuid():N}.f32");
         try
         {
-            var plain = new ConversionOptions { Type = BlockFormat.F32, Threads = options.Threads };
+            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
             using QedModel exact = QedModel.Open(exactFile);
             if (options.CalibrationText is not { } text)
