@@ -47,6 +47,9 @@ internal sealed record ConversionOptions
     /// <summary>A text on which the finished file is compared with the checkpoint's float32 weights, or null.</summary>
     public string? MeasureText { get; init; }
 
+    /// <summary>The folder of a PEFT adapter (LoRA) that is merged into the matrices before they are quantized, or null.</summary>
+    public string? LoraFolder { get; init; }
+
     /// <summary>The order of the matrices' values.</summary>
     public FileLayout Layout { get; init; } = FileLayout.Packed;
 

@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using QedEdge.Conversion.Checkpoints;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
 using QedEdge.Gguf;
@@ -11,10 +12,11 @@ namespace QedEdge.Conversion;
 /// (<see cref="GoldenDigest"/>), so that every machine can check itself. Keys are written with placeholders and filled in once the tensors are there.
 /// </summary>
 /// <param name="options">What is converted.</param>
+/// <param name="adapter">The adapter that is merged, or null.</param>
 /// <param name="exact">The model with float32 weights, or null: then nothing is measured.</param>
 /// <param name="prompt">The digest's prompt.</param>
 /// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
-internal sealed class Provenance(ConversionOptions options, QedModel? exact, int[] prompt, long calibrationTokens)
+internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
 {
     /// <summary>Tokens whose logits are compared at most.</summary>
     private const int MeasuredTokens = 1 << 15;
@@ -107,7 +109,8 @@ internal sealed class Provenance(ConversionOptions options, QedModel? exact, int
             QuantizationMethod.ErrorFeedback => ", error feedback (GPTQ) by calibration",
             _ => "",
         };
-        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}";
+        string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {ChecksumOf(adapter.WeightsFile):x16})";
+        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}{lora}";
 
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }

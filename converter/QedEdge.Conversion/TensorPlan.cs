@@ -14,6 +14,9 @@ namespace QedEdge.Conversion;
 /// <param name="Packed">Whether they lie in the packed order.</param>
 internal sealed record PlannedTensor(string Name, SafetensorsTensor? Source, int Rows, int Cols, bool IsMatrix, BlockFormat Format, bool Packed)
 {
+    /// <summary>What an adapter adds to the source, or null.</summary>
+    public LowRankUpdate? Update { get; init; }
+
     /// <summary>The type's number in the file.</summary>
     public TensorType Type => TensorTypes.Of(Format, Packed);
 
@@ -39,18 +42,23 @@ internal sealed class TensorPlan
 {
     private readonly Checkpoint _checkpoint;
     private readonly ConversionOptions _options;
+    private readonly LoraAdapter? _adapter;
     private readonly HashSet<string> _used = [];
     private readonly List<PlannedTensor> _tensors = [];
     private readonly List<string> _fallbacks = [];
     private readonly HashSet<TensorTypeRule> _matched = [];
 
     /// <summary>Plans a conversion.</summary>
+    /// <param name="checkpoint">What is converted.</param>
+    /// <param name="options">What to write.</param>
+    /// <param name="adapter">What is merged into the matrices, or null.</param>
     /// <exception cref="ModelFormatException">The checkpoint's tensors are not those that its configuration and the architecture require.</exception>
     /// <exception cref="QedException">A rule for types matches no matrix.</exception>
-    public TensorPlan(Checkpoint checkpoint, ConversionOptions options)
+    public TensorPlan(Checkpoint checkpoint, ConversionOptions options, LoraAdapter? adapter = null)
     {
         _checkpoint = checkpoint;
         _options = options;
+        _adapter = adapter;
         var config = checkpoint.Config;
         var embedding = options.EffectiveEmbeddingType;
         Matrix("token_embd.weight", "embed_tokens.weight", config.VocabSize, config.HiddenSize, embedding);
@@ -128,7 +136,7 @@ internal sealed class TensorPlan
             format = BlockFormat.F16; // the plain types have no padding
             _fallbacks.Add(to);
         }
-        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed));
+        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed) { Update = _adapter?.Updates.GetValueOrDefault(from) });
     }
 
     private void Vector(string to, string from, int size) =>
@@ -139,7 +147,7 @@ internal sealed class TensorPlan
         if (!_checkpoint.Tensors.TryGetValue(name, out var tensor))
             throw new ModelFormatException(ModelFault.MissingTensor, _checkpoint.WeightsFile, "the tensor is missing, and config.json requires it", tensor: name);
         _used.Add(name);
-        if (tensor.Type is not ("F32" or "F16" or "BF16"))
+        if (!SafetensorsValues.CanRead(tensor.Type))
             throw new ModelFormatException(ModelFault.Unsupported, tensor.File, $"its dtype is {tensor.Type}; F32, F16 and BF16 can be converted", tensor: tensor.Name);
         if (!shape.SequenceEqual(tensor.Shape))
             throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"its shape is {tensor.ShapeText}, and config.json requires [{string.Join(", ", shape.ToArray())}]", tensor: tensor.Name);

@@ -23,11 +23,12 @@ internal static class ConvertCommand
         var calibrate = new Option<string?>("--calibrate") { Description = "text like that which the model will read: shows what flows into each matrix", HelpName = "TEXT" };
         var measure = new Option<string?>("--measure") { Description = "text on which the finished file is compared with the float32 weights; the file and its card keep the result", HelpName = "TEXT" };
         var card = new Option<string?>("--card") { Description = "also write a model card in Markdown", HelpName = "FILE.md" };
+        var lora = new Option<string?>("--lora") { Description = "PEFT adapter (adapter_config.json, adapter_model.safetensors) to merge into the weights before they are quantized", HelpName = "DIR" };
         var layout = Options.OneOf("--layout", "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", null, "packed", "plain");
         var architecture = Options.OneOf("--arch", "qwen2: a file for llama.cpp and tools built on it", "qed", "qed", "qwen2");
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, layout, architecture, threads, force };
+        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, lora, layout, architecture, threads, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             bool qwen2 = parsed.GetValue(architecture) == "qwen2";
@@ -40,6 +41,7 @@ internal static class ConvertCommand
                 Method = Method(parsed.GetValue(method), parsed.GetValue(calibrate) is not null),
                 CalibrationText = parsed.GetValue(calibrate),
                 MeasureText = parsed.GetValue(measure),
+                LoraFolder = parsed.GetValue(lora),
                 Layout = Options.Layout(parsed.GetValue(layout), qwen2),
                 Architecture = qwen2 ? FileArchitecture.Qwen2 : FileArchitecture.Qed,
                 Threads = parsed.GetValue(threads),
@@ -64,6 +66,11 @@ internal static class ConvertCommand
                 result.AddError("--method gptq needs a text: --calibrate TEXT.");
             if (result.GetValue(method) == "rtn" && result.GetValue(calibrate) is not null)
                 result.AddError("--method rtn rounds each value, whatever --calibrate shows.");
+        });
+        lora.Validators.Add(static result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+                result.AddError("--lora needs a name.");
         });
         return command;
     }

@@ -64,6 +64,8 @@ internal static class Terminal
         }
         table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
         Try(() => Console.Write(table));
+        if (report.MergedMatrices > 0)
+            Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
         Note($"wrote {output}");
 
         static string Error(double error) => error == 0 ? "0" : error.ToString("G3");

@@ -24,7 +24,7 @@ internal static class CalibratedConverter
         string exactFile = hidden + "f32", workFile = hidden + "work";
         try
         {
-            var plain = new ConversionOptions { Type = BlockFormat.F32, Threads = options.Threads, Overwrite = true };
+            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads, Overwrite = true };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
             using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
             return options.CalibrationText is { } text
