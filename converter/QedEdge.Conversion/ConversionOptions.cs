@@ -47,6 +47,9 @@ internal sealed record ConversionOptions
     /// <summary>A text on which the finished file is compared with the checkpoint's float32 weights, or null.</summary>
     public string? MeasureText { get; init; }
 
+    /// <summary>Tokens of that text that are compared at most.</summary>
+    public int MeasureTokens { get; init; } = 1 << 15;
+
     /// <summary>The folder of a PEFT adapter (LoRA) that is merged into the matrices before they are quantized, or null.</summary>
     public string? LoraFolder { get; init; }
 

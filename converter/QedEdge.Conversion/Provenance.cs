@@ -18,9 +18,6 @@ namespace QedEdge.Conversion;
 /// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
 internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
 {
-    /// <summary>Tokens whose logits are compared at most.</summary>
-    private const int MeasuredTokens = 1 << 15;
-
     private bool Measures => exact is not null && options.MeasureText is not null;
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
@@ -89,7 +86,7 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
     /// <summary>The model as it runs, int8 activations and cache included, beside the float32 one.</summary>
     private DivergenceStatistics Measure(QedModel model, CancellationToken cancellation)
     {
-        int[][] windows = Texts.Windows(exact!, options.MeasureText!, MeasuredTokens);
+        int[][] windows = Texts.Windows(exact!, options.MeasureText!, options.MeasureTokens);
         var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.Threads };
         using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);

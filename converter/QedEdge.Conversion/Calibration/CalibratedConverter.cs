@@ -27,6 +27,8 @@ internal static class CalibratedConverter
             var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads, Overwrite = true };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
             using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
+            if (options.MeasureText is { } measured)
+                Texts.Windows(exact, measured, 2); // an error now, not after minutes of work
             return options.CalibrationText is { } text
                 ? Calibrate(folder, output, options, exact, Texts.Windows(exact, text, options.CalibrationTokens), workFile, progress, cancellation)
                 : CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);

@@ -21,6 +21,9 @@ internal sealed class Covariance(int width)
     /// <summary>Columns.</summary>
     public int Width => width;
 
+    /// <summary>Tokens added.</summary>
+    public long Count { get; private set; }
+
     /// <summary>Adds a batch of tokens.</summary>
     /// <param name="a">Vectors [count, width].</param>
     /// <param name="b">Vectors [count, width]; the same span where the sums are symmetric, of which only the upper half is added then.</param>
@@ -28,6 +31,7 @@ internal sealed class Covariance(int width)
     /// <param name="threads">Threads to use.</param>
     public void Add(ReadOnlySpan<float> a, ReadOnlySpan<float> b, int count, int threads)
     {
+        Count += count;
         bool symmetric = a == b;
         using var left = Panels(a, count);
         using var right = symmetric ? null : Panels(b, count);

@@ -1,8 +1,8 @@
 namespace QedEdge.Conversion.Calibration;
 
 /// <summary>
-/// What calibration knows of a matrix's inputs x [width]: H = Σ x xᵀ + λI, its inverse and the inverse's factor, in double precision. λ is a hundredth of the
-/// mean of H's diagonal, the damping of Frantar et al. 2023 ("GPTQ"), section 3.
+/// What calibration knows of a matrix's inputs x [width]: H = Σ x xᵀ + λI, its inverse and the inverse's factor, in double precision. λ is the damping of
+/// Frantar et al. 2023 ("GPTQ", section 3), a hundredth of the mean of H's diagonal; with little text more, so that H does not claim to know what few tokens cannot show.
 /// </summary>
 internal sealed class InputStatistics
 {
@@ -21,7 +21,8 @@ internal sealed class InputStatistics
         double trace = 0;
         for (int i = 0; i < _width; i++)
             trace += H[i * _width + i];
-        double lambda = trace > 0 ? Damping * trace / _width : 1; // an input that is always zero leaves all quants alike
+        double damping = Math.Max(Damping, (double)_width / Math.Max(inputs.Count, 1));
+        double lambda = trace > 0 ? damping * trace / _width : 1; // an input that is always zero leaves all quants alike
         for (int i = 0; i < _width; i++)
             H[i * _width + i] += lambda;
         Factor = InvertUpper(FactorUpper(H, _width), _width);

@@ -59,7 +59,7 @@ public static class TextWindows
     {
         try
         {
-            return new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return new StreamReader(path, new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

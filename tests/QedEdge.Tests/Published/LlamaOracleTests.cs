@@ -3,13 +3,15 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using QedEdge.Conversion;
+using QedEdge.Evaluation;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
+using QedEdge.Tests.Model;
 
 namespace QedEdge.Tests.Published;
 
 /// <summary>Files written with <c>--arch qwen2</c> run in an unmodified llama.cpp (npm node-llama-cpp) and give the reference's results.</summary>
-public sealed class LlamaOracleTests : IDisposable
+public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
 {
     /// <summary>Names the folder in which <c>npm install node-llama-cpp</c> was run.</summary>
     private const string Variable = "QED_NODE_LLAMA";
@@ -26,12 +28,6 @@ public sealed class LlamaOracleTests : IDisposable
     [InlineData("sharded-f16-model-prefix")]
     public void Qwen2File_InLlama_GivesTheReferencesLogProbabilities(string name)
     {
-        string modules = Environment.GetEnvironmentVariable(Variable) ?? "";
-        if (modules.Length == 0 && Environment.GetEnvironmentVariable("QED_REQUIRE_TOOLS") == "1")
-            Assert.Fail($"{Variable} does not name a folder with node-llama-cpp");
-        Assert.SkipWhen(modules.Length == 0, $"{Variable} does not name a folder with node-llama-cpp");
-        Tools.Require("node");
-
         string golden = Path.Combine(TestData.Root, "tests", "golden", name);
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden, "expected.json")));
         JsonElement expected = document.RootElement;
@@ -41,15 +37,11 @@ public sealed class LlamaOracleTests : IDisposable
         CheckpointConverter.Convert(WithTokenizer(golden, vocab), model,
             new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain, Architecture = FileArchitecture.Qwen2 });
 
-        ProgramResult result = Tools.Run("node", [Path.Combine(TestData.Root, "tests", "oracle", "llama-log-probabilities.mjs"), modules, model, string.Join(',', ids)]);
-        Assert.True(result.ExitCode == 0, result.Error);
+        float[][] rows = LogProbabilities(model, ids);
         float[] reference = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(golden, "logits.f32"))).ToArray();
-        string[] rows = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(ids.Length, rows.Length);
         for (int t = 0; t < rows.Length; t++)
         {
-            using JsonDocument row = JsonDocument.Parse(rows[t]);
-            float[] actual = [.. row.RootElement.EnumerateArray().Select(e => e.GetSingle())];
+            float[] actual = rows[t];
             ReadOnlySpan<float> logits = reference.AsSpan(t * vocab, vocab);
             Assert.Equal(expected.GetProperty("argmax")[t].GetInt32(), Sampler.ArgMax(actual));
             double sum = 0;
@@ -58,6 +50,64 @@ public sealed class LlamaOracleTests : IDisposable
             for (int i = 0; i < vocab; i++)
                 Assert.Equal(logits[i] - Math.Log(sum), actual[i], LargestDifference);
         }
+    }
+
+    /// <summary>
+    /// Quantized files: both engines also quantize activations, each in its way (blocks of 32 with another rounding, other orders of sums), so each differs from the float64 result
+    /// with the same weights by the divergence that int8 activations explain (0.0003 to 0.0004 on this model; int8 keys and values, which only QedEdge has here, add 0.0001),
+    /// and from the other by no more than both together.
+    /// </summary>
+    [Theory]
+    [InlineData(nameof(BlockFormat.Q8_0), nameof(QuantizationMethod.ErrorFeedback))]
+    [InlineData(nameof(BlockFormat.Q4_0), nameof(QuantizationMethod.Nearest))]
+    [InlineData(nameof(BlockFormat.IQ4_NL), nameof(QuantizationMethod.ErrorFeedback))]
+    public void Qwen2File_Quantized_AgreesWithLlama(string type, string method)
+    {
+        string qwen2 = Path.Combine(_folder, "qwen2.gguf"), own = Path.Combine(_folder, "own.gguf");
+        var options = new ConversionOptions { Type = Enum.Parse<BlockFormat>(type), Method = Enum.Parse<QuantizationMethod>(method) };
+        if (options.Method == QuantizationMethod.ErrorFeedback)
+            options = options with { CalibrationText = Path.Combine(TestData.TinyQed, "calibration.txt"), CalibrationTokens = 2000 };
+        CheckpointConverter.Convert(TestData.TinyQed, own, options);
+        CheckpointConverter.Convert(TestData.TinyQed, qwen2, options with { Layout = FileLayout.Plain, Architecture = FileArchitecture.Qwen2 });
+        using QedModel model = QedModel.Open(own);
+        int[] ids = Texts.Windows(model, Path.Combine(TestData.TinyQed, "heldout.txt"), 128)[0];
+
+        double[][] exact = ReferenceModel.Open(own).Forward([ids])[0];
+        float[][] llama = LogProbabilities(qwen2, ids);
+        DivergenceStatistics ofLlama = new(), ofQedEdge = new(), between = new();
+        using Session session = model.CreateSession();
+        session.Feed(ids, new FeedOptions
+        {
+            OnLogits = (t, logits) =>
+            {
+                float[] reference = [.. exact[t].Select(static v => (float)v)];
+                ofLlama.Add(reference, llama[t], ids[0]);
+                ofQedEdge.Add(reference, logits, ids[0]);
+                between.Add(llama[t], logits, ids[0]);
+            },
+        });
+        output.WriteLine($"{type}: llama.cpp {ofLlama.Mean:E2}, QedEdge {ofQedEdge.Mean:E2} from float64; {between.Mean:E2} from each other, same top token {between.SameTop:P1}");
+        Assert.InRange(ofLlama.Mean, 0, 1e-3);
+        Assert.InRange(ofQedEdge.Mean, 0, 1e-3);
+        Assert.InRange(between.Mean, 0, 1e-3);
+    }
+
+    private static float[][] LogProbabilities(string model, int[] ids)
+    {
+        string modules = Environment.GetEnvironmentVariable(Variable) ?? "";
+        if (modules.Length == 0 && Environment.GetEnvironmentVariable("QED_REQUIRE_TOOLS") == "1")
+            Assert.Fail($"{Variable} does not name a folder with node-llama-cpp");
+        Assert.SkipWhen(modules.Length == 0, $"{Variable} does not name a folder with node-llama-cpp");
+        Tools.Require("node");
+        ProgramResult result = Tools.Run("node", [Path.Combine(TestData.Root, "tests", "oracle", "llama-log-probabilities.mjs"), modules, model, string.Join(',', ids)]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        string[] rows = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(ids.Length, rows.Length);
+        return [.. rows.Select(static row =>
+        {
+            using JsonDocument numbers = JsonDocument.Parse(row);
+            return numbers.RootElement.EnumerateArray().Select(static number => number.GetSingle()).ToArray();
+        })];
     }
 
     /// <summary>The checkpoint beside a made-up tokenizer: llama.cpp's bindings do not open a file without one.</summary>

@@ -116,7 +116,7 @@ public sealed class CalibratedConverterTests : IDisposable
     [Fact]
     public void Proof_IsWhatTheFileComputes()
     {
-        ConversionReport report = CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], Options with { MeasureText = HeldOut });
+        ConversionReport report = CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], Options with { CalibrationTokens = 4000, MeasureText = HeldOut, MeasureTokens = 1500 });
         Assert.Empty(report.Warnings);
         using QedModel model = QedModel.Open(_folder["model"], new ModelOptions { InstructionSet = "scalar" });
         Assert.Empty(GgufChecksums.Verify(model.File));
@@ -129,7 +129,7 @@ public sealed class CalibratedConverterTests : IDisposable
         CheckpointConverter.Convert(TestData.TinyQed, _folder["f32"], new ConversionOptions { Type = BlockFormat.F32 });
         using QedModel exact = QedModel.Open(_folder["f32"]);
         using Session reference = exact.CreateSession(new SessionOptions { KvType = KvCacheType.F32 }), session = model.CreateSession();
-        DivergenceStatistics measured = ModelComparison.Run(reference, session, Texts.Windows(exact, HeldOut, 1 << 15));
+        DivergenceStatistics measured = ModelComparison.Run(reference, session, Texts.Windows(exact, HeldOut, 1500));
         Assert.Equal((uint)measured.Count, metadata.GetUInt32(GgufKeys.MeasuredTokens));
         Assert.Equal((float)measured.Mean, metadata.GetFloat32(GgufKeys.MeasuredMeanDivergence));
         Assert.Equal((float)measured.Quantile(0.5), metadata.GetFloat32(GgufKeys.MeasuredMedianDivergence));
@@ -137,9 +137,9 @@ public sealed class CalibratedConverterTests : IDisposable
         Assert.Equal((float)measured.Perplexity, metadata.GetFloat32(GgufKeys.MeasuredPerplexity));
         Assert.Equal((float)measured.ReferencePerplexity, metadata.GetFloat32(GgufKeys.MeasuredExactPerplexity));
         Assert.Equal((float)measured.SameTop, metadata.GetFloat32(GgufKeys.MeasuredSameTop));
-        Assert.InRange(measured.Mean, 0.005, 0.02); // plain q4_0: 0.029
+        Assert.InRange(measured.Mean, 0.005, 0.025); // plain q4_0: 0.029
         Assert.Contains("GPTQ", metadata.GetString(GgufKeys.Recipe));
-        Assert.Equal(600u, metadata.GetUInt32(GgufKeys.CalibrationTokens));
+        Assert.Equal(4000u, metadata.GetUInt32(GgufKeys.CalibrationTokens));
 
         // Each source tensor's checksum, in the table's order: equal for the same weights, whatever they became.
         Assert.Equal(exact.File.Metadata.GetArray(GgufKeys.SourceChecksums).UInt64().ToArray(), metadata.GetArray(GgufKeys.SourceChecksums).UInt64().ToArray());
