@@ -52,7 +52,7 @@ public sealed class GgufFile : IDisposable
     public long DataOffset { get; }
 
     /// <summary>The metadata.</summary>
-    public GgufMetadata Metadata { get; }
+    public GgufMetadata Metadata { get; private set; }
 
     /// <summary>The tensors, in the order of the table.</summary>
     public IReadOnlyList<GgufTensorInfo> Tensors => _tensors;
@@ -160,11 +160,16 @@ public sealed class GgufFile : IDisposable
         {
             throw new ModelFormatException(ModelFault.Damaged, Name, "the header does not match its checksum: the file is damaged; download or convert it again", GgufKeys.HeaderChecksum, offset: entry.Start);
         }
-        foreach (string key in header.Keys.FindAll(GgufKeys.IsOurs))
+        var keys = new List<string>();
+        var entries = new Dictionary<string, GgufHeader.Entry>();
+        foreach (string key in header.Keys)
         {
-            header.Keys.Remove(key);
-            header.Entries.Remove(key);
+            if (GgufKeys.IsOurs(key))
+                continue;
+            keys.Add(key);
+            entries.TryAdd(key, header.Entries[key]);
         }
+        Metadata = new GgufMetadata(this, keys, entries);
         return false;
     }
 

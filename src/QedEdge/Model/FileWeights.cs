@@ -72,7 +72,8 @@ internal sealed class FileWeights : IDisposable
         float[]? bias = OptionalVector(name + ".bias", rows);
         if (interleaved && bias is not null)
         {
-            float[] stored = [.. bias];
+            float[] stored = bias;
+            bias = new float[stored.Length];
             for (int row = 0; row < rows; row++)
                 bias[row] = stored[InterleavedRows.Source(row, _config.HeadSize)];
         }

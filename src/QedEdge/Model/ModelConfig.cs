@@ -147,14 +147,11 @@ public sealed record ModelConfig
         return value >= 1 && value <= (uint)largest ? (int)value : throw Wrong(file, key, $"the value {value} is not within 1 to {largest}");
     }
 
-    /// <summary>The vocabulary's size; a file of another tool need not say it beside its tokens and the embedding.</summary>
-    private static int VocabSizeOf(GgufFile file, string key, bool foreign)
-    {
-        if (!foreign || file.Metadata.Contains(key))
-            return Size(file, key, LargestSize);
-        long size = file.Metadata.FindArray(GgufKeys.Tokens)?.Count ?? file.Find("token_embd.weight")?.Dimensions[0] ?? 0;
-        return size is >= 1 and <= LargestSize ? (int)size : throw Wrong(file, key, $"the key is missing, and the {size} tokens are not within 1 to {LargestSize}");
-    }
+    /// <summary>The vocabulary's size; a file of another tool need not say it beside the embedding.</summary>
+    private static int VocabSizeOf(GgufFile file, string key, bool foreign) =>
+        foreign && !file.Metadata.Contains(key) && file.Find("token_embd.weight")?.Dimensions[0] is >= 1 and <= LargestSize and var rows
+            ? (int)rows
+            : Size(file, key, LargestSize);
 
     private static float Positive(GgufFile file, string key, float? missing = null)
     {
@@ -179,26 +176,23 @@ public sealed record ModelConfig
     /// <summary>Refuses what files of these architectures may ask for beyond QED's structure: each key must be missing or have the value that asks for nothing.</summary>
     private static void RefuseFeatures(GgufFile file, string architecture)
     {
-        Neutral("rope.scaling.type", "none", "scaled rotary positions");
-        Neutral("rope.scaling.factor", "1", "scaled rotary positions");
-        Neutral("rope.scaling.attn_factor", "1", "scaled rotary positions");
-        Neutral("rope.scale_linear", "1", "scaled rotary positions");
-        Neutral("attention.sliding_window", "0", "attention to a window");
-        Neutral("attention.causal", "true", "attention to later tokens");
-        Neutral("attention.scale", "0", "a scale of attention of their own");
-        Neutral("attention.clamp_kqv", "0", "limits to queries, keys and values");
-        Neutral("attention.max_alibi_bias", "0", "linear attention biases");
-        Neutral("embedding_scale", "0", "a scale of the embedding");
-        Neutral("expert_count", "0", "experts");
+        Neutral("rope.scaling.type", "none");
+        Neutral("rope.scaling.factor", "1");
+        Neutral("rope.scaling.attn_factor", "1");
+        Neutral("rope.scale_linear", "1");
+        Neutral("attention.sliding_window", "0");
+        Neutral("attention.causal", "true");
+        Neutral("attention.scale", "0");
+        Neutral("attention.clamp_kqv", "0");
+        Neutral("attention.max_alibi_bias", "0");
+        Neutral("embedding_scale", "0");
+        Neutral("expert_count", "0");
 
-        void Neutral(string name, string neutral, string feature)
+        void Neutral(string name, string neutral)
         {
             string key = $"{architecture}.{name}";
             if (file.Metadata.Contains(key) && file.Metadata.Describe(key) is var value && value != neutral)
-            {
-                throw new ModelFormatException(ModelFault.Unsupported, file.Name,
-                    $"the value {ModelFormatException.OneLine(value)} means {feature}, which QED models do not have", key);
-            }
+                throw new ModelFormatException(ModelFault.Unsupported, file.Name, $"QED models have '{neutral}' there, not '{ModelFormatException.OneLine(value)}'", key);
         }
     }
 
