@@ -15,11 +15,11 @@ internal static class CheckpointConverter
     /// <param name="options">What to write.</param>
     /// <param name="progress">Takes the share done, 0 to 1, and the tensor being written.</param>
     /// <param name="cancellation">Stops the work; no file is left then.</param>
-    /// <exception cref="ModelFormatException">The checkpoint cannot be used.</exception>
+    /// <exception cref="ModelFormatException">The checkpoint or the adapter cannot be used.</exception>
     /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default) =>
-        options.CalibrationText is null && options.MeasureText is null
+        options is { CalibrationText: null, MeasureText: null }
             ? Convert(folder, output, options, new Calibrated(Exact: null), progress, cancellation)
             : CalibratedConverter.Convert(folder, output, options, progress, cancellation);
 
@@ -29,20 +29,22 @@ internal static class CheckpointConverter
         if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
         var checkpoint = Checkpoint.Open(folder);
-        var plan = new TensorPlan(checkpoint, options);
+        var adapter = options.LoraFolder is { } lora ? LoraAdapter.Read(lora, checkpoint) : null;
+        var plan = new TensorPlan(checkpoint, options, adapter);
         if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors["embed_tokens.weight"], head))
         {
             throw new ModelFormatException(ModelFault.Damaged, head.File,
                 "config.json says that the head is the embedding (tie_word_embeddings), yet this tensor differs from it; set it to false if the head was trained on its own", tensor: head.Name);
         }
 
-        var report = new ConversionReport();
+        var report = new ConversionReport { MergedMatrices = plan.Tensors.Count(static tensor => tensor.Update is not null) };
+        report.Warnings.AddRange(adapter?.Warnings ?? []);
         var writer = new GgufWriter();
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
-        var provenance = new Provenance(options, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
-        provenance.Write(writer, plan.Tensors.Count);
+        var provenance = new Provenance(options, adapter, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
+        provenance.Write(writer, plan);
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
@@ -60,7 +62,8 @@ internal static class CheckpointConverter
             writer.End();
             report.FileBytes = stream.Length;
         });
-        AddFallbacks(plan, options, report);
+        if (plan.Fallbacks is [string first, ..])
+            report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;
     }
 
@@ -85,17 +88,5 @@ internal static class CheckpointConverter
         var ids = new List<int>();
         tokenizer?.Encode("Once upon a time", ids, tokenizer.PromptOptions & ~EncodeOptions.AddEos);
         return ids.Count == 0 ? [0] : [.. ids.Take(Math.Max(1, context / 2))];
-    }
-
-    private static void AddFallbacks(TensorPlan plan, ConversionOptions options, ConversionReport report)
-    {
-        if (options.Layout == FileLayout.Packed)
-            return;
-        var changed = plan.Tensors.Where(tensor => tensor.IsMatrix && tensor.Format != Wanted(tensor)).ToList();
-        if (changed.Count > 0)
-            report.Warnings.Add($"{changed.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {changed[0].Name}{(changed.Count > 1 ? ", …" : "")}");
-
-        Quantization.BlockFormat Wanted(PlannedTensor tensor) =>
-            tensor.Name is "token_embd.weight" or "output.weight" ? options.EffectiveEmbeddingType : options.Type;
     }
 }

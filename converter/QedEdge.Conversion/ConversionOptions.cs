@@ -29,6 +29,12 @@ internal sealed record ConversionOptions
     /// <summary>The format of the embedding and the head, or null: Q8_0 where <see cref="Type"/> has four bits, else the same.</summary>
     public BlockFormat? EmbeddingType { get; init; }
 
+    /// <summary>Formats of single matrices; of several rules the first that matches holds.</summary>
+    public IReadOnlyList<TensorTypeRule> TensorTypes { get; init; } = [];
+
+    /// <summary>Bits per weight of the layers' matrices that are reached by storing the most sensitive ones in 8 bits, or null; takes a calibration text.</summary>
+    public double? TargetBitsPerWeight { get; init; }
+
     /// <summary>How the quants of formats with four bits are chosen; with a calibration text those of eight bits too.</summary>
     public QuantizationMethod Method { get; init; }
 
@@ -41,6 +47,9 @@ internal sealed record ConversionOptions
     /// <summary>A text on which the finished file is compared with the checkpoint's float32 weights, or null.</summary>
     public string? MeasureText { get; init; }
 
+    /// <summary>The folder of a PEFT adapter (LoRA) that is merged into the matrices before they are quantized, or null.</summary>
+    public string? LoraFolder { get; init; }
+
     /// <summary>The order of the matrices' values.</summary>
     public FileLayout Layout { get; init; } = FileLayout.Packed;
 
@@ -49,6 +58,9 @@ internal sealed record ConversionOptions
 
     /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>The kernels that calibration runs with, or null: the fastest; the file's bytes do not depend on it.</summary>
+    public string? InstructionSet { get; init; }
 
     /// <summary>Whether an existing output is replaced.</summary>
     public bool Overwrite { get; init; }

@@ -56,6 +56,9 @@ internal sealed class ConversionReport
     /// <summary>The file's length.</summary>
     public long FileBytes { get; internal set; }
 
+    /// <summary>Matrices into which an adapter was merged.</summary>
+    public int MergedMatrices { get; internal set; }
+
     /// <summary>What the user should know, a line each: a missing tokenizer, types that had to change.</summary>
     public List<string> Warnings { get; } = [];
 

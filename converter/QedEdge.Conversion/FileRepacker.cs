@@ -33,10 +33,12 @@ internal static class FileRepacker
         }
         var report = new ConversionReport();
         var writer = new GgufWriter();
+        var tensors = source.Tensors.Where(tensor => !tensor.IsBaked).Select(tensor => Plan(tensor, source.Name, layout)).ToList();
+        bool rounds = tensors.Exists(static tensor => tensor.Format != tensor.To);
         bool mergesWritten = false;
         foreach (string key in source.Metadata.Keys)
         {
-            if (GgufKeys.IsBaked(key))
+            if (GgufKeys.IsBaked(key) || (rounds && GgufKeys.IsDigest(key)))
                 continue;
             if (!TokenizerConversion.IsLayoutDependent(key))
                 writer.Copy(source.Metadata, key);
@@ -48,7 +50,6 @@ internal static class FileRepacker
                 mergesWritten = true;
             }
         }
-        var tensors = source.Tensors.Where(tensor => !tensor.IsBaked).Select(tensor => Plan(tensor, source.Name, layout)).ToList();
         if (tensors.Count < source.Tensors.Count)
             report.Warnings.Add("the baked prefix belongs to the other layout and is left out; bake it again with 'qed bake'");
         foreach (var tensor in tensors)
@@ -76,8 +77,8 @@ internal static class FileRepacker
             writer.End();
             report.FileBytes = stream.Length;
         });
-        if (tensors.Find(static tensor => tensor.Format != tensor.To) is { } changed)
-            report.Warnings.Add($"tensors whose width is no multiple of 32 became F16, which rounds their values: {changed.Source.Name}, …");
+        if (rounds)
+            report.Warnings.Add($"tensors whose width is no multiple of 32 became F16, which rounds their values: {tensors.Find(static tensor => tensor.Format != tensor.To)!.Source.Name}, …");
         return report;
     }
 

@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using QedEdge.Conversion.Checkpoints;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
 using QedEdge.Gguf;
@@ -11,10 +12,11 @@ namespace QedEdge.Conversion;
 /// (<see cref="GoldenDigest"/>), so that every machine can check itself. Keys are written with placeholders and filled in once the tensors are there.
 /// </summary>
 /// <param name="options">What is converted.</param>
+/// <param name="adapter">The adapter that is merged, or null.</param>
 /// <param name="exact">The model with float32 weights, or null: then nothing is measured.</param>
 /// <param name="prompt">The digest's prompt.</param>
 /// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
-internal sealed class Provenance(ConversionOptions options, QedModel? exact, int[] prompt, long calibrationTokens)
+internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
 {
     /// <summary>Tokens whose logits are compared at most.</summary>
     private const int MeasuredTokens = 1 << 15;
@@ -25,10 +27,10 @@ internal sealed class Provenance(ConversionOptions options, QedModel? exact, int
     private bool HasDigest => PackedLayout.HasScales(options.Type) && options.Architecture == FileArchitecture.Qed;
 
     /// <summary>Adds the keys.</summary>
-    public void Write(GgufWriter writer, int tensors)
+    public void Write(GgufWriter writer, TensorPlan plan)
     {
-        writer.Add(GgufKeys.Recipe, Recipe());
-        writer.Add(GgufKeys.SourceChecksums, new ulong[tensors]);
+        writer.Add(GgufKeys.Recipe, Recipe(plan));
+        writer.Add(GgufKeys.SourceChecksums, new ulong[plan.Tensors.Count]);
         if (options.CalibrationText is { } calibration)
         {
             writer.Add(GgufKeys.CalibrationText, Path.GetFileName(calibration));
@@ -94,16 +96,21 @@ internal sealed class Provenance(ConversionOptions options, QedModel? exact, int
         return ModelComparison.Run(reference, actual, windows, cancellation: cancellation);
     }
 
-    private string Recipe()
+    private string Recipe(TensorPlan plan)
     {
-        string layers = Name(options.Type), embedding = Name(options.EffectiveEmbeddingType);
+        // The layers' formats, most frequent first.
+        var formats = plan.Tensors.Where(static tensor => tensor.IsMatrix && tensor.Name.StartsWith("blk.", StringComparison.Ordinal)).CountBy(static tensor => tensor.Format)
+            .OrderByDescending(static format => format.Value).ThenBy(static format => format.Key).ToList();
+        string layers = formats.Count == 1 ? Name(formats[0].Key) : string.Join(" and ", formats.Select(static format => $"{format.Value} × {Name(format.Key)}"));
+        string embedding = Name(plan.Tensors[0].Format);
         string method = options.Method switch
         {
             QuantizationMethod.Search => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",
             QuantizationMethod.ErrorFeedback => ", error feedback (GPTQ) by calibration",
             _ => "",
         };
-        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}";
+        string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {ChecksumOf(adapter.WeightsFile):x16})";
+        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}{lora}";
 
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }

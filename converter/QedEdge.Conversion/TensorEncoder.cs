@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
@@ -26,7 +25,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
     /// <exception cref="ModelFormatException">A value is not finite, or does not fit the format; or the source was changed meanwhile.</exception>
     public ulong Encode(PlannedTensor tensor, Action<ReadOnlySpan<byte>> write, TypeReport report, Action<long> progress, CancellationToken cancellation)
     {
-        using var mapped = tensor.Source is { } source ? Map(source) : null;
+        using var mapped = tensor.Source is { } source ? SafetensorsValues.Map(source) : null;
         var data = mapped?.View ?? default;
         int groups = PackedLayout.RowGroups(tensor.Rows);
         if (_results.Length < groups)
@@ -60,8 +59,8 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
     {
         if (a.Type != b.Type || a.Bytes != b.Bytes)
             return false;
-        using var left = Map(a);
-        using var right = Map(b);
+        using var left = SafetensorsValues.Map(a);
+        using var right = SafetensorsValues.Map(b);
         const int part = 1 << 20;
         for (long at = 0; at < a.Bytes; at += part)
         {
@@ -70,19 +69,6 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                 return false;
         }
         return true;
-    }
-
-    private static MappedFile Map(SafetensorsTensor tensor)
-    {
-        try
-        {
-            // A mapping for each tensor: pages of the ones before do not stay in memory.
-            return MappedFile.Open(tensor.File, tensor.Offset, tensor.Bytes);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw CheckpointFiles.Unreadable(tensor.File, exception);
-        }
     }
 
     private GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
@@ -99,9 +85,9 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         {
             var bytes = plain.Slice(i * rowBytes, rowBytes);
             ReadRow(tensor, data, firstRow + i, row);
-            int notFinite = FindNotFinite(row);
+            int notFinite = SafetensorsValues.FindNotFinite(row);
             if (notFinite >= 0)
-                return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; the checkpoint is damaged or was not trained to an end" };
+                return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; {NotFinite(tensor)}" };
             if (calibrated is not null)
                 calibrated.Row(firstRow + i).CopyTo(bytes);
             else if (!BlockCodec.EncodeRow(tensor.Format, row, bytes, method))
@@ -116,6 +102,10 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         return result;
     }
 
+    private static string NotFinite(PlannedTensor tensor) => tensor.Update is null
+        ? "the checkpoint is damaged or was not trained to an end"
+        : "the checkpoint is damaged, or the adapter merged into it belongs to another one";
+
     private static void ReadRow(PlannedTensor tensor, NativeView data, int index, Span<float> row)
     {
         if (tensor.Source is not { } source)
@@ -123,24 +113,9 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
             row.Clear();
             return;
         }
-        int size = source.Type == "F32" ? 4 : 2;
-        var bytes = data.Span((long)index * row.Length * size, row.Length * size);
-        if (source.Type == "F32")
-            bytes.CopyTo(MemoryMarshal.AsBytes(row));
-        else if (source.Type == "F16")
-            FloatCodec.FromHalf(MemoryMarshal.Cast<byte, Half>(bytes), row);
-        else
-            FloatCodec.FromBFloat16(MemoryMarshal.Cast<byte, ushort>(bytes), row);
-    }
-
-    private static int FindNotFinite(ReadOnlySpan<float> row)
-    {
-        for (int i = 0; i < row.Length; i++)
-        {
-            if (!float.IsFinite(row[i]))
-                return i;
-        }
-        return -1;
+        int size = SafetensorsValues.Size(source.Type);
+        SafetensorsValues.Decode(source.Type, data.Span((long)index * row.Length * size, row.Length * size), row);
+        tensor.Update?.AddTo(index, row);
     }
 
     /// <summary>What a row group came to.</summary>

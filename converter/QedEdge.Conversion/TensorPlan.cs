@@ -14,6 +14,9 @@ namespace QedEdge.Conversion;
 /// <param name="Packed">Whether they lie in the packed order.</param>
 internal sealed record PlannedTensor(string Name, SafetensorsTensor? Source, int Rows, int Cols, bool IsMatrix, BlockFormat Format, bool Packed)
 {
+    /// <summary>What an adapter adds to the source, or null.</summary>
+    public LowRankUpdate? Update { get; init; }
+
     /// <summary>The type's number in the file.</summary>
     public TensorType Type => TensorTypes.Of(Format, Packed);
 
@@ -39,15 +42,23 @@ internal sealed class TensorPlan
 {
     private readonly Checkpoint _checkpoint;
     private readonly ConversionOptions _options;
+    private readonly LoraAdapter? _adapter;
     private readonly HashSet<string> _used = [];
     private readonly List<PlannedTensor> _tensors = [];
+    private readonly List<string> _fallbacks = [];
+    private readonly HashSet<TensorTypeRule> _matched = [];
 
     /// <summary>Plans a conversion.</summary>
+    /// <param name="checkpoint">What is converted.</param>
+    /// <param name="options">What to write.</param>
+    /// <param name="adapter">What is merged into the matrices, or null.</param>
     /// <exception cref="ModelFormatException">The checkpoint's tensors are not those that its configuration and the architecture require.</exception>
-    public TensorPlan(Checkpoint checkpoint, ConversionOptions options)
+    /// <exception cref="QedException">A rule for types matches no matrix.</exception>
+    public TensorPlan(Checkpoint checkpoint, ConversionOptions options, LoraAdapter? adapter = null)
     {
         _checkpoint = checkpoint;
         _options = options;
+        _adapter = adapter;
         var config = checkpoint.Config;
         var embedding = options.EffectiveEmbeddingType;
         Matrix("token_embd.weight", "embed_tokens.weight", config.VocabSize, config.HiddenSize, embedding);
@@ -60,6 +71,8 @@ internal sealed class TensorPlan
             Matrix("output.weight", "lm_head.weight", config.VocabSize, config.HiddenSize, embedding);
         Vector("output.bias", "lm_head.bias", config.VocabSize);
 
+        if (options.TensorTypes.FirstOrDefault(rule => !_matched.Contains(rule)) is { } unused)
+            throw new QedException($"--tensor-type '{unused.Pattern}' decides on no matrix of this model; names are like blk.0.attn_q.weight, and the first expression that matches holds");
         foreach (var (name, tensor) in checkpoint.Tensors.OrderBy(static entry => entry.Key, StringComparer.Ordinal))
         {
             if (!_used.Contains(name))
@@ -69,6 +82,9 @@ internal sealed class TensorPlan
 
     /// <summary>The tensors, in the file's order.</summary>
     public IReadOnlyList<PlannedTensor> Tensors => _tensors;
+
+    /// <summary>Matrices that had to become F16 because the plain layout cannot hold blocks of their width.</summary>
+    public IReadOnlyList<string> Fallbacks => _fallbacks;
 
     /// <summary>A tied checkpoint's copy of the embedding, which must be equal to it; or null.</summary>
     public SafetensorsTensor? Head { get; }
@@ -110,9 +126,17 @@ internal sealed class TensorPlan
     private void Matrix(string to, string from, int rows, int cols, BlockFormat format)
     {
         bool packed = _options.Layout == FileLayout.Packed;
+        if (_options.TensorTypes.FirstOrDefault(rule => rule.Pattern.IsMatch(to)) is { } rule)
+        {
+            format = rule.Format;
+            _matched.Add(rule);
+        }
         if (!packed && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0)
+        {
             format = BlockFormat.F16; // the plain types have no padding
-        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed));
+            _fallbacks.Add(to);
+        }
+        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed) { Update = _adapter?.Updates.GetValueOrDefault(from) });
     }
 
     private void Vector(string to, string from, int size) =>
@@ -123,7 +147,7 @@ internal sealed class TensorPlan
         if (!_checkpoint.Tensors.TryGetValue(name, out var tensor))
             throw new ModelFormatException(ModelFault.MissingTensor, _checkpoint.WeightsFile, "the tensor is missing, and config.json requires it", tensor: name);
         _used.Add(name);
-        if (tensor.Type is not ("F32" or "F16" or "BF16"))
+        if (!SafetensorsValues.CanRead(tensor.Type))
             throw new ModelFormatException(ModelFault.Unsupported, tensor.File, $"its dtype is {tensor.Type}; F32, F16 and BF16 can be converted", tensor: tensor.Name);
         if (!shape.SequenceEqual(tensor.Shape))
             throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"its shape is {tensor.ShapeText}, and config.json requires [{string.Join(", ", shape.ToArray())}]", tensor: tensor.Name);

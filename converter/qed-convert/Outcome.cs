@@ -1,3 +1,5 @@
+using QedEdge.Conversion.Calibration;
+
 namespace QedEdge.Conversion.Cli;
 
 /// <summary>What the program's exit codes mean.</summary>
@@ -30,6 +32,10 @@ internal static class Outcome
         try
         {
             report = await Task.Run(work);
+        }
+        catch (ConversionPausedException exception)
+        {
+            return Fail(ExitCode.Interrupted, exception.Message);
         }
         catch (OperationCanceledException)
         {

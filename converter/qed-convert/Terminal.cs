@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using QedEdge.Gguf;
 using Spectre.Console;
 
@@ -14,7 +15,7 @@ internal static class Terminal
     {
         if (!Console.Profile.Capabilities.Interactive)
         {
-            work(static (_, _) => { });
+            work(Log());
             return;
         }
         Console.Progress().AutoClear(true)
@@ -28,6 +29,20 @@ internal static class Terminal
                     task.Description = Markup.Escape(word);
                 });
             });
+    }
+
+    /// <summary>Lines in a log, for work that takes long: what is being done, at most every ten seconds.</summary>
+    private static Action<double, string> Log()
+    {
+        long last = Stopwatch.GetTimestamp();
+        string said = "";
+        return (share, word) =>
+        {
+            if (word == said || Stopwatch.GetElapsedTime(last) < TimeSpan.FromSeconds(10))
+                return;
+            (last, said) = (Stopwatch.GetTimestamp(), word);
+            Note($"{share,4:P0} {word}");
+        };
     }
 
     /// <summary>Writes a line about the run.</summary>
@@ -49,6 +64,8 @@ internal static class Terminal
         }
         table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
         Try(() => Console.Write(table));
+        if (report.MergedMatrices > 0)
+            Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
         Note($"wrote {output}");
 
         static string Error(double error) => error == 0 ? "0" : error.ToString("G3");

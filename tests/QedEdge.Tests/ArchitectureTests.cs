@@ -27,7 +27,7 @@ public sealed partial class ArchitectureTests
         ("Model", ["Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
         ("", ["Model", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
         ("Evaluation", ["", "Kernels", "Text"]),        // PortableMath alone
-        ("Generation", ["", "Model", "Text", "Sampling"]),
+        ("Generation", ["", "Model", "Gguf", "Text", "Sampling"]),
     ];
 
     /// <summary>Files of the root that every folder may use.</summary>

@@ -1,34 +1,93 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using System.Text;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion.Calibration;
 
-/// <summary>Converts a checkpoint beside its float32 model, which lies in a file beside the output and is removed in the end: what flows through it shows how to quantize, and how well that went.</summary>
+/// <summary>
+/// Converts a checkpoint beside its float32 model, which lies in a file beside the output and is removed in the end: what flows through it shows how to quantize, and
+/// how well that went. What is done of a long calibration is kept in a <see cref="WorkFile"/> until the output is there.
+/// </summary>
 internal static class CalibratedConverter
 {
+    /// <summary>Changes with the arithmetic of calibration: what another version left half done is not gone on with.</summary>
+    private const int Version = 1;
+
     /// <summary>Converts, as <see cref="CheckpointConverter.Convert(string, string, ConversionOptions, Action{double, string}?, CancellationToken)"/>.</summary>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
     {
-        string exactFile = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.{Guid.NewGuid():N}.f32");
+        if (!options.Overwrite && File.Exists(output))
+            throw new QedException($"{output}: the file exists already; choose another name or replace it with --force"); // not after minutes of work
+        string hidden = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.");
+        string exactFile = hidden + "f32", workFile = hidden + "work";
         try
         {
-            var plain = new ConversionOptions { Type = BlockFormat.F32, Threads = options.Threads };
+            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads, Overwrite = true };
             CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
-            using QedModel exact = QedModel.Open(exactFile);
-            if (options.CalibrationText is not { } text)
-                return CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
-            int[][] windows = Texts.Windows(exact, text, options.CalibrationTokens);
-            var formats = new TensorPlan(Checkpoint.Open(folder), options).Tensors.ToDictionary(static tensor => tensor.Name, static tensor => tensor.Format);
-            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads));
-            var calibrated = new Calibrated(exact) { Matrices = calibrator.Run(progress, cancellation), Tokens = windows.Sum(static window => (long)window.Length) };
-            return CheckpointConverter.Convert(folder, output, options, calibrated, progress: null, cancellation);
+            using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
+            return options.CalibrationText is { } text
+                ? Calibrate(folder, output, options, exact, Texts.Windows(exact, text, options.CalibrationTokens), workFile, progress, cancellation)
+                : CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
         }
         finally
         {
             File.Delete(exactFile);
         }
     }
+
+    private static ConversionReport Calibrate(string folder, string output, ConversionOptions options, QedModel exact, int[][] windows, string workFile, Action<double, string>? progress, CancellationToken cancellation)
+    {
+        Dictionary<string, BlockFormat> formats = Formats(folder, options);
+        if (options.TargetBitsPerWeight is double target)
+        {
+            using var budget = new BitBudget(exact, windows, options.Threads);
+            IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
+            options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
+            formats = Formats(folder, options);
+        }
+        using var done = new WorkFile(workFile, Fingerprint(exact, windows, formats, options.Method));
+        using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads), done);
+        IReadOnlyDictionary<string, EncodedMatrix> matrices;
+        try
+        {
+            matrices = calibrator.Run(progress, cancellation);
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw new ConversionPausedException(exception);
+        }
+        var calibrated = new Calibrated(exact) { Matrices = matrices, Tokens = windows.Sum(static window => (long)window.Length) };
+        ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress: null, cancellation);
+        done.Delete();
+        return report;
+    }
+
+    private static Dictionary<string, BlockFormat> Formats(string folder, ConversionOptions options) =>
+        new TensorPlan(Checkpoint.Open(folder), options).Tensors.ToDictionary(static tensor => tensor.Name, static tensor => tensor.Format);
+
+    private static ulong Fingerprint(QedModel exact, int[][] windows, Dictionary<string, BlockFormat> formats, QuantizationMethod method)
+    {
+        var hash = new XxHash3();
+        hash.Append(BitConverter.GetBytes(Version));
+        hash.Append(BitConverter.GetBytes(exact.Fingerprint));
+        hash.Append(BitConverter.GetBytes((int)method));
+        foreach (int[] window in windows)
+        {
+            hash.Append(BitConverter.GetBytes(window.Length));
+            hash.Append(MemoryMarshal.AsBytes(window.AsSpan()));
+        }
+        foreach (var (name, format) in formats)
+            hash.Append(Encoding.UTF8.GetBytes($"{name} {format}\n"));
+        return hash.GetCurrentHashAsUInt64();
+    }
 }
+
+/// <summary>A calibration was stopped whose finished matrices are kept.</summary>
+/// <param name="inner">The cancellation.</param>
+internal sealed class ConversionPausedException(OperationCanceledException inner)
+    : OperationCanceledException("interrupted; what is done is kept in a file beside the output, and the same command goes on from there", inner, inner.CancellationToken);
 
 /// <summary>What a float32 model gave to a conversion.</summary>
 /// <param name="Exact">The model, or null where there is none.</param>

@@ -23,6 +23,23 @@ internal sealed class EncodedMatrix : IDisposable
     /// <summary>A plain row.</summary>
     public ReadOnlySpan<byte> Row(int index) => _plain.Slice((long)index * _rowBytes, _rowBytes);
 
+    /// <summary>All plain rows.</summary>
+    public byte[] ToArray() => _plain.Span.ToArray();
+
+    /// <summary>A matrix that was quantized before.</summary>
+    /// <param name="plain">Its plain rows.</param>
+    /// <param name="format">Their format.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="cols">Their columns.</param>
+    public static EncodedMatrix Load(byte[] plain, BlockFormat format, int rows, int cols)
+    {
+        var encoded = new EncodedMatrix(format, rows, cols);
+        plain.CopyTo(encoded._plain.Span);
+        for (int group = 0; group < encoded.Packed.Groups; group++)
+            encoded.Pack(group);
+        return encoded;
+    }
+
     /// <summary>Quantizes a matrix.</summary>
     /// <param name="name">Its name, for errors.</param>
     /// <param name="matrix">Its values, F32.</param>
@@ -51,8 +68,7 @@ internal sealed class EncodedMatrix : IDisposable
                 if (!(feedback?.Encode(values, plain) ?? BlockCodec.EncodeRow(format, values, plain, method, importance)))
                     Volatile.Write(ref fits, false);
             }
-            Packing.PackGroup(format, encoded._plain.Slice((long)first * encoded._rowBytes, rows * encoded._rowBytes), rows, matrix.Cols,
-                encoded._packed.Slice(group * encoded.Packed.GroupBytes, (int)encoded.Packed.GroupBytes));
+            encoded.Pack(group);
         });
         if (!fits)
         {
@@ -61,6 +77,13 @@ internal sealed class EncodedMatrix : IDisposable
         }
         return encoded;
 
+    }
+
+    private void Pack(int group)
+    {
+        int first = group * PackedLayout.GroupRows, rows = Math.Min(PackedLayout.GroupRows, Packed.Rows - first);
+        Packing.PackGroup(Packed.Format, _plain.Slice((long)first * _rowBytes, rows * _rowBytes), rows, Packed.Cols,
+            _packed.Slice(group * Packed.GroupBytes, (int)Packed.GroupBytes));
     }
 
     /// <inheritdoc/>

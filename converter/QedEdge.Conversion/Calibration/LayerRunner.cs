@@ -69,6 +69,22 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     /// <summary>The residual stream behind the layer [tokens, <see cref="Stride"/>].</summary>
     public ReadOnlySpan<float> Residual => _workspace.Residual.Slice(0, _batch.Count * Stride);
 
+    /// <summary>The logits that follow from the residual stream behind the layer, were it the last.</summary>
+    /// <param name="take">Takes a token's index in the batch and its logits.</param>
+    public void Logits(LogitsHandler take)
+    {
+        Span<int> rows = stackalloc int[_workspace.LogitRows];
+        for (int first = 0; first < _batch.Count; first += rows.Length)
+        {
+            Span<int> now = rows[..Math.Min(rows.Length, _batch.Count - first)];
+            for (int i = 0; i < now.Length; i++)
+                now[i] = first + i;
+            _transformer!.Logits(now, _workspace.Logits);
+            for (int i = 0; i < now.Length; i++)
+                take(first + i, _workspace.Logits.Slice((long)i * _workspace.LogitStride, _model.Config.VocabSize));
+        }
+    }
+
     /// <inheritdoc/>
     public void Take(MatrixInput input, Activations x, int count)
     {

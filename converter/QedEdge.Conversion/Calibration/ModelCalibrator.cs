@@ -12,19 +12,25 @@ internal sealed class ModelCalibrator : IDisposable
 {
     private const int HeadTokens = 1 << 14; // enough for the head's inputs, which are as wide as the residual stream
 
+    private const string Embedding = "token_embd.weight", Head = "output.weight";
+
     private readonly QedModel _model;
     private readonly int[][] _windows;
     private readonly CalibrationOptions _options;
+    private readonly WorkFile _done;
     private readonly LayerRunner _exact, _quantized;
     private readonly AlignedBuffer<float> _exactResidual, _quantizedResidual; // [tokens, stride]
     private readonly Dictionary<string, EncodedMatrix> _encoded = [];
+    private Action<double> _progress = static _ => { }; // of the present layer
 
     /// <summary>Prepares.</summary>
     /// <param name="model">The model with float32 weights.</param>
     /// <param name="windows">The calibration text.</param>
     /// <param name="options">What to make.</param>
-    public ModelCalibrator(QedModel model, int[][] windows, CalibrationOptions options)
+    /// <param name="done">Matrices that are done already, and takes those that follow.</param>
+    public ModelCalibrator(QedModel model, int[][] windows, CalibrationOptions options, WorkFile done)
     {
+        _done = done;
         _model = model;
         _windows = windows;
         _options = options;
@@ -41,15 +47,19 @@ internal sealed class ModelCalibrator : IDisposable
     /// <param name="cancellation">Stops the work.</param>
     public IReadOnlyDictionary<string, EncodedMatrix> Run(Action<double, string>? progress, CancellationToken cancellation)
     {
-        ModelWeights weights = _model.Weights;
-        double steps = weights.Layers.Length + 1;
-        progress?.Invoke(0, "head");
+        LayerWeights[] layers = _model.Weights.Layers;
+        _progress = share => progress?.Invoke(share / (layers.Length + 1), "embedding and head");
         QuantizeHead(cancellation);
-        for (int i = 0; i < weights.Layers.Length; i++)
+        for (int i = 0; i < layers.Length; i++)
         {
-            progress?.Invoke((i + 1) / steps, $"layer {i + 1} of {weights.Layers.Length}");
-            LayerWeights layer = Quantize(weights.Layers[i], $"blk.{i}.", cancellation);
-            Advance(layer, cancellation);
+            int before = i + 1;
+            _progress = share => progress?.Invoke((before + share) / (layers.Length + 1), $"layer {before} of {layers.Length}");
+            LayerWeights? quantized = Find(i);
+            if (quantized is null)
+                quantized = Quantize(i, Measure(layers[i], cancellation), cancellation);
+            else
+                AdvanceExact(layers[i], _windows.Length, 0, cancellation);
+            AdvanceQuantized(quantized, cancellation);
         }
         return _encoded;
     }
@@ -72,48 +82,54 @@ internal sealed class ModelCalibrator : IDisposable
     private void QuantizeHead(CancellationToken cancellation)
     {
         ModelWeights weights = _model.Weights;
-        Embed(weights.Embedding, _exactResidual);
-        var inputs = new Covariance(_exact.Stride);
-        int windows = 0;
-        for (int tokens = 0; windows < _windows.Length && tokens < HeadTokens; windows++)
-            tokens += _windows[windows].Length;
-        foreach (LayerWeights layer in weights.Layers)
-        {
-            _exact.Use(layer);
-            Each(windows, cancellation, (tokens, at) =>
-            {
-                _exact.Step(tokens, Part(_exactResidual, at, tokens.Length), cancellation);
-                _exact.Residual.CopyTo(Part(_exactResidual, at, tokens.Length));
-            }, _exact.Begin);
-        }
-        var normed = new float[LayerRunner.BatchSize * _exact.Stride];
-        Each(windows, cancellation, (tokens, at) =>
-        {
-            Span<float> part = normed.AsSpan(0, tokens.Length * _exact.Stride);
-            for (int t = 0; t < tokens.Length; t++)
-            {
-                _model.Kernels.RmsNorm(Part(_exactResidual, at + t, 1), weights.OutputNorm, _model.Config.HiddenSize, _model.Config.RmsNormEpsilon,
-                    part.Slice(t * _exact.Stride, _exact.Stride));
-            }
-            inputs.Add(part, part, tokens.Length, _options.Threads);
-        }, static () => { });
-        var statistics = new InputStatistics(inputs, null);
         bool tied = _model.Config.TiedHead;
-        EncodedMatrix embedding = Encode("token_embd.weight", weights.Embedding, tied ? statistics : null, cancellation);
+        InputStatistics? inputs = _done.Contains(tied ? Embedding : Head) ? null : MeasureHead(cancellation);
+        EncodedMatrix embedding = Encode(Embedding, weights.Embedding, tied ? inputs : null, cancellation);
         if (!tied)
-            Encode("output.weight", weights.Output.Weight, statistics, cancellation);
-        Embed(weights.Embedding, _exactResidual);
-        Embed(embedding.Packed, _quantizedResidual);
+            Encode(Head, weights.Output.Weight, inputs, cancellation);
+        long at = 0;
+        foreach (int id in _windows.SelectMany(static window => window))
+        {
+            weights.ReadEmbedding(id, Part(_exactResidual, at, 1));
+            (weights with { Embedding = embedding.Packed }).ReadEmbedding(id, Part(_quantizedResidual, at, 1));
+            at++;
+        }
     }
 
-    /// <summary>Measures a layer's inputs and quantizes its matrices.</summary>
-    private LayerWeights Quantize(LayerWeights layer, string prefix, CancellationToken cancellation)
+    private InputStatistics MeasureHead(CancellationToken cancellation)
+    {
+        ModelWeights weights = _model.Weights;
+        int windows = 0, tokens = 0;
+        while (windows < _windows.Length && tokens < HeadTokens)
+            tokens += _windows[windows++].Length;
+        long at = 0;
+        foreach (int id in _windows.Take(windows).SelectMany(static window => window))
+            weights.ReadEmbedding(id, Part(_exactResidual, at++, 1));
+        for (int i = 0; i < weights.Layers.Length; i++)
+            AdvanceExact(weights.Layers[i], windows, (double)i / weights.Layers.Length, cancellation);
+        var inputs = new Covariance(_exact.Stride);
+        var normed = new float[LayerRunner.BatchSize * _exact.Stride];
+        Each(windows, cancellation, (batch, first) =>
+        {
+            Span<float> part = normed.AsSpan(0, batch.Length * _exact.Stride);
+            for (int t = 0; t < batch.Length; t++)
+            {
+                _model.Kernels.RmsNorm(Part(_exactResidual, first + t, 1), weights.OutputNorm, _model.Config.HiddenSize, _model.Config.RmsNormEpsilon,
+                    part.Slice(t * _exact.Stride, _exact.Stride));
+            }
+            inputs.Add(part, part, batch.Length, _options.Threads);
+        });
+        return new InputStatistics(inputs, null);
+    }
+
+    /// <summary>What flows into a layer's matrices, and what does in the float32 model, whose residual stream goes on behind the layer.</summary>
+    private InputStatistics[] Measure(LayerWeights layer, CancellationToken cancellation)
     {
         MatrixInput[] kinds = Enum.GetValues<MatrixInput>();
-        Covariance[] inputs = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))];
-        Covariance[] exact = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))];
+        Covariance[] inputs = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))], exact = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))];
         _exact.Use(layer);
         _quantized.Use(layer);
+        long all = _exactResidual.Count / _exact.Stride;
         Each(_windows.Length, cancellation, (tokens, at) =>
         {
             _exact.Step(tokens, Part(_exactResidual, at, tokens.Length), cancellation);
@@ -124,70 +140,87 @@ internal sealed class ModelCalibrator : IDisposable
                 inputs[(int)kind].Add(_quantized.Inputs(kind), _quantized.Inputs(kind), tokens.Length, _options.Threads);
                 exact[(int)kind].Add(_exact.Inputs(kind), _quantized.Inputs(kind), tokens.Length, _options.Threads);
             }
-        }, () =>
-        {
-            _exact.Begin();
-            _quantized.Begin();
-        });
-        InputStatistics[] statistics = new InputStatistics[kinds.Length];
+            _progress(0.6 * at / all);
+        }, _exact, _quantized);
+        var statistics = new InputStatistics[kinds.Length];
         Parallel.ForEach(kinds, new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
             kind => statistics[(int)kind] = new InputStatistics(inputs[(int)kind], exact[(int)kind]));
-        return new LayerWeights
-        {
-            AttentionNorm = layer.AttentionNorm,
-            Query = Quantized(layer.Query, "attn_q", MatrixInput.Attention),
-            Key = Quantized(layer.Key, "attn_k", MatrixInput.Attention),
-            Value = Quantized(layer.Value, "attn_v", MatrixInput.Attention),
-            AttentionOutput = Quantized(layer.AttentionOutput, "attn_output", MatrixInput.AttentionOutput),
-            FeedForwardNorm = layer.FeedForwardNorm,
-            Gate = Quantized(layer.Gate, "ffn_gate", MatrixInput.FeedForward),
-            Up = Quantized(layer.Up, "ffn_up", MatrixInput.FeedForward),
-            Down = Quantized(layer.Down, "ffn_down", MatrixInput.Down),
-        };
+        return statistics;
+    }
 
-        Linear Quantized(Linear linear, string name, MatrixInput kind) =>
-            linear with { Weight = Encode($"{prefix}{name}.weight", linear.Weight, statistics[(int)kind], cancellation).Packed };
+    private LayerWeights Quantize(int index, InputStatistics[] inputs, CancellationToken cancellation)
+    {
+        LayerWeights layer = _model.Weights.Layers[index];
+        foreach (LayerMatrix matrix in LayerMatrix.All)
+        {
+            Linear linear = matrix.Of(layer);
+            layer = matrix.Replace(layer, linear with { Weight = Encode(matrix.Name(index), linear.Weight, inputs[(int)matrix.Input], cancellation).Packed });
+        }
+        return layer;
+    }
+
+    /// <summary>A layer all of whose matrices are done, or null.</summary>
+    private LayerWeights? Find(int index)
+    {
+        if (!LayerMatrix.All.All(matrix => _done.Contains(matrix.Name(index))))
+            return null;
+        LayerWeights layer = _model.Weights.Layers[index];
+        foreach (LayerMatrix matrix in LayerMatrix.All)
+        {
+            Linear linear = matrix.Of(layer);
+            layer = matrix.Replace(layer, linear with { Weight = Encode(matrix.Name(index), linear.Weight, null, default).Packed });
+        }
+        return layer;
+    }
+
+    /// <summary>Takes the float32 model's residual stream through a layer.</summary>
+    private void AdvanceExact(LayerWeights layer, int windows, double progress, CancellationToken cancellation)
+    {
+        _exact.Use(layer);
+        Each(windows, cancellation, (tokens, at) =>
+        {
+            _exact.Step(tokens, Part(_exactResidual, at, tokens.Length), cancellation);
+            _exact.Residual.CopyTo(Part(_exactResidual, at, tokens.Length));
+        }, _exact);
+        _progress(progress);
     }
 
     /// <summary>Takes the quantized model's residual stream through a quantized layer.</summary>
-    private void Advance(LayerWeights layer, CancellationToken cancellation)
+    private void AdvanceQuantized(LayerWeights layer, CancellationToken cancellation)
     {
         _quantized.Use(layer);
+        long all = _exactResidual.Count / _exact.Stride;
         Each(_windows.Length, cancellation, (tokens, at) =>
         {
             _quantized.Step(tokens, Part(_quantizedResidual, at, tokens.Length), cancellation);
             _quantized.Residual.CopyTo(Part(_quantizedResidual, at, tokens.Length));
-        }, _quantized.Begin);
+            _progress(0.7 + 0.3 * at / all);
+        }, _quantized);
     }
 
-    private EncodedMatrix Encode(string name, PackedMatrix matrix, InputStatistics? inputs, CancellationToken cancellation) =>
-        _encoded[name] = EncodedMatrix.Encode(name, matrix, _options.FormatOf(name), inputs, _options, cancellation);
-
-    /// <summary>The embeddings of all tokens as the beginning of a residual stream.</summary>
-    private void Embed(PackedMatrix embedding, AlignedBuffer<float> residual)
+    /// <summary>Quantizes a matrix, unless it is done.</summary>
+    private EncodedMatrix Encode(string name, PackedMatrix matrix, InputStatistics? inputs, CancellationToken cancellation)
     {
-        long at = 0;
-        foreach (int[] window in _windows)
-        {
-            foreach (int id in window)
-            {
-                Packing.DequantizeRow(embedding.Format, embedding.Group(id / PackedLayout.GroupRows), id % PackedLayout.GroupRows,
-                    Part(residual, at++, 1)[..embedding.Cols]);
-            }
-        }
+        BlockFormat format = _options.FormatOf(name);
+        if (_done.Contains(name))
+            return _encoded[name] = _done.Take(name, matrix, format);
+        EncodedMatrix encoded = EncodedMatrix.Encode(name, matrix, format, inputs, _options, cancellation);
+        _done.Add(name, encoded);
+        return _encoded[name] = encoded;
     }
 
     /// <summary>Goes through the first windows in batches.</summary>
     /// <param name="windows">How many.</param>
     /// <param name="cancellation">Stops between two batches.</param>
     /// <param name="step">Takes a batch's ids and the index of its first token among all.</param>
-    /// <param name="begin">Begins a window.</param>
-    private void Each(int windows, CancellationToken cancellation, BatchStep step, Action begin)
+    /// <param name="runners">What begins a window anew.</param>
+    private void Each(int windows, CancellationToken cancellation, BatchStep step, params ReadOnlySpan<LayerRunner> runners)
     {
         long at = 0;
         for (int i = 0; i < windows; i++)
         {
-            begin();
+            foreach (LayerRunner runner in runners)
+                runner.Begin();
             int[] window = _windows[i];
             for (int first = 0; first < window.Length; first += LayerRunner.BatchSize)
             {

@@ -54,6 +54,16 @@ internal readonly struct JsonValues(JsonElement json, string file)
         return (float)number;
     }
 
+    /// <summary>A finite number, or null.</summary>
+    public double? FindFloat64(string key)
+    {
+        if (Find(key) is not JsonElement value)
+            return null;
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !double.IsFinite(number))
+            throw Wrong(key, "the value is no number");
+        return number;
+    }
+
     /// <summary>True or false, or null.</summary>
     public bool? FindBool(string key) => Find(key) is not JsonElement value ? null : value.ValueKind switch
     {

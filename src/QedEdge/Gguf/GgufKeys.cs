@@ -65,10 +65,12 @@ internal static class GgufKeys
     public const string MeasuredMedianDivergence = "qed.measured.kl_median";
     public const string MeasuredHighDivergence = "qed.measured.kl_99";
     public const string MeasuredSameTop = "qed.measured.same_top1";
-    public const string DigestPrompt = "qed.digest.prompt";
-    public const string DigestCount = "qed.digest.tokens";
-    public const string DigestArithmetic = "qed.digest.arithmetic";
-    public const string DigestValue = "qed.digest.xxh128";
+
+    private const string Digest = "qed.digest.";
+    public const string DigestPrompt = Digest + "prompt";
+    public const string DigestCount = Digest + "tokens";
+    public const string DigestArithmetic = Digest + "arithmetic";
+    public const string DigestValue = Digest + "xxh128";
 
     public const string HeaderChecksum = "qed.checksum.header";
     public const string TensorChecksums = "qed.checksum.tensors";
@@ -91,6 +93,9 @@ internal static class GgufKeys
 
     /// <summary>Whether a key is one that no other program writes.</summary>
     public static bool IsOurs(string key) => key.StartsWith("qed.", StringComparison.Ordinal);
+
+    /// <summary>Whether a key belongs to the digest of what the model computes.</summary>
+    public static bool IsDigest(string name) => name.StartsWith(Digest, StringComparison.Ordinal);
 
     /// <summary>Whether a key or a tensor belongs to a baked prefix.</summary>
     public static bool IsBaked(string name) => name.StartsWith(Baked, StringComparison.Ordinal);

@@ -3,7 +3,7 @@ using QedEdge.Quantization;
 namespace QedEdge.Model;
 
 /// <summary>One transformer layer. Vectors are padded with zeros to a multiple of 32; biases are null where the model has none.</summary>
-internal sealed class LayerWeights
+internal sealed record LayerWeights
 {
     public required float[] AttentionNorm { get; init; }        // [HiddenSize]
     public required Linear Query { get; init; }                 // [HiddenSize, HiddenSize]
@@ -28,6 +28,10 @@ internal sealed record Linear(PackedMatrix Weight, float[]? Bias);
 /// <param name="Output">The head [VocabSize, HiddenSize]; the embedding's matrix when tied.</param>
 internal sealed record ModelWeights(PackedMatrix Embedding, LayerWeights[] Layers, float[] OutputNorm, Linear Output)
 {
+    /// <summary>A token's embedding [HiddenSize], as the first layer takes it.</summary>
+    public void ReadEmbedding(int id, Span<float> x) =>
+        Packing.DequantizeRow(Embedding.Format, Embedding.Group(id / PackedLayout.GroupRows), id % PackedLayout.GroupRows, x[..Embedding.Cols]);
+
     /// <summary>Every matrix that decoding a token reads, in order; a tied embedding once, as the head.</summary>
     public IEnumerable<PackedMatrix> Matrices()
     {

@@ -123,11 +123,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         (int begin, int end) = team.Share(worker, batch.Count);
         ReadOnlySpan<int> tokens = batch.Tokens;
         for (int t = begin; t < end; t++)
-        {
-            int id = tokens[t];
-            Packing.DequantizeRow(weights.Embedding.Format, weights.Embedding.Group(id / PackedLayout.GroupRows), id % PackedLayout.GroupRows,
-                ws.Residual.Slice((long)t * ws.HiddenStride, config.HiddenSize));
-        }
+            weights.ReadEmbedding(tokens[t], ws.Residual.Slice((long)t * ws.HiddenStride, config.HiddenSize));
     }
 
     /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>

@@ -49,6 +49,27 @@ public sealed class ConverterErrorTests : IDisposable
         Assert.Contains("error: damaged file: ", result.Error);
     }
 
+    [Theory]
+    [InlineData("", 2, "--lora needs a name")]
+    [InlineData("/nowhere/at/all", 3, "no such folder")]
+    public void AnAdapterThatIsNotThere_IsNamed(string adapter, int exitCode, string words)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed-convert", "x64", CheckpointFolder.Golden("tied-f32"), "-o", _folder["out.gguf"], "--lora", adapter);
+        OneLine.AssertError(exitCode, result);
+        Assert.Contains(words, result.Error);
+    }
+
+    [Fact]
+    public void AnAdapter_IsMerged()
+    {
+        using var folder = new AdapterFolder();
+        folder.Config["rank_pattern"] = new System.Text.Json.Nodes.JsonObject { [".*[qk]_proj"] = 2 };
+        folder.Add("layers.0.attention.q_proj", AdapterFolder.Width, AdapterFolder.Width, 2).Save();
+        ProgramResult result = PublishedPrograms.Run("qed-convert", "x64", folder.Model, "-o", folder["out.gguf"], "--lora", folder.Adapter);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("merged into 1 matrix\n", result.Error);
+    }
+
     [Fact]
     public void AFolderWhoseNameBeginsWithAt_IsNoResponseFile()
     {
