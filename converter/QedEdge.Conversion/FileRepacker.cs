@@ -26,7 +26,11 @@ internal static class FileRepacker
     public static ConversionReport Repack(string input, string output, FileLayout layout, int threads, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
         using var source = GgufFile.Open(input);
-        ModelConfig.Read(source);
+        if (ModelConfig.Read(source).IsForeign)
+        {
+            throw new ModelFormatException(ModelFault.Unsupported, input,
+                $"only '{ModelConfig.Architecture}' files can be repacked; QedEdge runs this one as it is, and the checkpoint can be converted to either layout", GgufKeys.Architecture);
+        }
         var report = new ConversionReport();
         var writer = new GgufWriter();
         var tensors = source.Tensors.Where(tensor => !tensor.IsBaked).Select(tensor => Plan(tensor, source.Name, layout)).ToList();

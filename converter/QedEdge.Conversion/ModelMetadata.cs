@@ -9,10 +9,8 @@ internal static class ModelMetadata
     /// <summary>The version of the block types' definitions, as llama.cpp counts them.</summary>
     private const uint QuantizationVersion = 2;
 
-    private const string Prefix = "qed.";
-
     /// <summary>An architecture's name in the file.</summary>
-    public static string NameOf(FileArchitecture architecture) => architecture == FileArchitecture.Qwen2 ? "qwen2" : "qed";
+    public static string NameOf(FileArchitecture architecture) => architecture == FileArchitecture.Qwen2 ? "qwen2" : GgufKeys.Qed;
 
     /// <summary>Writes the keys that every file has.</summary>
     public static void WriteModel(GgufWriter writer, CheckpointConfig config, FileArchitecture architecture)
@@ -35,7 +33,7 @@ internal static class ModelMetadata
         if (architecture == FileArchitecture.Qed)
             writer.Add(GgufKeys.TieWordEmbeddings, config.TiedHead);
 
-        string Key(string key) => $"{name}.{key[Prefix.Length..]}";
+        string Key(string key) => GgufKeys.For(name, key);
     }
 
     /// <summary>Writes a checkpoint's sampling defaults; keys that are absent are left to the runtime's defaults, which are the reference's.</summary>

@@ -17,7 +17,7 @@ internal static class TokenizerConversion
             var ids = SpecialIds.Of(checkpoint, warnings);
             WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);
             if (options.Architecture == FileArchitecture.Qwen2)
-                writer.Add(GgufKeys.TokenizerModel, "no_vocab"); // llama.cpp's word for a file that takes token ids only
+                writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.NoModel);
             warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
             return null;
         }

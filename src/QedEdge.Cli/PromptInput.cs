@@ -48,7 +48,7 @@ internal sealed class PromptInput
     /// <exception cref="UsageException">The model has no tokenizer, or there are none.</exception>
     public static int[] Encode(QedModel model, ReadOnlySpan<byte> text, bool goesOn)
     {
-        Tokenizer tokenizer = model.Tokenizer ?? throw new UsageException($"{model.File.Name} has no tokenizer; give token ids with --tokens 1,5,7");
+        Tokenizer tokenizer = model.Tokenizer ?? throw new UsageException($"{model.TokenizerProblem?.Message ?? $"{model.File.Name} has no tokenizer"}; give token ids with --tokens 1,5,7");
         var ids = new List<int>();
         tokenizer.Encode(text, ids, goesOn ? tokenizer.PromptOptions & ~EncodeOptions.AddEos : tokenizer.PromptOptions);
         return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");

@@ -13,14 +13,20 @@ namespace QedEdge;
 /// <param name="KvQ8">Keys and values as bytes with scales.</param>
 public sealed record MemoryNeed(int Context, long Weights, long Workspace, long KvF32, long KvF16, long KvQ8)
 {
-    /// <summary>The need of a file at a context size (null: the model's own); null when the file is of another architecture.</summary>
+    /// <summary>The need of a file at a context size (null: the model's own); null when the file is of an architecture that cannot be run here, or another tool's and without QED's structure.</summary>
     /// <exception cref="InvalidOptionException">The context size is not one the model has.</exception>
     /// <exception cref="ModelFormatException">A file of QedEdge's architecture with unusable dimensions.</exception>
     public static MemoryNeed? Of(GgufFile file, int? context = null)
     {
-        if (file.Metadata.FindString(GgufKeys.Architecture) != "qed")
+        ModelConfig config;
+        try
+        {
+            config = ModelConfig.Read(file);
+        }
+        catch (ModelFormatException) when (file.Metadata.FindString(GgufKeys.Architecture) != GgufKeys.Qed)
+        {
             return null;
-        ModelConfig config = ModelConfig.Read(file);
+        }
         int positions = context ?? config.ContextLength;
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");

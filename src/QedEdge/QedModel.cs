@@ -36,16 +36,34 @@ public sealed class QedModel : IDisposable
     /// <summary>The model's dimensions.</summary>
     public ModelConfig Config { get; }
 
-    /// <summary>The tokenizer, built on first use; null when the file has none and takes token ids only.</summary>
-    /// <exception cref="ModelFormatException">The file's tokenizer is damaged.</exception>
+    /// <summary>
+    /// The tokenizer, built on first use; null when the file takes token ids only: it has none, or it is another tool's and has one that cannot
+    /// be used here (<see cref="TokenizerProblem"/> says why).
+    /// </summary>
+    /// <exception cref="ModelFormatException">The tokenizer of a file of architecture "qed" is damaged.</exception>
     public Tokenizer? Tokenizer
     {
         get
         {
             lock (Weights)
-                return field ??= Tokenizer.Open(File);
+            {
+                if (field is not null || TokenizerProblem is not null)
+                    return field;
+                try
+                {
+                    return field = Tokenizer.Open(File);
+                }
+                catch (ModelFormatException problem) when (Config.IsForeign)
+                {
+                    TokenizerProblem = problem;
+                    return null;
+                }
+            }
         }
     }
+
+    /// <summary>Why <see cref="Tokenizer"/> is null although the file has one; known once that was asked for.</summary>
+    public ModelFormatException? TokenizerProblem { get; private set; }
 
     /// <summary>The prompt's beginning whose keys and values the file holds, or null; <see cref="Session.TakeBaked"/> uses it.</summary>
     public BakedPrefix? BakedPrefix { get; }

@@ -25,7 +25,7 @@ internal sealed class DetokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.Tokenizer ?? throw new QedException($"{model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {

@@ -29,7 +29,7 @@ internal sealed class TokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.Tokenizer ?? throw new QedException($"{model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
         EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
         if (parsed.GetValue(_special))
             options |= EncodeOptions.AddBos | EncodeOptions.AddEos;

@@ -63,9 +63,12 @@ public static class GgufChecksums
             hash.Append(BitConverter.GetBytes((uint)tensor.Type));
             hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Checksum.Of(file.Data(tensor)) : stored[i]));
         }
+        string? architecture = file.Metadata.FindString(GgufKeys.Architecture);
         foreach (string key in new[] { GgufKeys.RmsNormEpsilon, GgufKeys.RopeFreqBase })
-            hash.Append(BitConverter.GetBytes(file.Metadata.FindFloat32(key) ?? 0f));
-        hash.Append(BitConverter.GetBytes(file.Metadata.FindUInt32(GgufKeys.HeadCount) ?? 0));
+            hash.Append(BitConverter.GetBytes(file.Metadata.FindFloat32(GgufKeys.For(architecture, key)) ?? 0f));
+        hash.Append(BitConverter.GetBytes(file.Metadata.FindUInt32(GgufKeys.For(architecture, GgufKeys.HeadCount)) ?? 0));
+        if (architecture is not (null or GgufKeys.Qed))
+            hash.Append(Encoding.UTF8.GetBytes(architecture)); // it says what the order of the rows means
         return hash.GetCurrentHashAsUInt64();
     }
 

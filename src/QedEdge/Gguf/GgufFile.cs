@@ -52,7 +52,7 @@ public sealed class GgufFile : IDisposable
     public long DataOffset { get; }
 
     /// <summary>The metadata.</summary>
-    public GgufMetadata Metadata { get; }
+    public GgufMetadata Metadata { get; private set; }
 
     /// <summary>The tensors, in the order of the table.</summary>
     public IReadOnlyList<GgufTensorInfo> Tensors => _tensors;
@@ -140,7 +140,10 @@ public sealed class GgufFile : IDisposable
         _ => $"the file cannot be read: {exception.Message.ReplaceLineEndings(" ")}",
     };
 
-    /// <summary>Compares the header's checksum, where the file has one, and returns whether it has.</summary>
+    /// <summary>
+    /// Compares the header's checksum, where the file has one, and returns whether it has. One that does not match in a file of another tool's
+    /// architecture was copied from the file that the tool read, as quantizers do: what QedEdge said of that file is taken out then.
+    /// </summary>
     private bool CheckHeader(GgufHeader.Contents header)
     {
         if (!header.Entries.TryGetValue(GgufKeys.HeaderChecksum, out var entry))
@@ -151,9 +154,23 @@ public sealed class GgufFile : IDisposable
             throw new ModelFormatException(ModelFault.ShortFile, Name, "the file ends in its header; download or copy it again", offset: Length);
         var bytes = _view.Span(0, checked((int)DataOffset));
         ulong stored = BinaryPrimitives.ReadUInt64LittleEndian(bytes[entry.Start..]);
-        if (GgufChecksums.Header(bytes, entry.Start) != stored)
+        if (GgufChecksums.Header(bytes, entry.Start) == stored)
+            return true;
+        if (!GgufKeys.IsForeign(Metadata.FindString(GgufKeys.Architecture)))
+        {
             throw new ModelFormatException(ModelFault.Damaged, Name, "the header does not match its checksum: the file is damaged; download or convert it again", GgufKeys.HeaderChecksum, offset: entry.Start);
-        return true;
+        }
+        var keys = new List<string>();
+        var entries = new Dictionary<string, GgufHeader.Entry>();
+        foreach (string key in header.Keys)
+        {
+            if (GgufKeys.IsOurs(key))
+                continue;
+            keys.Add(key);
+            entries.TryAdd(key, header.Entries[key]);
+        }
+        Metadata = new GgufMetadata(this, keys, entries);
+        return false;
     }
 
     /// <summary>Checks that every tensor's data lie within the file and that none overlap.</summary>

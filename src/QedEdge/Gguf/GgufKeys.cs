@@ -26,6 +26,8 @@ internal static class GgufKeys
     public const string RopeDimensionCount = "qed.rope.dimension_count";
     public const string VocabSize = "qed.vocab_size";
     public const string TieWordEmbeddings = "qed.tie_word_embeddings";
+    public const string KeyLength = "qed.attention.key_length";
+    public const string ValueLength = "qed.attention.value_length";
 
     public const string TokenizerModel = "tokenizer.ggml.model";
     public const string TokenizerPre = "tokenizer.ggml.pre";
@@ -73,6 +75,24 @@ internal static class GgufKeys
     public const string HeaderChecksum = "qed.checksum.header";
     public const string TensorChecksums = "qed.checksum.tensors";
 #pragma warning restore CS1591
+
+    /// <summary>The architecture whose name the keys of hyperparameters carry here.</summary>
+    public const string Qed = "qed";
+
+    /// <summary>Another architecture whose files may hold a QED: with rotary pairs split in half, as QED has them.</summary>
+    public const string Qwen2 = "qwen2";
+
+    /// <summary>Another architecture whose files may hold a QED: with rotary pairs side by side.</summary>
+    public const string Llama = "llama";
+
+    /// <summary>Whether an architecture is another tool's that may hold a QED.</summary>
+    public static bool IsForeign(string? architecture) => architecture is Qwen2 or Llama;
+
+    /// <summary>A hyperparameter's key in a file of another architecture, whose name it carries instead.</summary>
+    public static string For(string? architecture, string key) => architecture is null or Qed ? key : architecture + key[Qed.Length..];
+
+    /// <summary>Whether a key is one that no other program writes.</summary>
+    public static bool IsOurs(string key) => key.StartsWith("qed.", StringComparison.Ordinal);
 
     /// <summary>Whether a key belongs to the digest of what the model computes.</summary>
     public static bool IsDigest(string name) => name.StartsWith(Digest, StringComparison.Ordinal);

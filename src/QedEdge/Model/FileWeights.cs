@@ -5,19 +5,22 @@ using QedEdge.Quantization;
 namespace QedEdge.Model;
 
 /// <summary>
-/// The file's tensors as the forward pass uses them: packed ones in place, standard ones (plain layout) repacked into memory.
-/// Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
+/// The file's tensors as the forward pass uses them: packed ones in place, standard ones (plain layout) repacked into memory, with the rows
+/// of queries and keys in QED's order. Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
 /// </summary>
 internal sealed class FileWeights : IDisposable
 {
     private readonly GgufFile _file;
+    private readonly ModelConfig _config;
+    private readonly HashSet<string> _used = [];
     private readonly List<AlignedBuffer<byte>> _repacked = [];
 
     /// <summary>Finds and checks all weights of a file.</summary>
-    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite.</exception>
+    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite, or (in another tool's file) is none of QED's.</exception>
     public FileWeights(GgufFile file, ModelConfig config)
     {
         _file = file;
+        _config = config;
         int hidden = config.HiddenSize, inner = config.FeedForwardSize;
         try
         {
@@ -29,8 +32,8 @@ internal sealed class FileWeights : IDisposable
                 layers[i] = new LayerWeights
                 {
                     AttentionNorm = Vector(block + "attn_norm.weight", hidden),
-                    Query = Linear(block + "attn_q", hidden, hidden),
-                    Key = Linear(block + "attn_k", hidden, hidden),
+                    Query = Linear(block + "attn_q", hidden, hidden, rotary: true),
+                    Key = Linear(block + "attn_k", hidden, hidden, rotary: true),
                     Value = Linear(block + "attn_v", hidden, hidden),
                     AttentionOutput = Linear(block + "attn_output", hidden, hidden),
                     FeedForwardNorm = Vector(block + "ffn_norm.weight", hidden),
@@ -42,6 +45,8 @@ internal sealed class FileWeights : IDisposable
             float[] outputNorm = Vector("output_norm.weight", hidden);
             var output = new Linear(config.TiedHead ? embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
             Weights = new ModelWeights(embedding, layers, outputNorm, output);
+            if (config.IsForeign)
+                RequireAllUsed();
         }
         catch
         {
@@ -61,8 +66,29 @@ internal sealed class FileWeights : IDisposable
         _repacked.Clear();
     }
 
-    private Linear Linear(string name, int rows, int cols) =>
-        new(Matrix(name + ".weight", rows, cols), OptionalVector(name + ".bias", rows));
+    private Linear Linear(string name, int rows, int cols, bool rotary = false)
+    {
+        bool interleaved = rotary && _config.HasInterleavedRows;
+        float[]? bias = OptionalVector(name + ".bias", rows);
+        if (interleaved && bias is not null)
+        {
+            float[] stored = bias;
+            bias = new float[stored.Length];
+            for (int row = 0; row < rows; row++)
+                bias[row] = stored[InterleavedRows.Source(row, _config.HeadSize)];
+        }
+        return new(Matrix(name + ".weight", rows, cols, interleaved), bias);
+    }
+
+    /// <summary>A tensor that is passed over would change what another tool's model computes.</summary>
+    private void RequireAllUsed()
+    {
+        foreach (GgufTensorInfo tensor in _file.Tensors)
+        {
+            if (!tensor.IsBaked && !_used.Contains(tensor.Name))
+                throw new ModelFormatException(ModelFault.Unsupported, _file.Name, "QED models have no such tensor", tensor: tensor.Name, offset: tensor.Offset);
+        }
+    }
 
     private GgufTensorInfo Require(string name, params ReadOnlySpan<long> shape)
     {
@@ -74,6 +100,7 @@ internal sealed class FileWeights : IDisposable
                 $"the shape is [{string.Join(", ", tensor.Dimensions)}], the model's dimensions require [{string.Join(", ", shape.ToArray())}]",
                 tensor: name, offset: tensor.Offset);
         }
+        _used.Add(name);
         return tensor;
     }
 
@@ -91,31 +118,39 @@ internal sealed class FileWeights : IDisposable
         return padded;
     }
 
-    private PackedMatrix Matrix(string name, int rows, int cols)
+    private PackedMatrix Matrix(string name, int rows, int cols, bool interleaved = false)
     {
         GgufTensorInfo tensor = Require(name, rows, cols);
         NativeView data = _file.Data(tensor);
-        PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format ? new PackedMatrix(format, rows, cols, data) : Repack(tensor, data, rows, cols);
+        // Packed types are qed-convert's own, in QED's order of rows.
+        PackedMatrix matrix = !_config.IsForeign && TensorTypes.PackedFormat(tensor.Type) is { } format
+            ? new PackedMatrix(format, rows, cols, data)
+            : Repack(tensor, data, rows, cols, interleaved);
         if (!FiniteCheck.Matrix(matrix))
             throw NotFinite(tensor);
         return matrix;
     }
 
+    private const string Remedy = "; quantize again with llama-quantize --pure --token-embedding-type q8_0 --output-tensor-type q8_0, "
+        + "or convert the checkpoint with qed-convert";
+
     /// <summary>Copied bytes of the file that stay mapped at most.</summary>
     private const int ForgetBytes = 4 << 20;
 
-    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols)
+    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved)
     {
-        BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor, "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices");
+        BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
+            "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices" + (_config.IsForeign ? Remedy : ""));
         long groupBytes = PackedLayout.GroupBytes(format, cols);
         var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
         _repacked.Add(buffer);
         long rowBytes = data.Length / rows, forgotten = 0;
+        byte[] gathered = interleaved ? new byte[PackedLayout.GroupRows * rowBytes] : []; // [rows of a group][row bytes]
         for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
         {
             int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
-            Packing.PackGroup(format, data.Span(first * rowBytes, checked((int)(count * rowBytes))), count, cols,
-                buffer.Slice(group * groupBytes, (int)groupBytes));
+            ReadOnlySpan<byte> plain = interleaved ? Gather(first, count) : data.Span(first * rowBytes, checked((int)(count * rowBytes)));
+            Packing.PackGroup(format, plain, count, cols, buffer.Slice(group * groupBytes, (int)groupBytes));
             // What was copied need not stay in memory a second time.
             long copied = (first + count) * rowBytes;
             if (copied - forgotten >= ForgetBytes || first + count == rows)
@@ -125,6 +160,13 @@ internal sealed class FileWeights : IDisposable
             }
         }
         return new PackedMatrix(format, rows, cols, buffer.View);
+
+        Span<byte> Gather(int first, int count)
+        {
+            for (int i = 0; i < count; i++)
+                data.Span(InterleavedRows.Source(first + i, _config.HeadSize) * rowBytes, (int)rowBytes).CopyTo(gathered.AsSpan((int)(i * rowBytes)));
+            return gathered;
+        }
     }
 
     private ModelFormatException NotFinite(GgufTensorInfo tensor) =>

@@ -9,7 +9,10 @@ namespace QedEdge.Model;
 public sealed record ModelConfig
 {
     /// <summary>The value of <c>general.architecture</c> in a QED file.</summary>
-    internal const string Architecture = "qed";
+    internal const string Architecture = GgufKeys.Qed;
+
+    /// <summary>RoPE's base where a file of another architecture names none, as the tools that write them have it.</summary>
+    private const float UsualRopeTheta = 10000f;
 
     internal const int MostLayers = 1024;
     internal const int LargestSize = 1 << 20;
@@ -62,56 +65,79 @@ public sealed record ModelConfig
     /// <summary>Whether the head's matrix is the embedding's.</summary>
     public bool TiedHead { get; private init; }
 
+    /// <summary>Whether another tool's architecture names the model, so that checksums and keys may be missing, but nothing may be there that QED does not have.</summary>
+    internal bool IsForeign { get; private init; }
+
+    /// <summary>Whether the file holds the rows of queries and keys in another order (<see cref="InterleavedRows"/>).</summary>
+    internal bool HasInterleavedRows { get; private init; }
+
     /// <summary>Reads and checks a file's hyperparameters.</summary>
-    /// <param name="file">A file of architecture "qed".</param>
+    /// <param name="file">A file of architecture "qed", or of "qwen2" or "llama" with QED's structure.</param>
     /// <exception cref="ModelFormatException">
-    /// Another architecture; a key is missing, of a wrong type or out of range; values contradict each other; the header carries no checksum.
+    /// Another architecture; a key is missing, of a wrong type or out of range; values contradict each other or ask for what QED models do not
+    /// have; the header of a file of architecture "qed" carries no checksum.
     /// </exception>
     public static ModelConfig Read(GgufFile file)
     {
         var metadata = file.Metadata;
         string architecture = metadata.GetString(GgufKeys.Architecture);
-        if (architecture != Architecture)
+        bool foreign = GgufKeys.IsForeign(architecture);
+        if (architecture != Architecture && !foreign)
         {
             throw new ModelFormatException(ModelFault.UnknownArchitecture, file.Name,
-                $"the model's architecture is '{ModelFormatException.OneLine(architecture)}', and QedEdge runs '{Architecture}' models; convert a QED checkpoint with qed-convert",
+                $"the model's architecture is '{ModelFormatException.OneLine(architecture)}', and QedEdge runs '{Architecture}' models "
+                + $"(and '{GgufKeys.Qwen2}' and '{GgufKeys.Llama}' with the same structure); convert a QED checkpoint with qed-convert",
                 GgufKeys.Architecture);
         }
-        if (!file.HasHeaderChecksum)
+        if (!foreign && !file.HasHeaderChecksum)
             throw Wrong(file, GgufKeys.HeaderChecksum, "the header's checksum is missing: the file is damaged or was not written by qed-convert; convert it again");
 
-        int hiddenSize = Size(file, GgufKeys.EmbeddingLength, LargestSize);
-        int headCount = Size(file, GgufKeys.HeadCount, LargestSize);
-        int vocabSize = Size(file, GgufKeys.VocabSize, LargestSize);
+        string Key(string key) => GgufKeys.For(architecture, key);
+        int hiddenSize = Size(file, Key(GgufKeys.EmbeddingLength), LargestSize);
+        string headCountKey = Key(GgufKeys.HeadCount);
+        int headCount = Size(file, headCountKey, LargestSize);
+        int vocabSize = VocabSizeOf(file, Key(GgufKeys.VocabSize), foreign);
         if (hiddenSize % headCount != 0)
-            throw Wrong(file, GgufKeys.HeadCount, $"{headCount} heads do not divide a width of {hiddenSize}");
+            throw Wrong(file, headCountKey, $"{headCount} heads do not divide a width of {hiddenSize}");
         int headSize = hiddenSize / headCount;
         if (headSize % 2 != 0)
-            throw Wrong(file, GgufKeys.HeadCount, $"a head size of {headSize} is odd, and rotary positions need pairs");
-        Only(file, GgufKeys.HeadCountKv, headCount, "key-value heads that are shared between heads");
-        Only(file, GgufKeys.RopeDimensionCount, headSize, "rotary positions on a part of a head");
+            throw Wrong(file, headCountKey, $"a head size of {headSize} is odd, and rotary positions need pairs");
+        Only(file, Key(GgufKeys.HeadCountKv), headCount, "key-value heads that are shared between heads");
+        Only(file, Key(GgufKeys.RopeDimensionCount), headSize, "rotary positions on a part of a head");
         if (metadata.FindArray(GgufKeys.Tokens) is { } tokens && tokens.Count != vocabSize)
             throw Wrong(file, GgufKeys.Tokens, $"{tokens.Count} tokens for a vocabulary of {vocabSize}");
-        CheckAdded(file, GgufKeys.AddBosToken, GgufKeys.BosTokenId);
-        CheckAdded(file, GgufKeys.AddEosToken, GgufKeys.EosTokenId);
+        if (foreign)
+        {
+            Only(file, Key(GgufKeys.KeyLength), headSize, "heads that together are not as wide as the model");
+            Only(file, Key(GgufKeys.ValueLength), headSize, "heads that together are not as wide as the model");
+            RefuseFeatures(file, architecture);
+        }
+        else
+        {
+            // Another tool's file that does not say what to add runs with token ids (QedModel.TokenizerProblem).
+            CheckAdded(file, GgufKeys.AddBosToken, GgufKeys.BosTokenId);
+            CheckAdded(file, GgufKeys.AddEosToken, GgufKeys.EosTokenId);
+        }
 
         return new ModelConfig
         {
             Name = metadata.FindString(GgufKeys.Name),
             HiddenSize = hiddenSize,
-            LayerCount = Size(file, GgufKeys.BlockCount, MostLayers),
+            LayerCount = Size(file, Key(GgufKeys.BlockCount), MostLayers),
             HeadCount = headCount,
             HeadSize = headSize,
-            FeedForwardSize = Size(file, GgufKeys.FeedForwardLength, LargestSize),
-            ContextLength = Size(file, GgufKeys.ContextLength, LongestContext),
+            FeedForwardSize = Size(file, Key(GgufKeys.FeedForwardLength), LargestSize),
+            ContextLength = Size(file, Key(GgufKeys.ContextLength), LongestContext),
             VocabSize = vocabSize,
-            RmsNormEpsilon = Positive(file, GgufKeys.RmsNormEpsilon),
-            RopeTheta = Positive(file, GgufKeys.RopeFreqBase),
+            RmsNormEpsilon = Positive(file, Key(GgufKeys.RmsNormEpsilon)),
+            RopeTheta = Positive(file, Key(GgufKeys.RopeFreqBase), foreign ? UsualRopeTheta : null),
             BosId = Token(file, GgufKeys.BosTokenId, vocabSize),
             EosId = Token(file, GgufKeys.EosTokenId, vocabSize),
             PadId = Token(file, GgufKeys.PaddingTokenId, vocabSize),
             UnkId = Token(file, GgufKeys.UnknownTokenId, vocabSize),
-            TiedHead = metadata.FindBool(GgufKeys.TieWordEmbeddings) ?? file.Find("output.weight") is null,
+            TiedHead = (foreign ? null : metadata.FindBool(GgufKeys.TieWordEmbeddings)) ?? file.Find("output.weight") is null,
+            IsForeign = foreign,
+            HasInterleavedRows = architecture == GgufKeys.Llama,
         };
     }
 
@@ -121,9 +147,15 @@ public sealed record ModelConfig
         return value >= 1 && value <= (uint)largest ? (int)value : throw Wrong(file, key, $"the value {value} is not within 1 to {largest}");
     }
 
-    private static float Positive(GgufFile file, string key)
+    /// <summary>The vocabulary's size; a file of another tool need not say it beside the embedding.</summary>
+    private static int VocabSizeOf(GgufFile file, string key, bool foreign) =>
+        foreign && !file.Metadata.Contains(key) && file.Find("token_embd.weight")?.Dimensions[0] is >= 1 and <= LargestSize and var rows
+            ? (int)rows
+            : Size(file, key, LargestSize);
+
+    private static float Positive(GgufFile file, string key, float? missing = null)
     {
-        float value = file.Metadata.GetFloat32(key);
+        float value = file.Metadata.FindFloat32(key) ?? missing ?? file.Metadata.GetFloat32(key);
         return float.IsFinite(value) && value > 0 ? value : throw Wrong(file, key, FormattableString.Invariant($"the value {value} is not positive and finite"));
     }
 
@@ -139,6 +171,29 @@ public sealed record ModelConfig
     {
         if (file.Metadata.FindUInt32(key) is uint value && value != (uint)expected)
             throw new ModelFormatException(ModelFault.Unsupported, file.Name, $"the value {value} instead of {expected} means {feature}, which QED models do not have", key);
+    }
+
+    /// <summary>Refuses what files of these architectures may ask for beyond QED's structure: each key must be missing or have the value that asks for nothing.</summary>
+    private static void RefuseFeatures(GgufFile file, string architecture)
+    {
+        Neutral("rope.scaling.type", "none");
+        Neutral("rope.scaling.factor", "1");
+        Neutral("rope.scaling.attn_factor", "1");
+        Neutral("rope.scale_linear", "1");
+        Neutral("attention.sliding_window", "0");
+        Neutral("attention.causal", "true");
+        Neutral("attention.scale", "0");
+        Neutral("attention.clamp_kqv", "0");
+        Neutral("attention.max_alibi_bias", "0");
+        Neutral("embedding_scale", "0");
+        Neutral("expert_count", "0");
+
+        void Neutral(string name, string neutral)
+        {
+            string key = $"{architecture}.{name}";
+            if (file.Metadata.Contains(key) && file.Metadata.Describe(key) is var value && value != neutral)
+                throw new ModelFormatException(ModelFault.Unsupported, file.Name, $"QED models have '{neutral}' there, not '{ModelFormatException.OneLine(value)}'", key);
+        }
     }
 
     private static void CheckAdded(GgufFile file, string flag, string id)

@@ -8,6 +8,9 @@ internal static class TokenizerMetadata
     /// <summary>The only tokenizer model: byte-level byte-pair encoding.</summary>
     public const string Model = "gpt2";
 
+    /// <summary>What stands instead of a tokenizer model where a file takes token ids only.</summary>
+    public const string NoModel = "no_vocab";
+
     /// <summary>The name of <see cref="PreTokenizer.Gpt2"/>.</summary>
     public const string Gpt2 = "gpt-2";
 
@@ -23,7 +26,7 @@ internal static class TokenizerMetadata
     /// <exception cref="ModelFormatException">A key is missing, damaged, or names what this version does not have.</exception>
     public static TokenizerData? Read(GgufMetadata metadata, string file)
     {
-        if (metadata.FindString(GgufKeys.TokenizerModel) is not string model)
+        if (metadata.FindString(GgufKeys.TokenizerModel) is not string model || model == NoModel)
             return null;
         if (model != Model)
             throw new ModelFormatException(ModelFault.Unsupported, file, $"only the tokenizer model '{Model}' is supported", GgufKeys.TokenizerModel);
@@ -44,7 +47,8 @@ internal static class TokenizerMetadata
             EosId = SpecialId(metadata, GgufKeys.EosTokenId, tokens.Count, file),
             PadId = SpecialId(metadata, GgufKeys.PaddingTokenId, tokens.Count, file),
             UnkId = SpecialId(metadata, GgufKeys.UnknownTokenId, tokens.Count, file),
-            AddBos = metadata.FindBool(GgufKeys.AddBosToken) ?? metadata.Contains(GgufKeys.BosTokenId),
+            // Where another tool's file does not say it, the tools that run such files add nothing.
+            AddBos = metadata.FindBool(GgufKeys.AddBosToken) ?? (metadata.FindString(GgufKeys.Architecture) == GgufKeys.Qed && metadata.Contains(GgufKeys.BosTokenId)),
             AddEos = metadata.FindBool(GgufKeys.AddEosToken) ?? false,
             ChatTemplate = metadata.FindString(GgufKeys.ChatTemplate),
         };

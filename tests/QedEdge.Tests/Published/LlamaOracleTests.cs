@@ -10,7 +10,10 @@ using QedEdge.Tests.Model;
 
 namespace QedEdge.Tests.Published;
 
-/// <summary>Files written with <c>--arch qwen2</c> run in an unmodified llama.cpp (npm node-llama-cpp) and give the reference's results.</summary>
+/// <summary>
+/// Files written with <c>--arch qwen2</c> run in an unmodified llama.cpp (npm node-llama-cpp) and give the reference's results, and files of its
+/// own architecture give the same there as here.
+/// </summary>
 public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
 {
     /// <summary>Names the folder in which <c>npm install node-llama-cpp</c> was run.</summary>
@@ -37,18 +40,35 @@ public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
         CheckpointConverter.Convert(WithTokenizer(golden, vocab), model,
             new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain, Architecture = FileArchitecture.Qwen2 });
 
-        float[][] rows = LogProbabilities(model, ids);
         float[] reference = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(golden, "logits.f32"))).ToArray();
+        float[][] rows = LogProbabilities(model, ids);
         for (int t = 0; t < rows.Length; t++)
         {
-            float[] actual = rows[t];
-            ReadOnlySpan<float> logits = reference.AsSpan(t * vocab, vocab);
-            Assert.Equal(expected.GetProperty("argmax")[t].GetInt32(), Sampler.ArgMax(actual));
-            double sum = 0;
-            foreach (float logit in logits)
-                sum += Math.Exp(logit);
-            for (int i = 0; i < vocab; i++)
-                Assert.Equal(logits[i] - Math.Log(sum), actual[i], LargestDifference);
+            Assert.Equal(expected.GetProperty("argmax")[t].GetInt32(), Sampler.ArgMax(rows[t]));
+            AssertSame(reference.AsSpan(t * vocab, vocab), rows[t]);
+        }
+    }
+
+    /// <summary>The other way round: what llama.cpp computes with a file of its own architecture, whose queries and keys have their rows interleaved, is what we compute with it.</summary>
+    [Theory]
+    [InlineData("tied-f32")]
+    [InlineData("width-96-head-24")]
+    public void LlamaFile_InLlama_GivesOurLogProbabilities(string name)
+    {
+        string golden = Path.Combine(TestData.Root, "tests", "golden", name), plain = Path.Combine(_folder, "plain.gguf");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden, "expected.json")));
+        int[] ids = [.. document.RootElement.GetProperty("input_ids").EnumerateArray().Select(e => e.GetInt32())];
+        int vocab = document.RootElement.GetProperty("shape")[1].GetInt32();
+        CheckpointConverter.Convert(WithTokenizer(golden, vocab), plain, new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain });
+        string llama = ForeignFiles.Write(plain, "llama", without: "output.bias"); // which that architecture does not have
+
+        using QedModel model = QedModel.Open(llama);
+        using Session session = model.CreateSession(new SessionOptions { KvType = KvCacheType.F32 });
+        float[][] rows = LogProbabilities(llama, ids);
+        for (int t = 0; t < rows.Length; t++)
+        {
+            session.Feed([ids[t]]);
+            AssertSame(session.Logits, rows[t]);
         }
     }
 
@@ -92,6 +112,7 @@ public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
         Assert.InRange(between.Mean, 0, 1e-3);
     }
 
+    /// <summary>llama.cpp's log-probabilities after each token [ids, vocabulary].</summary>
     private static float[][] LogProbabilities(string model, int[] ids)
     {
         string modules = Environment.GetEnvironmentVariable(Variable) ?? "";
@@ -103,11 +124,20 @@ public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
         Assert.True(result.ExitCode == 0, result.Error);
         string[] rows = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(ids.Length, rows.Length);
-        return [.. rows.Select(static row =>
+        return [.. rows.Select(row =>
         {
-            using JsonDocument numbers = JsonDocument.Parse(row);
-            return numbers.RootElement.EnumerateArray().Select(static number => number.GetSingle()).ToArray();
+            using JsonDocument document = JsonDocument.Parse(row);
+            return (float[])[.. document.RootElement.EnumerateArray().Select(e => e.GetSingle())];
         })];
+    }
+
+    private static void AssertSame(ReadOnlySpan<float> logits, float[] logProbabilities)
+    {
+        double sum = 0;
+        foreach (float logit in logits)
+            sum += Math.Exp(logit);
+        for (int i = 0; i < logits.Length; i++)
+            Assert.Equal(logits[i] - Math.Log(sum), logProbabilities[i], LargestDifference);
     }
 
     /// <summary>The checkpoint beside a made-up tokenizer: llama.cpp's bindings do not open a file without one.</summary>
