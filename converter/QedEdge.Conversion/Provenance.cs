@@ -21,7 +21,7 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
     private bool Measures => exact is not null && options.MeasureText is not null;
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
-    private bool HasDigest => PackedLayout.HasScales(options.Type) && options.Architecture == FileArchitecture.Qed;
+    private bool HasDigest => PackedLayout.HasScales(options.Type);
 
     /// <summary>Adds the keys.</summary>
     public void Write(GgufWriter writer, TensorPlan plan)

@@ -5,7 +5,10 @@ namespace QedEdge.Conversion;
 /// <summary>Texts that a conversion runs models on.</summary>
 internal static class Texts
 {
-    /// <summary>A text's beginning as windows of the model's context.</summary>
+    /// <summary>The longest window: attention's time grows with its square, and what flows into a matrix hardly changes any more.</summary>
+    private const int LongestWindow = 2048;
+
+    /// <summary>A text's beginning as windows of the model's context, or of 2,048 tokens where that is longer.</summary>
     /// <param name="model">The model, for its tokenizer and context.</param>
     /// <param name="path">The text.</param>
     /// <param name="mostTokens">Tokens that are taken at most.</param>
@@ -15,7 +18,7 @@ internal static class Texts
         if (model.Tokenizer is not { } tokenizer)
             throw new QedException($"{path}: a text cannot be read, since the checkpoint has no tokenizer.json");
         var windows = new List<int[]>();
-        foreach (int[] window in TextWindows.Read(path, tokenizer, model.Config.ContextLength))
+        foreach (int[] window in TextWindows.Read(path, tokenizer, Math.Min(model.Config.ContextLength, LongestWindow)))
         {
             if (mostTokens < 2)
                 break;

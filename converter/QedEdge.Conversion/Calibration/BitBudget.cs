@@ -27,7 +27,7 @@ internal sealed class BitBudget : IDisposable
         _threads = threads;
         int step = Math.Max(1, windows.Length / MostWindows);
         _windows = [.. windows.Where((_, index) => index % step == 0).Take(MostWindows).Select(static window => window[..Math.Min(window.Length, LayerRunner.BatchSize)])];
-        _runner = new LayerRunner(model, LayerRunner.BatchSize, threads);
+        _runner = new LayerRunner(model, LayerRunner.BatchSize, threads, KvCacheType.F32);
         int tokens = _windows.Sum(static window => window.Length);
         _residuals = [.. Enumerable.Range(0, model.Weights.Layers.Length + 1).Select(_ => new AlignedBuffer<float>((long)tokens * _runner.Stride))];
         _exactLogits = new AlignedBuffer<float>((long)tokens * model.Config.VocabSize);

@@ -18,7 +18,11 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     private Transformer? _transformer;
 
     /// <summary>Allocates for windows of up to <paramref name="longest"/> tokens.</summary>
-    public LayerRunner(QedModel model, int longest, int threads)
+    /// <param name="model">The model whose dimensions the layers have.</param>
+    /// <param name="longest">Tokens of a window at most.</param>
+    /// <param name="threads">Threads to use.</param>
+    /// <param name="kv">How keys and values are stored.</param>
+    public LayerRunner(QedModel model, int longest, int threads, KvCacheType kv)
     {
         _model = model;
         ModelConfig config = model.Config;
@@ -26,7 +30,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
         _workspace = new Workspace(config, threads, 1);
         _rope = new Rope(config.HeadSize, config.RopeTheta, longest - 1);
         var window = new SlotWindow(longest, slides: false, sinks: 0);
-        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, config.HeadCount, config.HeadSize, window.Slots, BlockFormat.F32));
+        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, config.HeadCount, config.HeadSize, window.Slots, KvCacheTypes.FormatOf(kv, BlockFormat.F32)));
         _inputs = new float[Enum.GetValues<MatrixInput>().Length][];
         for (int i = 0; i < _inputs.Length; i++)
             _inputs[i] = new float[Workspace.BatchSize * Width((MatrixInput)i)];

@@ -35,8 +35,8 @@ internal sealed class ModelCalibrator : IDisposable
         _windows = windows;
         _options = options;
         int longest = windows.Max(static window => window.Length);
-        _exact = new LayerRunner(model, longest, options.Threads);
-        _quantized = new LayerRunner(model, longest, options.Threads);
+        _exact = new LayerRunner(model, longest, options.Threads, KvCacheType.F32);
+        _quantized = new LayerRunner(model, longest, options.Threads, KvCacheType.Q8_0); // as quantized models run
         long floats = windows.Sum(static window => (long)window.Length) * _exact.Stride;
         _exactResidual = new AlignedBuffer<float>(floats);
         _quantizedResidual = new AlignedBuffer<float>(floats);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -29,7 +30,7 @@ internal sealed class DetokenizeCommand
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {
-            JsonLines.Convert(path, "ids", (value, writer) => writer.WriteString("text", Decode(tokenizer, JsonLines.Ids(value), special)));
+            JsonLines.Convert(path, "ids", (ref Utf8JsonReader value, Utf8JsonWriter writer) => writer.WriteString("text", Decode(tokenizer, JsonLines.Ids(ref value), special)));
             return ExitCode.Done;
         }
         string list = parsed.GetValue(_ids) ?? throw new UsageException("give token ids, 1,5,7");

@@ -37,10 +37,10 @@ internal sealed class TokenizeCommand
         {
             if (parsed.GetValue(_text) is not null)
                 throw new UsageException("give the text once: as TEXT or with --jsonl");
-            JsonLines.Convert(path, "text", (value, writer) =>
+            JsonLines.Convert(path, "text", (ref Utf8JsonReader value, Utf8JsonWriter writer) =>
             {
                 var lineIds = new List<int>();
-                tokenizer.Encode(JsonLines.Text(value), lineIds, options);
+                tokenizer.Encode(JsonLines.Text(ref value), lineIds, options);
                 WriteIds(writer, lineIds);
             });
             return ExitCode.Done;
