@@ -113,6 +113,36 @@ public class GgufWriterTests
     }
 
     [Fact]
+    public void Set_ReplacesValues_UntilTheLastEnd()
+    {
+        var writer = new GgufWriter();
+        writer.Add("before", "text");
+        writer.Add("float", 0f);
+        writer.Add("uint", 0u);
+        writer.Add("text", "0000");
+        writer.Add("array", new ulong[2]);
+        writer.AddTensor("t", TensorType.I8, [3], 3);
+        Assert.Throws<InvalidOperationException>(() => writer.Set("float", 1f)); // before the header is there
+        var stream = new MemoryStream();
+        writer.Begin(stream);
+        writer.WriteTensor(0, [1, 2, 3]);
+        writer.End();
+        writer.Set("float", 1.5f);
+        writer.Set("uint", 7u);
+        writer.Set("text", "abcd");
+        writer.Set("array", [3ul, 4ul]);
+        Assert.Throws<ArgumentException>(() => writer.Set("text", "abc"));
+        Assert.Throws<ArgumentException>(() => writer.Set("array", [1ul]));
+        Assert.Throws<InvalidOperationException>(() => writer.Set("missing", 1f));
+        writer.End();
+        Assert.Equal(stream.Length, stream.Position);
+        using var file = GgufSample.Open(stream.ToArray()); // compares the header's checksum
+        Assert.Equal(("text", 1.5f, 7u, "abcd"), (file.Metadata.GetString("before"), file.Metadata.GetFloat32("float"), file.Metadata.GetUInt32("uint"), file.Metadata.GetString("text")));
+        Assert.Equal([3ul, 4ul], file.Metadata.GetArray("array").UInt64().ToArray());
+        Assert.Empty(GgufChecksums.Verify(file, cancellation: TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public void Misuse_Throws()
     {
         var writer = new GgufWriter();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using QedEdge.Conversion;
+using QedEdge.Gguf;
 using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Published;
@@ -224,6 +225,35 @@ public sealed class PublishedProgramTests : IDisposable
         ProgramResult result = PublishedPrograms.Run("qed", "x64", "verify", "-m", model);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("blk.", result.Error);
+    }
+
+    [Theory]
+    [InlineData("x64")]
+    [InlineData("arm64")]
+    public void Verify_TheSampleModel_ComputesItsDigest(string machine) =>
+        Assert.Contains("this machine computes the digest", Output(machine, "verify"));
+
+    [Fact]
+    public void Verify_AnotherDigest_IsAFault_AndAnotherVersions_IsNot()
+    {
+        string model = Path.Combine(_folder, "model.gguf");
+        File.WriteAllBytes(model, ChangedSample.WithEntry(GgufKeys.DigestValue, (writer, _) => writer.Add(GgufKeys.DigestValue, new string('0', 32))));
+        AssertFails(1, "computes something else", "verify", model);
+        File.WriteAllBytes(model, ChangedSample.WithEntry(GgufKeys.DigestArithmetic, (writer, _) => writer.Add(GgufKeys.DigestArithmetic, 1_000_000u)));
+        Assert.Contains("another version", Output("x64", "verify", model));
+        File.WriteAllBytes(model, ChangedSample.WithEntry(GgufKeys.DigestPrompt, (writer, _) => writer.Add(GgufKeys.DigestPrompt, (int[])[1, 1 << 20])));
+        AssertFails(3, GgufKeys.DigestPrompt, "verify", model);
+    }
+
+    [Fact]
+    public void Inspect_ShowsTheCard()
+    {
+        string digest = Output("x64", "inspect").Split('\n').Single(static line => line.StartsWith("  digest ", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        using JsonDocument json = JsonDocument.Parse(Output("x64", "inspect", "--json"));
+        Assert.StartsWith(digest, json.RootElement.GetProperty("card").GetProperty("digest").GetString());
+        // As the documentation says, generate computes it too.
+        ProgramResult run = PublishedPrograms.Run("qed", "x64", "generate", "Once upon a time", "-n", "64", "--greedy", "--ignore-eos", "--digest");
+        Assert.Contains(digest, run.Error);
     }
 
     [Fact]
