@@ -6,7 +6,10 @@ using QedEdge.Text;
 
 namespace QedEdge.Conversion;
 
-/// <summary>Converts a checkpoint's folder into a GGUF file, streaming: no more than a tensor is mapped and a few rows are in memory at a time.</summary>
+/// <summary>
+/// Converts a checkpoint's folder into a GGUF file, streaming: no more than a tensor is mapped and a few rows are in memory at a time. Only then, for the digest of a quantized model, the finished
+/// file is run once.
+/// </summary>
 internal static class CheckpointConverter
 {
     /// <summary>Converts.</summary>
@@ -43,8 +46,8 @@ internal static class CheckpointConverter
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
-        var provenance = new Provenance(options, adapter, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
-        provenance.Write(writer, plan);
+        var provenance = new Provenance(options, plan, adapter, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
+        provenance.Write(writer);
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
@@ -58,7 +61,7 @@ internal static class CheckpointConverter
             WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, calibrated.Matrices), progress, cancellation);
             writer.End();
             stream.Flush();
-            provenance.Complete(writer, stream.Name, cancellation);
+            provenance.Complete(writer, stream.Name, progress, cancellation);
             writer.End();
             report.FileBytes = stream.Length;
         });

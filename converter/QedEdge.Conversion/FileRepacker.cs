@@ -38,7 +38,7 @@ internal static class FileRepacker
         bool mergesWritten = false;
         foreach (string key in source.Metadata.Keys)
         {
-            if (GgufKeys.IsBaked(key) || (rounds && GgufKeys.IsDigest(key)))
+            if (GgufKeys.IsBaked(key) || (rounds && (GgufKeys.IsDigest(key) || GgufKeys.IsMeasured(key))))
                 continue;
             if (!TokenizerConversion.IsLayoutDependent(key))
                 writer.Copy(source.Metadata, key);

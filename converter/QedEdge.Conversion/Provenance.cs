@@ -4,6 +4,7 @@ using QedEdge.Evaluation;
 using QedEdge.Generation;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Threading;
 
 namespace QedEdge.Conversion;
 
@@ -12,21 +13,24 @@ namespace QedEdge.Conversion;
 /// (<see cref="GoldenDigest"/>), so that every machine can check itself. Keys are written with placeholders and filled in once the tensors are there.
 /// </summary>
 /// <param name="options">What is converted.</param>
+/// <param name="plan">The tensors.</param>
 /// <param name="adapter">The adapter that is merged, or null.</param>
 /// <param name="exact">The model with float32 weights, or null: then nothing is measured.</param>
 /// <param name="prompt">The digest's prompt.</param>
 /// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
-internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
+internal sealed class Provenance(ConversionOptions options, TensorPlan plan, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
 {
     private bool Measures => exact is not null && options.MeasureText is not null;
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
-    private bool HasDigest => PackedLayout.HasScales(options.Type);
+    private readonly bool _hasDigest = plan.Tensors.Any(static tensor => tensor.IsMatrix && PackedLayout.HasScales(tensor.Format));
+
+    private int Threads => Math.Min(options.Threads, WorkerTeam.MaxSize);
 
     /// <summary>Adds the keys.</summary>
-    public void Write(GgufWriter writer, TensorPlan plan)
+    public void Write(GgufWriter writer)
     {
-        writer.Add(GgufKeys.Recipe, Recipe(plan));
+        writer.Add(GgufKeys.Recipe, Recipe());
         writer.Add(GgufKeys.SourceChecksums, new ulong[plan.Tensors.Count]);
         if (options.CalibrationText is { } calibration)
         {
@@ -45,7 +49,7 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
                 writer.Add(key, 0f);
             }
         }
-        if (HasDigest)
+        if (_hasDigest)
         {
             writer.Add(GgufKeys.DigestPrompt, prompt);
             writer.Add(GgufKeys.DigestCount, 0u);
@@ -57,22 +61,23 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
     /// <summary>Runs the finished file and fills in what it computes.</summary>
     /// <param name="writer">The file's writer, at its end.</param>
     /// <param name="path">Where the file is.</param>
+    /// <param name="progress">Takes the share of the measurement done.</param>
     /// <param name="cancellation">Stops the work.</param>
-    public void Complete(GgufWriter writer, string path, CancellationToken cancellation)
+    public void Complete(GgufWriter writer, string path, Action<double, string>? progress, CancellationToken cancellation)
     {
-        if (!HasDigest && !Measures)
+        if (!_hasDigest && !Measures)
             return;
         using QedModel model = QedModel.Open(path);
-        if (HasDigest)
+        if (_hasDigest)
         {
-            GoldenDigest digest = GoldenDigest.Compute(model, prompt, options.Threads, cancellation);
+            GoldenDigest digest = GoldenDigest.Compute(model, prompt, threads: Threads, cancellation: cancellation);
             writer.Set(GgufKeys.DigestCount, (uint)digest.Count);
             writer.Set(GgufKeys.DigestArithmetic, (uint)digest.Arithmetic);
             writer.Set(GgufKeys.DigestValue, digest.Value);
         }
         if (Measures)
         {
-            DivergenceStatistics measured = Measure(model, cancellation);
+            DivergenceStatistics measured = Measure(model, progress, cancellation);
             writer.Set(GgufKeys.MeasuredTokens, (uint)measured.Count);
             writer.Set(GgufKeys.MeasuredPerplexity, (float)measured.Perplexity);
             writer.Set(GgufKeys.MeasuredExactPerplexity, (float)measured.ReferencePerplexity);
@@ -84,16 +89,17 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
     }
 
     /// <summary>The model as it runs, int8 activations and cache included, beside the float32 one.</summary>
-    private DivergenceStatistics Measure(QedModel model, CancellationToken cancellation)
+    private DivergenceStatistics Measure(QedModel model, Action<double, string>? progress, CancellationToken cancellation)
     {
         int[][] windows = Texts.Windows(exact!, options.MeasureText!, options.MeasureTokens);
-        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.Threads };
+        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = Threads };
         using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);
-        return ModelComparison.Run(reference, actual, windows, cancellation: cancellation);
+        double tokens = windows.Sum(static window => (double)window.Length);
+        return ModelComparison.Run(reference, actual, windows, done => progress?.Invoke(done / tokens, "measuring"), cancellation);
     }
 
-    private string Recipe(TensorPlan plan)
+    private string Recipe()
     {
         // The layers' formats, most frequent first.
         var formats = plan.Tensors.Where(static tensor => tensor.IsMatrix && tensor.Name.StartsWith("blk.", StringComparison.Ordinal)).CountBy(static tensor => tensor.Format)
@@ -102,21 +108,30 @@ internal sealed class Provenance(ConversionOptions options, LoraAdapter? adapter
         string embedding = Name(plan.Tensors[0].Format);
         string method = options.Method switch
         {
-            QuantizationMethod.Search => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",
-            QuantizationMethod.ErrorFeedback => ", error feedback (GPTQ) by calibration",
+            QuantizationMethod.Search when Has(PackedLayout.HasNibbles) => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",
+            QuantizationMethod.ErrorFeedback when Has(PackedLayout.HasScales) => ", error feedback (GPTQ) by calibration",
             _ => "",
         };
         string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {ChecksumOf(adapter.WeightsFile):x16})";
         return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}{lora}";
+
+        bool Has(Func<BlockFormat, bool> kind) => plan.Tensors.Any(tensor => tensor.IsMatrix && kind(tensor.Format));
 
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }
 
     private static ulong ChecksumOf(string path)
     {
-        using FileStream stream = File.OpenRead(path);
-        var hash = new XxHash3();
-        hash.Append(stream);
-        return hash.GetCurrentHashAsUInt64();
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            var hash = new XxHash3();
+            hash.Append(stream);
+            return hash.GetCurrentHashAsUInt64();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{path}: cannot be read: {QedException.FirstLine(exception)}", exception);
+        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Quantization;
 
@@ -12,13 +11,12 @@ namespace QedEdge.Conversion;
 internal sealed class RowGroupRunner(int threads)
 {
     private const int BatchBytes = 4 << 20;
-    private readonly ParallelOptions _options = new() { MaxDegreeOfParallelism = Math.Max(1, threads) };
 
     /// <summary>Makes one row group's output; groups of a batch run at once.</summary>
     /// <param name="firstRow">The group's first row.</param>
     /// <param name="rows">Its rows, 1 to 8.</param>
     /// <param name="output">Exactly the group's bytes; to be filled.</param>
-    public delegate void Work(int firstRow, int rows, Span<byte> output);
+    public delegate void GroupWork(int firstRow, int rows, Span<byte> output);
 
     /// <summary>Makes a matrix.</summary>
     /// <param name="rows">Its rows.</param>
@@ -26,7 +24,7 @@ internal sealed class RowGroupRunner(int threads)
     /// <param name="work">Makes a group.</param>
     /// <param name="write">Takes the rows done so far and the next bytes, in order.</param>
     /// <param name="cancellation">Stops between two batches.</param>
-    public void Run(int rows, Func<int, int> bytesOf, Work work, Action<int, ReadOnlySpan<byte>> write, CancellationToken cancellation)
+    public void Run(int rows, Func<int, int> bytesOf, GroupWork work, Action<int, ReadOnlySpan<byte>> write, CancellationToken cancellation)
     {
         int groups = PackedLayout.RowGroups(rows), groupBytes = bytesOf(Math.Min(rows, PackedLayout.GroupRows));
         int perBatch = Math.Clamp(BatchBytes / Math.Max(groupBytes, 1), 1, Math.Max(groups, 1));
@@ -35,7 +33,7 @@ internal sealed class RowGroupRunner(int threads)
         {
             cancellation.ThrowIfCancellationRequested();
             int begin = first, count = Math.Min(perBatch, groups - first);
-            RunBatch(count, index =>
+            Work.For(count, Math.Max(1, threads), index =>
             {
                 int row = (begin + index) * PackedLayout.GroupRows, rowsHere = Math.Min(PackedLayout.GroupRows, rows - row);
                 work(row, rowsHere, batch.Span.Slice(index * groupBytes, bytesOf(rowsHere)));
@@ -43,18 +41,6 @@ internal sealed class RowGroupRunner(int threads)
             int done = Math.Min(rows, (begin + count) * PackedLayout.GroupRows);
             int last = done - (begin + count - 1) * PackedLayout.GroupRows;
             write(done, batch.Span[..((count - 1) * groupBytes + bytesOf(last))]);
-        }
-    }
-
-    private void RunBatch(int count, Action<int> group)
-    {
-        try
-        {
-            Parallel.For(0, count, _options, group);
-        }
-        catch (AggregateException exception)
-        {
-            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
         }
     }
 }

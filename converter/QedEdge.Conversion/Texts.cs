@@ -17,8 +17,11 @@ internal static class Texts
     {
         if (model.Tokenizer is not { } tokenizer)
             throw new QedException($"{path}: a text cannot be read, since the checkpoint has no tokenizer.json");
+        int size = Math.Min(model.Config.ContextLength, LongestWindow);
+        if (size < 2)
+            throw new QedException($"{path}: a model with a context of one token predicts nothing from a text");
         var windows = new List<int[]>();
-        foreach (int[] window in TextWindows.Read(path, tokenizer, Math.Min(model.Config.ContextLength, LongestWindow)))
+        foreach (int[] window in TextWindows.Read(path, tokenizer, size))
         {
             if (mostTokens < 2)
                 break;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion.Cli;
@@ -49,13 +50,24 @@ internal static class ConvertCommand
             };
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
+            if (parsed.GetValue(card) is { } early)
+            {
+                using var check = new AtomicFile(early, options.Overwrite); // an error now, not when the work is done
+            }
             Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
             if (parsed.GetValue(card) is { } cardFile)
                 MarkdownCard.Write(to, cardFile, options.Overwrite);
             return () => Terminal.Print(report!, to);
         }));
+        foreach (var option in new[] { calibrate, measure, card, lora })
+            Options.NeedsName(option);
         command.Validators.Add(result =>
         {
+            bool quantizes = Blocks(result.GetValue(type)) || Blocks(result.GetValue(embedding) ?? result.GetValue(type)) || result.GetValue(tensorTypes) is { Length: > 0 };
+            if (result.GetValue(calibrate) is not null && !quantizes)
+                result.AddError("--calibrate decides how matrices are quantized, and with these types none is.");
+            if (result.GetValue(card) is { } cardFile && result.GetValue(output) is { } outputFile && Path.GetFullPath(cardFile) == Path.GetFullPath(outputFile))
+                result.AddError("--card and --output name the same file.");
             if (result.GetValue(architecture) == "qwen2" && result.GetValue(layout) == "packed")
                 result.AddError("--arch qwen2 is for other tools, which read only --layout plain.");
             if (result.GetValue(target) is double bits && !(bits is > 0 and <= 8.5))
@@ -67,13 +79,11 @@ internal static class ConvertCommand
             if (result.GetValue(method) == "rtn" && result.GetValue(calibrate) is not null)
                 result.AddError("--method rtn rounds each value, whatever --calibrate shows.");
         });
-        lora.Validators.Add(static result =>
-        {
-            if (result.Tokens is [{ Value: "" }])
-                result.AddError("--lora needs a name.");
-        });
         return command;
     }
+
+    /// <summary>Whether a type is one of blocks, so that quants are chosen.</summary>
+    private static bool Blocks(string? type) => type is "q4_0" or "iq4_nl" or "q8_0";
 
     private static TensorTypeRule Rule(string text)
     {

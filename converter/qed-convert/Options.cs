@@ -17,6 +17,13 @@ internal static class Options
         return option;
     }
 
+    /// <summary>An empty name, as from a variable that is not set, is a mistake and not the same as none.</summary>
+    public static void NeedsName(Option<string?> option) => option.Validators.Add(result =>
+    {
+        if (result.Tokens is [{ Value: "" }])
+            result.AddError($"{option.Name} needs a name.");
+    });
+
     /// <summary><c>--force</c>.</summary>
     public static Option<bool> Force() => new("--force") { Description = "replace an existing output" };
 

@@ -59,7 +59,7 @@ internal sealed class BitBudget : IDisposable
         }
         double left = target * weights / 8 - bytes;
         if (left < 0)
-            throw new QedException(FormattableString.Invariant($"the layers take {8.0 * bytes / weights:F2} bits per weight already; --target-bpw must be more"));
+            throw new QedException(FormattableString.Invariant($"the layers take {8.0 * bytes / weights:F2} bits per weight already; --target-bpw must be more, and --type a format of four bits"));
 
         RunExact(cancellation);
         var candidates = matrices.Where(matrix => matrix.Growth > 0 && mayGrow(matrix.Name)).ToList();

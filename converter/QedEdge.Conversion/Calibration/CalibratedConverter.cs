@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
 using QedEdge.Conversion.Checkpoints;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion.Calibration;
@@ -18,17 +19,21 @@ internal static class CalibratedConverter
     /// <summary>Converts, as <see cref="CheckpointConverter.Convert(string, string, ConversionOptions, Action{double, string}?, CancellationToken)"/>.</summary>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
     {
-        if (!options.Overwrite && File.Exists(output))
-            throw new QedException($"{output}: the file exists already; choose another name or replace it with --force"); // not after minutes of work
+        // What is wrong with the output is said now, not after minutes of work.
+        using (new AtomicFile(output, options.Overwrite))
+        {
+        }
         string hidden = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.");
-        string exactFile = hidden + "f32", workFile = hidden + "work";
+        string exactFile = $"{hidden}{Guid.NewGuid():N}.f32", workFile = hidden + "work";
         try
         {
-            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads, Overwrite = true };
-            CheckpointConverter.Convert(folder, exactFile, plain, progress: null, cancellation);
+            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads };
+            CheckpointConverter.Convert(folder, exactFile, plain, progress, cancellation);
             using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
+            if (!OperatingSystem.IsWindows())
+                File.Delete(exactFile); // mapped it stays until it is closed: nothing is left behind, however this ends
             if (options.MeasureText is { } measured)
-                Texts.Windows(exact, measured, 2); // an error now, not after minutes of work
+                Texts.Windows(exact, measured, 2);
             return options.CalibrationText is { } text
                 ? Calibrate(folder, output, options, exact, Texts.Windows(exact, text, options.CalibrationTokens), workFile, progress, cancellation)
                 : CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
@@ -50,20 +55,18 @@ internal static class CalibratedConverter
             formats = Formats(folder, options);
         }
         using var done = new WorkFile(workFile, Fingerprint(exact, windows, formats, options.Method));
-        using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads), done);
-        IReadOnlyDictionary<string, EncodedMatrix> matrices;
         try
         {
-            matrices = calibrator.Run(progress, cancellation);
+            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads), done);
+            var calibrated = new Calibrated(exact) { Matrices = calibrator.Run(progress, cancellation), Tokens = windows.Sum(static window => (long)window.Length) };
+            ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation);
+            done.Delete();
+            return report;
         }
         catch (OperationCanceledException exception)
         {
-            throw new ConversionPausedException(exception);
+            throw new ConversionPausedException(workFile, exception);
         }
-        var calibrated = new Calibrated(exact) { Matrices = matrices, Tokens = windows.Sum(static window => (long)window.Length) };
-        ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress: null, cancellation);
-        done.Delete();
-        return report;
     }
 
     private static Dictionary<string, BlockFormat> Formats(string folder, ConversionOptions options) =>
@@ -87,9 +90,10 @@ internal static class CalibratedConverter
 }
 
 /// <summary>A calibration was stopped whose finished matrices are kept.</summary>
+/// <param name="workFile">Where they are.</param>
 /// <param name="inner">The cancellation.</param>
-internal sealed class ConversionPausedException(OperationCanceledException inner)
-    : OperationCanceledException("interrupted; what is done is kept in a file beside the output, and the same command goes on from there", inner, inner.CancellationToken);
+internal sealed class ConversionPausedException(string workFile, OperationCanceledException inner)
+    : OperationCanceledException($"interrupted; what is done is kept in {workFile}, and the same command goes on from there", inner, inner.CancellationToken);
 
 /// <summary>What a float32 model gave to a conversion.</summary>
 /// <param name="Exact">The model, or null where there is none.</param>

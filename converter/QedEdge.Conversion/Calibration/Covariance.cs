@@ -38,7 +38,7 @@ internal sealed class Covariance(int width)
         Memory<double> x = left.Memory, y = symmetric ? x : right!.Memory;
         // Rows in turn from both ends, so that the shares of a triangle are alike.
         int panels = width / Panel;
-        Parallel.For(0, panels, new ParallelOptions { MaxDegreeOfParallelism = threads }, index =>
+        Work.For(panels, threads, index =>
         {
             int i = index % 2 == 0 ? index / 2 : panels - 1 - index / 2;
             for (int j = symmetric ? i : 0; j < panels; j++)

@@ -23,18 +23,19 @@ internal sealed class EncodedMatrix : IDisposable
     /// <summary>A plain row.</summary>
     public ReadOnlySpan<byte> Row(int index) => _plain.Slice((long)index * _rowBytes, _rowBytes);
 
-    /// <summary>All plain rows.</summary>
-    public byte[] ToArray() => _plain.Span.ToArray();
+    /// <summary>All plain rows; valid until this is disposed.</summary>
+    public NativeView Plain => _plain.View;
 
     /// <summary>A matrix that was quantized before.</summary>
-    /// <param name="plain">Its plain rows.</param>
+    /// <param name="plain">Stands on its plain rows.</param>
     /// <param name="format">Their format.</param>
     /// <param name="rows">How many.</param>
     /// <param name="cols">Their columns.</param>
-    public static EncodedMatrix Load(byte[] plain, BlockFormat format, int rows, int cols)
+    public static EncodedMatrix Load(Stream plain, BlockFormat format, int rows, int cols)
     {
         var encoded = new EncodedMatrix(format, rows, cols);
-        plain.CopyTo(encoded._plain.Span);
+        for (int row = 0; row < rows; row++)
+            plain.ReadExactly(encoded._plain.Slice((long)row * encoded._rowBytes, encoded._rowBytes));
         for (int group = 0; group < encoded.Packed.Groups; group++)
             encoded.Pack(group);
         return encoded;
@@ -55,9 +56,8 @@ internal sealed class EncodedMatrix : IDisposable
         ErrorFeedback? feedback = inputs is not null && hasScales && options.Method == QuantizationMethod.ErrorFeedback ? new ErrorFeedback(inputs, format) : null;
         double[] importance = inputs is not null && hasScales ? inputs.Diagonal() : [];
         QuantizationMethod method = options.Method == QuantizationMethod.Nearest ? QuantizationMethod.Nearest : QuantizationMethod.Search;
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Threads, CancellationToken = cancellation };
         bool fits = true;
-        Parallel.For(0, matrix.Groups, parallel, group =>
+        Work.For(matrix.Groups, options.Threads, group =>
         {
             int first = group * PackedLayout.GroupRows, rows = Math.Min(PackedLayout.GroupRows, matrix.Rows - first);
             var values = new float[matrix.Cols];
@@ -69,11 +69,11 @@ internal sealed class EncodedMatrix : IDisposable
                     Volatile.Write(ref fits, false);
             }
             encoded.Pack(group);
-        });
+        }, cancellation);
         if (!fits)
         {
             encoded.Dispose();
-            throw new QedException($"tensor '{name}': a value is beyond the range of {format}; convert with --type f32 and --embedding-type f32");
+            throw new QedException($"tensor '{name}': a value, or what it would have to be to make up for errors before it, is beyond the range of {format}; give it another type with --tensor-type");
         }
         return encoded;
 

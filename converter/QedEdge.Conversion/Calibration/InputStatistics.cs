@@ -10,10 +10,12 @@ internal sealed class InputStatistics
     private readonly int _width;
     private readonly double[] _target; // (Σ x' xᵀ + λI) H⁻¹, or empty
 
-    /// <summary>Takes the sums.</summary>
+    /// <summary>Takes the sums over; they are changed.</summary>
     /// <param name="inputs">Σ x xᵀ, symmetric.</param>
     /// <param name="exact">Σ x' xᵀ with the inputs x' that the float32 model has at the same places, or null: x' = x.</param>
-    public InputStatistics(Covariance inputs, Covariance? exact)
+    /// <param name="threads">Threads to use; the result does not depend on it.</param>
+    /// <exception cref="QedException">The inputs are not finite numbers.</exception>
+    public InputStatistics(Covariance inputs, Covariance? exact, int threads)
     {
         _width = inputs.Width;
         inputs.Mirror();
@@ -25,7 +27,7 @@ internal sealed class InputStatistics
         double lambda = trace > 0 ? damping * trace / _width : 1; // an input that is always zero leaves all quants alike
         for (int i = 0; i < _width; i++)
             H[i * _width + i] += lambda;
-        Factor = InvertUpper(FactorUpper(H, _width), _width);
+        Factor = InvertUpper(FactorUpper(H, _width), _width, threads);
         if (exact is null)
         {
             _target = [];
@@ -33,9 +35,9 @@ internal sealed class InputStatistics
         }
         for (int i = 0; i < _width; i++)
             exact.Sums[i * _width + i] += lambda;
-        double[] inverse = Gram(Factor, _width);
+        double[] inverse = Gram(Factor, _width, threads);
         _target = new double[H.Length];
-        Parallel.For(0, _width, i => Rows.Multiply(exact.Sums.AsSpan(i * _width, _width), inverse, _target.AsSpan(i * _width, _width)));
+        Work.For(_width, threads, i => Rows.Multiply(exact.Sums.AsSpan(i * _width, _width), inverse, _target.AsSpan(i * _width, _width)));
     }
 
     /// <summary>H [width, width].</summary>
@@ -80,7 +82,7 @@ internal sealed class InputStatistics
                 Rows.Add(-r[k * n + j], r.AsSpan(k * n, j + 1), row);
             double root = Math.Sqrt(row[j]);
             if (!(root > 0))
-                throw new QedException("the calibration text's statistics cannot be used: their matrix is not positive; give more text");
+                throw new QedException("what flows into a matrix is not finite for the calibration text; the checkpoint is damaged or was not trained to an end");
             for (int i = 0; i <= j; i++)
                 row[i] /= root;
         }
@@ -88,7 +90,7 @@ internal sealed class InputStatistics
     }
 
     /// <summary>U = R⁻¹, upper triangular, from the rows of Rᵀ.</summary>
-    private static double[] InvertUpper(double[] rowsOfTransposed, int n)
+    private static double[] InvertUpper(double[] rowsOfTransposed, int n, int threads)
     {
         // Rᵀ is lower triangular: its inverse Uᵀ column by column would walk columns; U's rows come from U R = I, backwards substitution along a row.
         var u = new double[rowsOfTransposed.Length];
@@ -98,7 +100,7 @@ internal sealed class InputStatistics
             for (int j = i; j < n; j++)
                 upper[i * n + j] = rowsOfTransposed[j * n + i];
         }
-        Parallel.For(0, n, i =>
+        Work.For(n, threads, i =>
         {
             // u[i] R = e_i: from the left, each element found takes its multiple of R's row out of the rest.
             Span<double> rest = u.AsSpan(i * n, n);
@@ -114,7 +116,7 @@ internal sealed class InputStatistics
     }
 
     /// <summary>UᵀU.</summary>
-    private static double[] Gram(double[] u, int n)
+    private static double[] Gram(double[] u, int n, int threads)
     {
         var product = new double[u.Length];
         var columns = new double[u.Length]; // Uᵀ, row by row
@@ -123,7 +125,7 @@ internal sealed class InputStatistics
             for (int j = i; j < n; j++)
                 columns[j * n + i] = u[i * n + j];
         }
-        Parallel.For(0, n, i =>
+        Work.For(n, threads, i =>
         {
             Span<double> row = product.AsSpan(i * n, n);
             for (int k = 0; k <= i; k++)

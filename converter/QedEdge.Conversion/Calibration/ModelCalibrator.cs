@@ -119,7 +119,7 @@ internal sealed class ModelCalibrator : IDisposable
             }
             inputs.Add(part, part, batch.Length, _options.Threads);
         });
-        return new InputStatistics(inputs, null);
+        return new InputStatistics(inputs, null, _options.Threads);
     }
 
     /// <summary>What flows into a layer's matrices, and what does in the float32 model, whose residual stream goes on behind the layer.</summary>
@@ -143,8 +143,11 @@ internal sealed class ModelCalibrator : IDisposable
             _progress(0.6 * at / all);
         }, _exact, _quantized);
         var statistics = new InputStatistics[kinds.Length];
-        Parallel.ForEach(kinds, new ParallelOptions { MaxDegreeOfParallelism = _options.Threads },
-            kind => statistics[(int)kind] = new InputStatistics(inputs[(int)kind], exact[(int)kind]));
+        foreach (MatrixInput kind in kinds)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            statistics[(int)kind] = new InputStatistics(inputs[(int)kind], exact[(int)kind], _options.Threads);
+        }
         return statistics;
     }
 

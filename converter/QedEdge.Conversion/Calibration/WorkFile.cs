@@ -8,58 +8,93 @@ namespace QedEdge.Conversion.Calibration;
 /// Matrices that are done, in a file beside the output, so that a conversion that was stopped or killed goes on where it was. What another conversion left is not
 /// used, nor is a record that was not written to its end:
 /// <code>
-/// "QEDWORK1" | fingerprint of the conversion (uint64) | records: name (length-prefixed UTF-8) | bytes (int64) | XXH3-64 of the data | plain rows
+/// "QEDWORK2" | fingerprint of the conversion (uint64) | records: name (length-prefixed UTF-8) | bytes (int64) | plain rows | XXH3-64 of the record before it
 /// </code>
 /// </summary>
 internal sealed class WorkFile : IDisposable
 {
-    private const ulong Magic = 0x314B524F57444551; // "QEDWORK1"
+    private const ulong Magic = 0x324B524F57444551; // "QEDWORK2"
 
     private readonly string _path;
     private readonly FileStream _stream;
-    private readonly Dictionary<string, byte[]> _found = [];
+    private readonly Dictionary<string, (long Position, long Bytes)> _found = [];
 
     /// <summary>Opens the file of a conversion, or begins it.</summary>
     /// <param name="path">Where.</param>
     /// <param name="fingerprint">Says which conversion: weights, text, formats, method.</param>
-    /// <exception cref="QedException">The file cannot be written.</exception>
+    /// <exception cref="QedException">The file cannot be written, or another conversion has it.</exception>
     public WorkFile(string path, ulong fingerprint)
     {
         _path = path;
+        FileStream? stream = null;
         try
         {
-            _stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _stream = stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            long good = Read(fingerprint);
+            stream.SetLength(good);
+            stream.Position = good;
+            if (good > 0)
+                return;
+            stream.Write(BitConverter.GetBytes(Magic));
+            stream.Write(BitConverter.GetBytes(fingerprint));
+            stream.Flush();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (IsOfTheDisk(exception))
         {
-            throw new QedException($"{path}: cannot be written: {QedException.FirstLine(exception)}", exception);
+            stream?.Dispose();
+            throw Failed(exception);
         }
-        long good = Read(fingerprint);
-        _stream.SetLength(good);
-        if (good > 0)
-            return;
-        using var writer = new BinaryWriter(_stream, Encoding.UTF8, leaveOpen: true);
-        writer.Write(Magic);
-        writer.Write(fingerprint);
     }
 
     /// <summary>Whether a matrix is done.</summary>
     public bool Contains(string name) => _found.ContainsKey(name);
 
     /// <summary>A matrix that is done.</summary>
-    public EncodedMatrix Take(string name, PackedMatrix shape, BlockFormat format) => EncodedMatrix.Load(_found[name], format, shape.Rows, shape.Cols);
+    /// <exception cref="QedException">The file cannot be read.</exception>
+    public EncodedMatrix Take(string name, PackedMatrix shape, BlockFormat format)
+    {
+        (long position, long bytes) = _found[name];
+        if (bytes != shape.Rows * BlockCodec.RowBytes(format, shape.Cols))
+            throw new QedException($"{_path}: is damaged at '{name}'; delete it");
+        try
+        {
+            _stream.Position = position;
+            return EncodedMatrix.Load(_stream, format, shape.Rows, shape.Cols);
+        }
+        catch (Exception exception) when (IsOfTheDisk(exception))
+        {
+            throw Failed(exception);
+        }
+    }
 
     /// <summary>Adds one.</summary>
+    /// <exception cref="QedException">The disk is full, or the file cannot be written otherwise.</exception>
     public void Add(string name, EncodedMatrix matrix)
     {
-        byte[] plain = matrix.ToArray();
-        using var writer = new BinaryWriter(_stream, Encoding.UTF8, leaveOpen: true);
-        writer.Write(name);
-        writer.Write((long)plain.Length);
-        writer.Write(XxHash3.HashToUInt64(plain));
-        writer.Write(plain);
-        writer.Flush();
-        _stream.Flush(flushToDisk: false);
+        try
+        {
+            _stream.Position = _stream.Length;
+            using var head = new MemoryStream();
+            using (var writer = new BinaryWriter(head, Encoding.UTF8, leaveOpen: true))
+            {
+                writer.Write(name);
+                writer.Write(matrix.Plain.Length);
+            }
+            var hash = new XxHash3();
+            hash.Append(head.GetBuffer().AsSpan(0, (int)head.Length));
+            head.WriteTo(_stream);
+            matrix.Plain.InPieces(piece =>
+            {
+                hash.Append(piece);
+                _stream.Write(piece);
+            });
+            _stream.Write(BitConverter.GetBytes(hash.GetCurrentHashAsUInt64()));
+            _stream.Flush();
+        }
+        catch (Exception exception) when (IsOfTheDisk(exception))
+        {
+            throw Failed(exception);
+        }
     }
 
     /// <summary>The conversion is done: nobody needs the file any more.</summary>
@@ -70,37 +105,60 @@ internal sealed class WorkFile : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _stream.Dispose();
+    public void Dispose()
+    {
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (Exception exception) when (IsOfTheDisk(exception))
+        {
+            // What was not written is not there: the next run does it again.
+        }
+    }
 
-    /// <summary>Reads what is good; returns where that ends, 0 for nothing.</summary>
+    /// <summary>Finds what is good; returns where that ends, 0 for nothing.</summary>
     private long Read(ulong fingerprint)
     {
         using var reader = new BinaryReader(_stream, Encoding.UTF8, leaveOpen: true);
         long good = 0;
+        var piece = new byte[1 << 16];
         try
         {
             if (reader.ReadUInt64() != Magic || reader.ReadUInt64() != fingerprint)
                 return 0;
             good = _stream.Position;
-            while (_stream.Position < _stream.Length)
+            while (good < _stream.Length)
             {
                 string name = reader.ReadString();
-                long bytes = reader.ReadInt64();
-                ulong checksum = reader.ReadUInt64();
-                if (bytes < 0 || bytes > _stream.Length - _stream.Position)
+                long bytes = reader.ReadInt64(), data = _stream.Position;
+                if (bytes < 0 || bytes > _stream.Length - data - sizeof(ulong))
                     break;
-                byte[] data = reader.ReadBytes((int)bytes);
-                if (XxHash3.HashToUInt64(data) != checksum)
+                var hash = new XxHash3();
+                _stream.Position = good;
+                for (long left = data + bytes - good; left > 0;)
+                {
+                    int count = (int)Math.Min(left, piece.Length);
+                    _stream.ReadExactly(piece, 0, count);
+                    hash.Append(piece.AsSpan(0, count));
+                    left -= count;
+                }
+                if (reader.ReadUInt64() != hash.GetCurrentHashAsUInt64())
                     break;
-                _found[name] = data;
+                _found[name] = (data, bytes);
                 good = _stream.Position;
             }
         }
-        catch (Exception exception) when (exception is EndOfStreamException or FormatException or ArgumentException or IOException)
+        catch (Exception exception) when (exception is EndOfStreamException or FormatException or ArgumentException)
         {
             // The last record was cut short.
         }
-        _stream.Position = good;
         return good;
     }
+
+    private static bool IsOfTheDisk(Exception exception) =>
+        exception is IOException or UnauthorizedAccessException || exception is ArgumentOutOfRangeException { ParamName: "value" }; // how .NET reports EFBIG
+
+    private QedException Failed(Exception exception) =>
+        new($"{_path}: cannot be written or read: {QedException.FirstLine(exception)}; free space, and the same command goes on from there", exception);
 }

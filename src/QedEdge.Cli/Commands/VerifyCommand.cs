@@ -62,6 +62,6 @@ internal sealed class VerifyCommand
         using QedModel model = ModelSource.Open(path, new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
         if (GoldenDigest.Find(model) is not { IsComparable: true } stored)
             return "incomparable";
-        return GoldenDigest.Compute(model, stored.Prompt, parsed.GetValue(_common.Threads)).Value == stored.Value ? "matches" : "differs";
+        return GoldenDigest.Compute(model, stored.Prompt, stored.Count, parsed.GetValue(_common.Threads)).Value == stored.Value ? "matches" : "differs";
     }
 }

@@ -6,7 +6,7 @@ namespace QedEdge.Evaluation;
 /// <summary>
 /// A text file as windows of token ids. A line that holds nothing but <c>&lt;|word|&gt;</c> (<c>&lt;|endoftext|&gt;</c>, <c>&lt;|story|&gt;</c>) ends a document. A document begins with
 /// the vocabulary's begin-of-text token and ends with its end-of-text token; it is cut into windows that overlap by one token, so that each token but the first is
-/// predicted once. The file may be of any size: one of over a million characters without a mark is cut at an end of line.
+/// predicted once. The file may be of any size as long as its lines fit into memory: a document of over a million characters is cut at an end of line.
 /// </summary>
 public static class TextWindows
 {

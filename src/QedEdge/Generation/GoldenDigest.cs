@@ -7,7 +7,7 @@ using QedEdge.Sampling;
 namespace QedEdge.Generation;
 
 /// <summary>
-/// A hash of what a model computes, stored in its file: over the logits after a prompt and after each of some greedy tokens. All machines compute the same bits, so
+/// A hash of what a model computes, stored in its file: over the logits after a prompt and after each of some greedy tokens but the last. All machines compute the same bits, so
 /// each can check itself. <c>qed generate --tokens PROMPT -n COUNT --greedy --ignore-eos --digest</c> prints the same.
 /// </summary>
 /// <param name="Prompt">Token ids.</param>
@@ -43,24 +43,25 @@ public sealed record GoldenDigest(int[] Prompt, int Count, string Value, int Ari
     /// <summary>Computes a model's digest.</summary>
     /// <param name="model">The model.</param>
     /// <param name="prompt">Token ids that fit the context, at least one.</param>
+    /// <param name="count">Greedy tokens, or null: as many as a new digest has. They fit the context.</param>
     /// <param name="threads">Threads; the digest does not depend on them.</param>
     /// <param name="cancellation">Stops between two tokens.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <exception cref="ModelFormatException">The weights are damaged.</exception>
-    public static GoldenDigest Compute(QedModel model, int[] prompt, int? threads = null, CancellationToken cancellation = default)
+    public static GoldenDigest Compute(QedModel model, int[] prompt, int? count = null, int? threads = null, CancellationToken cancellation = default)
     {
-        int count = Math.Min(Tokens, model.Config.ContextLength - prompt.Length);
+        int tokens = count ?? Math.Min(Tokens, model.Config.ContextLength - prompt.Length);
         var hash = new XxHash128();
-        using Session session = model.CreateSession(new SessionOptions { ContextLength = prompt.Length + count, Threads = threads });
+        using Session session = model.CreateSession(new SessionOptions { ContextLength = prompt.Length + tokens, Threads = threads });
         var generator = new Generator(session, new GenerationOptions
         {
             Sampling = SamplingOptions.Greedy,
-            MaxTokens = count,
+            MaxTokens = tokens,
             IgnoreEos = true,
             OnLogits = (_, logits) => hash.Append(MemoryMarshal.AsBytes(logits)),
         });
         generator.Run(prompt, static (_, _) => true, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        return new GoldenDigest(prompt, count, Convert.ToHexStringLower(hash.GetCurrentHash()), KvCache.Version);
+        return new GoldenDigest(prompt, tokens, Convert.ToHexStringLower(hash.GetCurrentHash()), KvCache.Version);
     }
 }

@@ -56,15 +56,16 @@ internal static class GgufKeys
     public const string CalibrationText = "qed.calibration.text";
     public const string CalibrationChecksum = "qed.calibration.checksum";
     public const string CalibrationTokens = "qed.calibration.tokens";
-    public const string MeasuredText = "qed.measured.text";
-    public const string MeasuredChecksum = "qed.measured.checksum";
-    public const string MeasuredTokens = "qed.measured.tokens";
-    public const string MeasuredPerplexity = "qed.measured.perplexity";
-    public const string MeasuredExactPerplexity = "qed.measured.perplexity_f32";
-    public const string MeasuredMeanDivergence = "qed.measured.kl_mean";
-    public const string MeasuredMedianDivergence = "qed.measured.kl_median";
-    public const string MeasuredHighDivergence = "qed.measured.kl_99";
-    public const string MeasuredSameTop = "qed.measured.same_top1";
+    private const string Measured = "qed.measured.";
+    public const string MeasuredText = Measured + "text";
+    public const string MeasuredChecksum = Measured + "checksum";
+    public const string MeasuredTokens = Measured + "tokens";
+    public const string MeasuredPerplexity = Measured + "perplexity";
+    public const string MeasuredExactPerplexity = Measured + "perplexity_f32";
+    public const string MeasuredMeanDivergence = Measured + "kl_mean";
+    public const string MeasuredMedianDivergence = Measured + "kl_median";
+    public const string MeasuredHighDivergence = Measured + "kl_99";
+    public const string MeasuredSameTop = Measured + "same_top1";
 
     private const string Digest = "qed.digest.";
     public const string DigestPrompt = Digest + "prompt";
@@ -96,6 +97,9 @@ internal static class GgufKeys
 
     /// <summary>Whether a key belongs to the digest of what the model computes.</summary>
     public static bool IsDigest(string name) => name.StartsWith(Digest, StringComparison.Ordinal);
+
+    /// <summary>Whether a key says how far the model is from the weights that it was made from.</summary>
+    public static bool IsMeasured(string name) => name.StartsWith(Measured, StringComparison.Ordinal);
 
     /// <summary>Whether a key or a tensor belongs to a baked prefix.</summary>
     public static bool IsBaked(string name) => name.StartsWith(Baked, StringComparison.Ordinal);

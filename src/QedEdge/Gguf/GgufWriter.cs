@@ -185,7 +185,7 @@ internal sealed class GgufWriter
         FinishTensors();
     }
 
-    /// <summary>Gives a key another value; it takes effect with the next <see cref="End"/>.</summary>
+    /// <summary>Gives a key another value, in a file with checksums; it takes effect with the next <see cref="End"/>, which writes the header again.</summary>
     public void Set(string key, float value) => BinaryPrimitives.WriteSingleLittleEndian(Value(key, sizeof(float)), value);
 
     /// <inheritdoc cref="Set(string, float)"/>
@@ -210,7 +210,7 @@ internal sealed class GgufWriter
         MemoryMarshal.AsBytes(values).CopyTo(at[12..]);
     }
 
-    private Span<byte> Value(string key, int bytes) => _header.Length > 0 && _keys.GetValueOrDefault(key, -1) is >= 0 and int offset
+    private Span<byte> Value(string key, int bytes) => _checksums && _header.Length > 0 && _keys.GetValueOrDefault(key, -1) is >= 0 and int offset
         ? _header.AsSpan(_metadataOffset + offset, bytes)
         : throw new InvalidOperationException($"'{key}' was not added, or Begin comes first");
 

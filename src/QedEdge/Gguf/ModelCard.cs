@@ -18,21 +18,21 @@ public static class ModelCard
         if (metadata.FindString(GgufKeys.MeasuredText) is { } measured)
         {
             Add("measured on", Text(measured, GgufKeys.MeasuredTokens, GgufKeys.MeasuredChecksum));
-            float perplexity = metadata.GetFloat32(GgufKeys.MeasuredPerplexity), exact = metadata.GetFloat32(GgufKeys.MeasuredExactPerplexity);
+            float perplexity = Number(GgufKeys.MeasuredPerplexity), exact = Number(GgufKeys.MeasuredExactPerplexity);
             Add("perplexity", string.Create(CultureInfo.InvariantCulture, $"{perplexity:F3} (float32 weights: {exact:F3}, {100 * (perplexity / exact - 1):+0.00;-0.00} %)"));
             Add("KL divergence", string.Create(CultureInfo.InvariantCulture,
                 $"mean {Number(GgufKeys.MeasuredMeanDivergence):G3}, median {Number(GgufKeys.MeasuredMedianDivergence):G3}, 99 % {Number(GgufKeys.MeasuredHighDivergence):G3} nats from the float32 weights"));
             Add("same top token", string.Create(CultureInfo.InvariantCulture, $"{100 * Number(GgufKeys.MeasuredSameTop):F1} %"));
         }
         if (metadata.FindString(GgufKeys.DigestValue) is { } digest)
-            Add("digest", $"{digest} ({metadata.GetUInt32(GgufKeys.DigestCount)} greedy tokens)");
+            Add("digest", $"{digest} ({metadata.FindUInt32(GgufKeys.DigestCount)} greedy tokens)");
         return lines;
 
         void Add(string label, string value) => lines.Add(new(label, value));
 
-        float Number(string key) => metadata.GetFloat32(key);
+        float Number(string key) => metadata.FindFloat32(key) ?? float.NaN;
 
         string Text(string name, string tokens, string checksum) =>
-            $"{name}, {metadata.GetUInt32(tokens)} tokens (XXH3 {metadata.GetUInt64(checksum):x16})";
+            $"{name}, {metadata.FindUInt32(tokens)} tokens (XXH3 {metadata.FindUInt64(checksum):x16})";
     }
 }

@@ -46,7 +46,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
 
     private static MappedFile Open(string path, long offset, long? part)
     {
-        using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         long available = RandomAccess.GetLength(handle) - offset;
         long length = part ?? available;
         if (offset < 0 || length < 0 || length > available)

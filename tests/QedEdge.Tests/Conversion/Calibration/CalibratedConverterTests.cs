@@ -55,6 +55,13 @@ public sealed class CalibratedConverterTests : IDisposable
         Assert.Equal(expected, Convert("stopped", Options));
         Assert.False(File.Exists(work));
 
+        // A record under another matrix's name is damage too.
+        int named = done.AsSpan().IndexOf("blk.0.attn_q"u8) + 4;
+        byte[] renamed = [.. done];
+        renamed[named] = (byte)'1';
+        File.WriteAllBytes(work, renamed);
+        Assert.Equal(expected, Convert("stopped", Options with { Overwrite = true }));
+
         // Damaged, of another conversion, or no such file at all: as if it were not there.
         foreach (Func<byte[]> change in (Func<byte[]>[])[() => Flipped(done, 9), () => Flipped(done, done.Length / 2), () => [1, 2, 3]])
         {
@@ -76,6 +83,40 @@ public sealed class CalibratedConverterTests : IDisposable
         File.WriteAllText(_folder["there"], "mine");
         Assert.Contains("--force", Assert.Throws<QedException>(() => Convert("there", Options)).Message);
         Assert.Equal("mine", File.ReadAllText(_folder["there"]));
+        Assert.Contains("create it first", Assert.Throws<QedException>(() => CheckpointConverter.Convert(TestData.TinyQed, _folder["no/such"], Options)).Message);
+        Assert.Contains("is a folder", Assert.Throws<QedException>(() => CheckpointConverter.Convert(TestData.TinyQed, _folder.Path, Options)).Message);
+    }
+
+    [Fact]
+    public void MoreThreadsThanATeamHas_AreNoError() => Convert("many", Options with { CalibrationTokens = 100, Threads = 1000 });
+
+    [Fact]
+    public void ADigest_OfAnotherNumberOfTokens_IsComputedAsTheFileSays()
+    {
+        Convert("model", new ConversionOptions { Type = BlockFormat.Q4_0 });
+        using QedModel model = QedModel.Open(_folder["model"]);
+        GoldenDigest all = GoldenDigest.Find(model)!, few = GoldenDigest.Compute(model, all.Prompt, 16);
+        Assert.Equal(16, few.Count);
+        Assert.NotEqual(all.Value, few.Value);
+    }
+
+    [Fact]
+    public void TheRecipe_SaysWhatWasDone_AndTheDigestIsThereForQuantizedLayers()
+    {
+        Convert("f16", new ConversionOptions { Type = BlockFormat.F16, Method = QuantizationMethod.Search });
+        using (GgufFile file = GgufFile.Open(_folder["f16"]))
+        {
+            Assert.DoesNotContain("search", file.Metadata.GetString(GgufKeys.Recipe));
+            Assert.False(GoldenDigest.IsIn(file));
+        }
+        Convert("mixed", new ConversionOptions { Type = BlockFormat.F16, TensorTypes = [new TensorTypeRule(new Regex("ffn"), BlockFormat.Q4_0)] });
+        using (GgufFile file = GgufFile.Open(_folder["mixed"]))
+            Assert.True(GoldenDigest.IsIn(file));
+        // The other layout holds the same values: its digest stays true.
+        FileRepacker.Repack(_folder["mixed"], _folder["plain"], FileLayout.Plain, 1, overwrite: false);
+        using QedModel plain = QedModel.Open(_folder["plain"]);
+        GoldenDigest stored = GoldenDigest.Find(plain)!;
+        Assert.Equal(stored.Value, GoldenDigest.Compute(plain, stored.Prompt, stored.Count).Value);
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed class ErrorFeedbackTests
     [Fact]
     public void Factor_GivesTheInverse()
     {
-        InputStatistics inputs = Statistics(3, exact: false);
+        InputStatistics inputs = Statistics(3);
         for (int i = 0; i < Width; i++)
         {
             for (int j = 0; j < Width; j++)
@@ -69,7 +69,7 @@ public sealed class ErrorFeedbackTests
         var same = new Covariance(Width);
         same.Add(x, x, x.Length / Width, 1);
         same.Mirror();
-        var inputs = new InputStatistics(h, same);
+        var inputs = new InputStatistics(h, same, 2);
         double[] w = [.. Row(5).Select(static v => (double)v)], target = new double[Width];
         inputs.Target(w, target);
         for (int i = 0; i < Width; i++)
@@ -84,7 +84,7 @@ public sealed class ErrorFeedbackTests
         h.Add(x, x, 400, 1);
         var cross = new Covariance(Width);
         cross.Add(exact, x, 400, 1);
-        var inputs = new InputStatistics(h, cross);
+        var inputs = new InputStatistics(h, cross, 1);
         double[] w = [.. Row(7).Select(static v => (double)v)], target = new double[Width];
         inputs.Target(w, target);
         double least = Error(target);
@@ -117,7 +117,7 @@ public sealed class ErrorFeedbackTests
     public void Encode_LessensTheErrorOfWhatIsComputed(string format, double most)
     {
         BlockFormat type = Enum.Parse<BlockFormat>(format);
-        InputStatistics inputs = Statistics(8, exact: false);
+        InputStatistics inputs = Statistics(8);
         var feedback = new ErrorFeedback(inputs, type);
         var plain = new byte[BlockCodec.RowBytes(type, Width)];
         var decoded = new float[Width];
@@ -150,7 +150,7 @@ public sealed class ErrorFeedbackTests
     {
         foreach (BlockFormat format in (BlockFormat[])[BlockFormat.Q4_0, BlockFormat.IQ4_NL, BlockFormat.Q8_0])
         {
-            var feedback = new ErrorFeedback(Statistics(9, exact: false), format);
+            var feedback = new ErrorFeedback(Statistics(9), format);
             var plain = new byte[BlockCodec.RowBytes(format, Width)];
             var decoded = new float[Width];
             Assert.True(feedback.Encode(new float[Width], plain));
@@ -165,7 +165,7 @@ public sealed class ErrorFeedbackTests
     [Fact]
     public void Inputs_ThatAreAlwaysZero_DoNotStandInTheWay()
     {
-        var feedback = new ErrorFeedback(new InputStatistics(new Covariance(Width), new Covariance(Width)), BlockFormat.Q8_0);
+        var feedback = new ErrorFeedback(new InputStatistics(new Covariance(Width), new Covariance(Width), 1), BlockFormat.Q8_0);
         var plain = new byte[BlockCodec.RowBytes(BlockFormat.Q8_0, Width)];
         float[] w = Row(11), decoded = new float[Width];
         Assert.True(feedback.Encode(w, plain));
@@ -174,10 +174,10 @@ public sealed class ErrorFeedbackTests
             Assert.Equal(w[i], decoded[i], 0.02);
     }
 
-    private static InputStatistics Statistics(int seed, bool exact)
+    private static InputStatistics Statistics(int seed)
     {
         (Covariance h, _) = Sums(seed);
-        return new InputStatistics(h, exact ? h : null);
+        return new InputStatistics(h, null, 2);
     }
 
     private static (Covariance H, float[] X) Sums(int seed)
