@@ -41,7 +41,7 @@ internal sealed class VerifyCommand
                 json.WriteString("digest", digest);
             });
         }
-        else if (damaged.Count == 0)
+        else if (damaged.Count == 0 && digest != "differs")
         {
             Terminal.WriteLine($"{file.Name}: {file.Tensors.Count} tensors and the header match their checksums");
             if (digest == "matches")

@@ -94,14 +94,14 @@ internal static class BadModels
         Config("end token outside the vocabulary", GgufKeys.EosTokenId, static () => Qed(GgufKeys.EosTokenId, 5u)),
 
         // Tensors that are not what the architecture needs.
-        Model("missing norm", MissingTensor, "output_norm.weight", static () => ChangedSample.WithoutTensor("output_norm.weight")),
-        Model("missing matrix", MissingTensor, "blk.3.ffn_up.weight", static () => ChangedSample.WithoutTensor("blk.3.ffn_up.weight")),
-        Model("matrix of a wrong shape", Damaged, "[384, 127]", static () => ChangedSample.WithTensor("blk.3.ffn_up.weight", TensorType.PackedQ8_0, [384, 127])),
-        Model("vector instead of a matrix", Damaged, "[49152]", static () => ChangedSample.WithTensor("blk.3.ffn_up.weight", TensorType.F32, [49152])),
-        Model("norm of a wrong type", Unsupported, "output_norm.weight", static () => ChangedSample.WithTensor("output_norm.weight", TensorType.F16, [128])),
-        Model("scale that is infinite", Damaged, "blk.7.ffn_down.weight", static () => ChangedSample.WithData("blk.7.ffn_down.weight", static data => ((byte[])[0x00, 0x7C]).CopyTo(data, data.Length - 2))),
-        Model("scale that is not a number", Damaged, "token_embd.weight", static () => ChangedSample.WithData("token_embd.weight", static data => ((byte[])[0x00, 0x7E]).CopyTo(data, data.Length - 2))),
-        Model("norm that is not a number", Damaged, "blk.0.attn_norm.weight", static () => ChangedSample.WithData("blk.0.attn_norm.weight", static data => ((byte[])[0xC0, 0x7F]).CopyTo(data, 2))),
+        Weights("missing norm", MissingTensor, "output_norm.weight", static () => ChangedSample.WithoutTensor("output_norm.weight")),
+        Weights("missing matrix", MissingTensor, "blk.3.ffn_up.weight", static () => ChangedSample.WithoutTensor("blk.3.ffn_up.weight")),
+        Weights("matrix of a wrong shape", Damaged, "[384, 127]", static () => ChangedSample.WithTensor("blk.3.ffn_up.weight", TensorType.PackedQ8_0, [384, 127])),
+        Weights("vector instead of a matrix", Damaged, "[49152]", static () => ChangedSample.WithTensor("blk.3.ffn_up.weight", TensorType.F32, [49152])),
+        Weights("norm of a wrong type", Unsupported, "output_norm.weight", static () => ChangedSample.WithTensor("output_norm.weight", TensorType.F16, [128])),
+        Weights("scale that is infinite", Damaged, "blk.7.ffn_down.weight", static () => ChangedSample.WithData("blk.7.ffn_down.weight", static data => ((byte[])[0x00, 0x7C]).CopyTo(data, data.Length - 2))),
+        Weights("scale that is not a number", Damaged, "token_embd.weight", static () => ChangedSample.WithData("token_embd.weight", static data => ((byte[])[0x00, 0x7E]).CopyTo(data, data.Length - 2))),
+        Weights("norm that is not a number", Damaged, "blk.0.attn_norm.weight", static () => ChangedSample.WithData("blk.0.attn_norm.weight", static data => ((byte[])[0xC0, 0x7F]).CopyTo(data, 2))),
 
         // The tokenizer.
         Model("token twice", Damaged, GgufKeys.Tokens, static () => Tokens(static texts => texts[7] = texts[8])),
@@ -116,6 +116,9 @@ internal static class BadModels
     private static BadModel Any(string kind, ModelFault fault, string says, Func<byte[]> create) => new(kind, fault, says, create, "generate", "inspect", "verify");
 
     private static BadModel Config(string kind, string key, Func<byte[]> create) => new(kind, Damaged, key, create, "generate", "inspect");
+
+    /// <summary>Weights that cannot be used: to verify what the file says it computes takes them too.</summary>
+    private static BadModel Weights(string kind, ModelFault fault, string says, Func<byte[]> create) => new(kind, fault, says, create, "generate", "verify");
 
     private static BadModel Model(string kind, ModelFault fault, string says, Func<byte[]> create) => new(kind, fault, says, create, "generate");
 
