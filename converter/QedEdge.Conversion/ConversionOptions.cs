@@ -1,4 +1,5 @@
 using QedEdge.Quantization;
+using QedEdge.Threading;
 
 namespace QedEdge.Conversion;
 
@@ -61,6 +62,9 @@ internal sealed record ConversionOptions
 
     /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Threads that run models.</summary>
+    public int TeamSize => Math.Min(Threads, WorkerTeam.MaxSize);
 
     /// <summary>The kernels that calibration runs with, or null: the fastest; the file's bytes do not depend on it.</summary>
     public string? InstructionSet { get; init; }

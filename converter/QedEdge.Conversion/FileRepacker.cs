@@ -64,7 +64,7 @@ internal static class FileRepacker
             for (int i = 0; i < tensors.Count; i++)
             {
                 var tensor = tensors[i];
-                using var mapped = Map(source, tensor.Source);
+                using var mapped = CheckpointFiles.Map(source.Name, tensor.Source.Offset, tensor.Source.Bytes);
                 GgufChecksums.Check(source, tensor.Source, mapped.View); // the output gets checksums of its own: they must not vouch for damaged data
                 runner.Run(tensor.Rows, tensor.GroupBytes, new Work(tensor, mapped.View).Group, (rows, bytes) =>
                 {
@@ -97,18 +97,6 @@ internal static class FileRepacker
 
         ModelFormatException Unsupported(string problem) =>
             new(ModelFault.Unsupported, file, problem, tensor: tensor.Name, offset: tensor.Offset);
-    }
-
-    private static MappedFile Map(GgufFile file, GgufTensorInfo tensor)
-    {
-        try
-        {
-            return MappedFile.Open(file.Name, tensor.Offset, tensor.Bytes);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw CheckpointFiles.Unreadable(file.Name, exception);
-        }
     }
 
     /// <summary>A tensor [Rows, Cols] before and after.</summary>

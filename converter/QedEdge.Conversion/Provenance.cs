@@ -4,7 +4,6 @@ using QedEdge.Evaluation;
 using QedEdge.Generation;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
-using QedEdge.Threading;
 
 namespace QedEdge.Conversion;
 
@@ -24,8 +23,6 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
     private readonly bool _hasDigest = plan.Tensors.Any(static tensor => tensor.IsMatrix && PackedLayout.HasScales(tensor.Format));
-
-    private int Threads => Math.Min(options.Threads, WorkerTeam.MaxSize);
 
     /// <summary>Adds the keys.</summary>
     public void Write(GgufWriter writer)
@@ -70,7 +67,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         using QedModel model = QedModel.Open(path);
         if (_hasDigest)
         {
-            GoldenDigest digest = GoldenDigest.Compute(model, prompt, threads: Threads, cancellation: cancellation);
+            GoldenDigest digest = GoldenDigest.Compute(model, prompt, threads: options.TeamSize, cancellation: cancellation);
             writer.Set(GgufKeys.DigestCount, (uint)digest.Count);
             writer.Set(GgufKeys.DigestArithmetic, (uint)digest.Arithmetic);
             writer.Set(GgufKeys.DigestValue, digest.Value);
@@ -92,7 +89,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     private DivergenceStatistics Measure(QedModel model, Action<double, string>? progress, CancellationToken cancellation)
     {
         int[][] windows = Texts.Windows(exact!, options.MeasureText!, options.MeasureTokens);
-        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = Threads };
+        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.TeamSize };
         using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);
         double tokens = windows.Sum(static window => (double)window.Length);
@@ -131,7 +128,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{path}: cannot be read: {QedException.FirstLine(exception)}", exception);
+            throw QedException.Unreadable(path, exception);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
@@ -33,6 +34,8 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         float largest = 0;
         double sum = 0;
         int checkedGroups = 0;
+        var checksum = new XxHash3();
+        long hashed = 0;
         _runner.Run(tensor.Rows, tensor.GroupBytes,
             (firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, firstRow, rows, output),
             (rowsDone, bytes) =>
@@ -47,11 +50,15 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                     sum += result.ErrorSum;
                 }
                 write(bytes);
-                progress(data.Length / tensor.Rows * rowsDone);
+                // While the rows are still in memory: a large tensor is read once.
+                long read = data.Length / tensor.Rows * rowsDone;
+                data.Slice(hashed, read - hashed).InPieces(checksum.Append);
+                hashed = read;
+                progress(read);
             },
             cancellation);
         report.Add((long)tensor.Rows * tensor.Cols, tensor.Bytes, largest, sum);
-        return tensor.Source is null ? 0 : Checksum.Of(data, cancellation: cancellation);
+        return tensor.Source is null ? 0 : checksum.GetCurrentHashAsUInt64();
     }
 
     /// <summary>Compares two tensors byte by byte.</summary>

@@ -51,9 +51,7 @@ internal static class ConvertCommand
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
             if (parsed.GetValue(card) is { } early)
-            {
-                using var check = new AtomicFile(early, options.Overwrite); // an error now, not when the work is done
-            }
+                AtomicFile.Check(early, options.Overwrite);
             Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
             if (parsed.GetValue(card) is { } cardFile)
                 MarkdownCard.Write(to, cardFile, options.Overwrite);
@@ -83,7 +81,7 @@ internal static class ConvertCommand
     }
 
     /// <summary>Whether a type is one of blocks, so that quants are chosen.</summary>
-    private static bool Blocks(string? type) => type is "q4_0" or "iq4_nl" or "q8_0";
+    private static bool Blocks(string? type) => Types.Contains(type) && PackedLayout.HasScales(Format(type!));
 
     private static TensorTypeRule Rule(string text)
     {
@@ -116,12 +114,5 @@ internal static class ConvertCommand
         _ => QuantizationMethod.Nearest,
     };
 
-    private static BlockFormat Format(string type) => type switch
-    {
-        "q4_0" => BlockFormat.Q4_0,
-        "iq4_nl" => BlockFormat.IQ4_NL,
-        "q8_0" => BlockFormat.Q8_0,
-        "f16" => BlockFormat.F16,
-        _ => BlockFormat.F32,
-    };
+    private static BlockFormat Format(string type) => Enum.Parse<BlockFormat>(type, ignoreCase: true);
 }

@@ -9,16 +9,12 @@ internal static class Options
     public static Option<string> Output(string name, string description)
     {
         var option = new Option<string>("--output", "-o") { Description = description, HelpName = name, Required = true };
-        option.Validators.Add(static result =>
-        {
-            if (result.Tokens is [{ Value: "" }])
-                result.AddError("--output needs a name.");
-        });
+        NeedsName(option);
         return option;
     }
 
     /// <summary>An empty name, as from a variable that is not set, is a mistake and not the same as none.</summary>
-    public static void NeedsName(Option<string?> option) => option.Validators.Add(result =>
+    public static void NeedsName<T>(Option<T> option) => option.Validators.Add(result =>
     {
         if (result.Tokens is [{ Value: "" }])
             result.AddError($"{option.Name} needs a name.");

@@ -8,6 +8,9 @@ public class QedException : Exception
     /// <param name="inner">The cause, if another error caused it.</param>
     public QedException(string message, Exception? inner = null) : base(message, inner) { }
 
+    /// <summary>The error for a text or another input that cannot be read.</summary>
+    internal static QedException Unreadable(string path, Exception exception) => new($"{path}: cannot be read: {FirstLine(exception)}", exception);
+
     /// <summary>The first line of another error's message, short and printable.</summary>
     internal static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
 }

@@ -17,7 +17,7 @@ internal sealed class BitBudget : IDisposable
     private readonly LayerRunner _runner;
     private readonly int[][] _windows;
     private readonly int _threads;
-    private readonly AlignedBuffer<float>[] _residuals; // before each layer, and behind the last [tokens, stride]
+    private readonly ResidualStream[] _residuals; // before each layer, and behind the last
     private readonly AlignedBuffer<float> _exactLogits; // [tokens, vocabulary]
 
     /// <summary>Runs the float32 model over the sample.</summary>
@@ -29,7 +29,7 @@ internal sealed class BitBudget : IDisposable
         _windows = [.. windows.Where((_, index) => index % step == 0).Take(MostWindows).Select(static window => window[..Math.Min(window.Length, LayerRunner.BatchSize)])];
         _runner = new LayerRunner(model, LayerRunner.BatchSize, threads, KvCacheType.F32);
         int tokens = _windows.Sum(static window => window.Length);
-        _residuals = [.. Enumerable.Range(0, model.Weights.Layers.Length + 1).Select(_ => new AlignedBuffer<float>((long)tokens * _runner.Stride))];
+        _residuals = [.. Enumerable.Range(0, model.Weights.Layers.Length + 1).Select(_ => new ResidualStream(tokens, _runner.Stride))];
         _exactLogits = new AlignedBuffer<float>((long)tokens * model.Config.VocabSize);
     }
 
@@ -85,19 +85,18 @@ internal sealed class BitBudget : IDisposable
     {
         _runner.Dispose();
         _exactLogits.Dispose();
-        foreach (AlignedBuffer<float> residual in _residuals)
+        foreach (ResidualStream residual in _residuals)
             residual.Dispose();
     }
 
     private void RunExact(CancellationToken cancellation)
     {
         int at = 0, vocab = _model.Config.VocabSize;
+        _residuals[0].Embed(_model.Weights, _windows);
         foreach (int[] window in _windows)
         {
-            for (int t = 0; t < window.Length; t++)
-                _model.Weights.ReadEmbedding(window[t], Part(_residuals[0], at + t, 1));
             for (int i = 0; i < _model.Weights.Layers.Length; i++)
-                RunLayer(_model.Weights.Layers[i], window, Part(_residuals[i], at, window.Length), Part(_residuals[i + 1], at, window.Length), cancellation);
+                RunLayer(_model.Weights.Layers[i], window, _residuals[i].Part(at, window.Length), _residuals[i + 1].Part(at, window.Length), cancellation);
             int first = at;
             _runner.Logits((t, logits) => logits.CopyTo(_exactLogits.Slice((long)(first + t) * vocab, vocab)));
             at += window.Length;
@@ -117,7 +116,7 @@ internal sealed class BitBudget : IDisposable
         foreach (int[] window in _windows)
         {
             Span<float> stream = residual.AsSpan(0, window.Length * _runner.Stride);
-            Part(_residuals[layer], at, window.Length).CopyTo(stream);
+            _residuals[layer].Part(at, window.Length).CopyTo(stream);
             for (int i = layer; i < layers.Length; i++)
                 RunLayer(i == layer ? changed : layers[i], window, stream, stream, cancellation);
             int first = at;
@@ -134,6 +133,4 @@ internal sealed class BitBudget : IDisposable
         _runner.Step(window, from, cancellation);
         _runner.Residual.CopyTo(to);
     }
-
-    private Span<float> Part(AlignedBuffer<float> residual, long token, int count) => residual.Slice(token * _runner.Stride, count * _runner.Stride);
 }

@@ -19,10 +19,7 @@ internal static class CalibratedConverter
     /// <summary>Converts, as <see cref="CheckpointConverter.Convert(string, string, ConversionOptions, Action{double, string}?, CancellationToken)"/>.</summary>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
     {
-        // What is wrong with the output is said now, not after minutes of work.
-        using (new AtomicFile(output, options.Overwrite))
-        {
-        }
+        AtomicFile.Check(output, options.Overwrite);
         string hidden = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.");
         string exactFile = $"{hidden}{Guid.NewGuid():N}.f32", workFile = hidden + "work";
         try
@@ -49,7 +46,7 @@ internal static class CalibratedConverter
         Dictionary<string, BlockFormat> formats = Formats(folder, options);
         if (options.TargetBitsPerWeight is double target)
         {
-            using var budget = new BitBudget(exact, windows, options.Threads);
+            using var budget = new BitBudget(exact, windows, options.TeamSize);
             IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
             options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
             formats = Formats(folder, options);
@@ -57,7 +54,7 @@ internal static class CalibratedConverter
         using var done = new WorkFile(workFile, Fingerprint(exact, windows, formats, options.Method));
         try
         {
-            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads), done);
+            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.TeamSize), done);
             var calibrated = new Calibrated(exact) { Matrices = calibrator.Run(progress, cancellation), Tokens = windows.Sum(static window => (long)window.Length) };
             ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation);
             done.Delete();

@@ -26,7 +26,6 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     {
         _model = model;
         ModelConfig config = model.Config;
-        threads = Math.Min(threads, WorkerTeam.MaxSize);
         _team = new WorkerTeam(threads);
         _workspace = new Workspace(config, threads, 1);
         _rope = new Rope(config.HeadSize, config.RopeTheta, longest - 1);

@@ -1,4 +1,3 @@
-using QedEdge.Memory;
 using QedEdge.Model;
 using QedEdge.Quantization;
 
@@ -19,7 +18,7 @@ internal sealed class ModelCalibrator : IDisposable
     private readonly CalibrationOptions _options;
     private readonly WorkFile _done;
     private readonly LayerRunner _exact, _quantized;
-    private readonly AlignedBuffer<float> _exactResidual, _quantizedResidual; // [tokens, stride]
+    private readonly ResidualStream _exactResidual, _quantizedResidual;
     private readonly Dictionary<string, EncodedMatrix> _encoded = [];
     private Action<double> _progress = static _ => { }; // of the present layer
 
@@ -37,9 +36,9 @@ internal sealed class ModelCalibrator : IDisposable
         int longest = windows.Max(static window => window.Length);
         _exact = new LayerRunner(model, longest, options.Threads, KvCacheType.F32);
         _quantized = new LayerRunner(model, longest, options.Threads, KvCacheType.Q8_0); // as quantized models run
-        long floats = windows.Sum(static window => (long)window.Length) * _exact.Stride;
-        _exactResidual = new AlignedBuffer<float>(floats);
-        _quantizedResidual = new AlignedBuffer<float>(floats);
+        long tokens = windows.Sum(static window => (long)window.Length);
+        _exactResidual = new ResidualStream(tokens, _exact.Stride);
+        _quantizedResidual = new ResidualStream(tokens, _exact.Stride);
     }
 
     /// <summary>Quantizes all matrices; by their names in the file.</summary>
@@ -87,13 +86,8 @@ internal sealed class ModelCalibrator : IDisposable
         EncodedMatrix embedding = Encode(Embedding, weights.Embedding, tied ? inputs : null, cancellation);
         if (!tied)
             Encode(Head, weights.Output.Weight, inputs, cancellation);
-        long at = 0;
-        foreach (int id in _windows.SelectMany(static window => window))
-        {
-            weights.ReadEmbedding(id, Part(_exactResidual, at, 1));
-            (weights with { Embedding = embedding.Packed }).ReadEmbedding(id, Part(_quantizedResidual, at, 1));
-            at++;
-        }
+        _exactResidual.Embed(weights, _windows);
+        _quantizedResidual.Embed(weights with { Embedding = embedding.Packed }, _windows);
     }
 
     private InputStatistics MeasureHead(CancellationToken cancellation)
@@ -102,9 +96,7 @@ internal sealed class ModelCalibrator : IDisposable
         int windows = 0, tokens = 0;
         while (windows < _windows.Length && tokens < HeadTokens)
             tokens += _windows[windows++].Length;
-        long at = 0;
-        foreach (int id in _windows.Take(windows).SelectMany(static window => window))
-            weights.ReadEmbedding(id, Part(_exactResidual, at++, 1));
+        _exactResidual.Embed(weights, _windows.Take(windows));
         for (int i = 0; i < weights.Layers.Length; i++)
             AdvanceExact(weights.Layers[i], windows, (double)i / weights.Layers.Length, cancellation);
         var inputs = new Covariance(_exact.Stride);
@@ -114,7 +106,7 @@ internal sealed class ModelCalibrator : IDisposable
             Span<float> part = normed.AsSpan(0, batch.Length * _exact.Stride);
             for (int t = 0; t < batch.Length; t++)
             {
-                _model.Kernels.RmsNorm(Part(_exactResidual, first + t, 1), weights.OutputNorm, _model.Config.HiddenSize, _model.Config.RmsNormEpsilon,
+                _model.Kernels.RmsNorm(_exactResidual.Part(first + t, 1), weights.OutputNorm, _model.Config.HiddenSize, _model.Config.RmsNormEpsilon,
                     part.Slice(t * _exact.Stride, _exact.Stride));
             }
             inputs.Add(part, part, batch.Length, _options.Threads);
@@ -129,18 +121,17 @@ internal sealed class ModelCalibrator : IDisposable
         Covariance[] inputs = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))], exact = [.. kinds.Select(kind => new Covariance(_exact.Width(kind)))];
         _exact.Use(layer);
         _quantized.Use(layer);
-        long all = _exactResidual.Count / _exact.Stride;
         Each(_windows.Length, cancellation, (tokens, at) =>
         {
-            _exact.Step(tokens, Part(_exactResidual, at, tokens.Length), cancellation);
-            _exact.Residual.CopyTo(Part(_exactResidual, at, tokens.Length));
-            _quantized.Step(tokens, Part(_quantizedResidual, at, tokens.Length), cancellation);
+            _exact.Step(tokens, _exactResidual.Part(at, tokens.Length), cancellation);
+            _exact.Residual.CopyTo(_exactResidual.Part(at, tokens.Length));
+            _quantized.Step(tokens, _quantizedResidual.Part(at, tokens.Length), cancellation);
             foreach (MatrixInput kind in kinds)
             {
                 inputs[(int)kind].Add(_quantized.Inputs(kind), _quantized.Inputs(kind), tokens.Length, _options.Threads);
                 exact[(int)kind].Add(_exact.Inputs(kind), _quantized.Inputs(kind), tokens.Length, _options.Threads);
             }
-            _progress(0.6 * at / all);
+            _progress(0.6 * at / _exactResidual.Tokens);
         }, _exact, _quantized);
         var statistics = new InputStatistics[kinds.Length];
         foreach (MatrixInput kind in kinds)
@@ -182,8 +173,8 @@ internal sealed class ModelCalibrator : IDisposable
         _exact.Use(layer);
         Each(windows, cancellation, (tokens, at) =>
         {
-            _exact.Step(tokens, Part(_exactResidual, at, tokens.Length), cancellation);
-            _exact.Residual.CopyTo(Part(_exactResidual, at, tokens.Length));
+            _exact.Step(tokens, _exactResidual.Part(at, tokens.Length), cancellation);
+            _exact.Residual.CopyTo(_exactResidual.Part(at, tokens.Length));
         }, _exact);
         _progress(progress);
     }
@@ -192,12 +183,11 @@ internal sealed class ModelCalibrator : IDisposable
     private void AdvanceQuantized(LayerWeights layer, CancellationToken cancellation)
     {
         _quantized.Use(layer);
-        long all = _exactResidual.Count / _exact.Stride;
         Each(_windows.Length, cancellation, (tokens, at) =>
         {
-            _quantized.Step(tokens, Part(_quantizedResidual, at, tokens.Length), cancellation);
-            _quantized.Residual.CopyTo(Part(_quantizedResidual, at, tokens.Length));
-            _progress(0.7 + 0.3 * at / all);
+            _quantized.Step(tokens, _quantizedResidual.Part(at, tokens.Length), cancellation);
+            _quantized.Residual.CopyTo(_quantizedResidual.Part(at, tokens.Length));
+            _progress(0.7 + 0.3 * at / _exactResidual.Tokens);
         }, _quantized);
     }
 
@@ -234,8 +224,6 @@ internal sealed class ModelCalibrator : IDisposable
             }
         }
     }
-
-    private Span<float> Part(AlignedBuffer<float> residual, long token, int count) => residual.Slice(token * _exact.Stride, count * _exact.Stride);
 
     private delegate void BatchStep(ReadOnlySpan<int> tokens, long at);
 }

@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Text;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion.Calibration;
@@ -157,7 +158,7 @@ internal sealed class WorkFile : IDisposable
     }
 
     private static bool IsOfTheDisk(Exception exception) =>
-        exception is IOException or UnauthorizedAccessException || exception is ArgumentOutOfRangeException { ParamName: "value" }; // how .NET reports EFBIG
+        exception is IOException or UnauthorizedAccessException || FileSizeLimit.IsReached(exception);
 
     private QedException Failed(Exception exception) =>
         new($"{_path}: cannot be written or read: {QedException.FirstLine(exception)}; free space, and the same command goes on from there", exception);

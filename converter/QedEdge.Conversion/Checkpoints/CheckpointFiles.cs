@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QedEdge.Memory;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -103,6 +104,20 @@ internal static class CheckpointFiles
             return bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
+
+    /// <summary>Maps a part of a file. Who maps tensor by tensor keeps no pages of those before in memory.</summary>
+    /// <exception cref="ModelFormatException">The file cannot be read, or no longer reaches to the part's end.</exception>
+    public static MappedFile Map(string path, long offset, long bytes)
+    {
+        try
+        {
+            return MappedFile.Open(path, offset, bytes);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw Unreadable(path, exception);
         }

@@ -13,19 +13,9 @@ internal static class SafetensorsValues
     /// <summary>Bytes of a value of a type that can be read.</summary>
     public static int Size(string type) => type == "F32" ? 4 : 2;
 
-    /// <summary>Maps a tensor's data. A mapping for each tensor: pages of the ones before do not stay in memory.</summary>
+    /// <summary>Maps a tensor's data.</summary>
     /// <exception cref="ModelFormatException">The file cannot be opened.</exception>
-    public static MappedFile Map(SafetensorsTensor tensor)
-    {
-        try
-        {
-            return MappedFile.Open(tensor.File, tensor.Offset, tensor.Bytes);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw CheckpointFiles.Unreadable(tensor.File, exception);
-        }
-    }
+    public static MappedFile Map(SafetensorsTensor tensor) => CheckpointFiles.Map(tensor.File, tensor.Offset, tensor.Bytes);
 
     /// <summary>Reads values; exact.</summary>
     /// <param name="type">A type that can be read.</param>

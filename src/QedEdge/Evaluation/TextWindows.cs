@@ -63,7 +63,7 @@ public static class TextWindows
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw Unreadable(path, exception);
+            throw QedException.Unreadable(path, exception);
         }
     }
 
@@ -79,10 +79,7 @@ public static class TextWindows
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw Unreadable(path, exception);
+            throw QedException.Unreadable(path, exception);
         }
     }
-
-    private static QedException Unreadable(string path, Exception exception) =>
-        new($"{path}: cannot be read: {QedException.FirstLine(exception)}", exception);
 }

@@ -44,6 +44,10 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
+    /// <summary>Says now what would stand in the way of an output that long work is to make.</summary>
+    /// <exception cref="QedException">As the constructor.</exception>
+    public static void Check(string path, bool overwrite) => new AtomicFile(path, overwrite).Dispose();
+
     /// <summary>The name that the file gets in the end.</summary>
     public string Path { get; }
 
@@ -65,7 +69,7 @@ public sealed class AtomicFile : IDisposable
         {
             throw new QedException($"{Path}: cannot be written: {QedException.FirstLine(exception)}", exception);
         }
-        catch (ArgumentOutOfRangeException exception) when (exception.ParamName == "value") // how .NET reports EFBIG
+        catch (Exception exception) when (FileSizeLimit.IsReached(exception))
         {
             throw new QedException($"{Path}: cannot be written: the file system or 'ulimit -f' allows no file of this size", exception);
         }

@@ -7,6 +7,9 @@ public static class FileSizeLimit
 {
     private const PosixSignal Exceeded = (PosixSignal)25; // SIGXFSZ on Linux and macOS
 
+    /// <summary>Whether an error is .NET's for EFBIG: the limit, or the file system's own.</summary>
+    internal static bool IsReached(Exception exception) => exception is ArgumentOutOfRangeException { ParamName: "value" };
+
     /// <summary>From now on, writing beyond the limit fails as on a full disk.</summary>
     public static void BecomeAnError()
     {

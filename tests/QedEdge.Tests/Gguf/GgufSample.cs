@@ -67,7 +67,17 @@ internal static class GgufSample
         return stream.ToArray();
     }
 
-    private static void Add(GgufWriter writer, string key, object? value)
+    /// <summary>Writes announced tensors' data.</summary>
+    public static void Write(GgufWriter writer, Stream stream, IReadOnlyList<byte[]> parts)
+    {
+        writer.Begin(stream);
+        for (int i = 0; i < parts.Count; i++)
+            writer.WriteTensor(i, parts[i]);
+        writer.End();
+    }
+
+    /// <summary>Adds a value of whatever type a test names; null adds nothing.</summary>
+    public static void Add(GgufWriter writer, string key, object? value)
     {
         switch (value)
         {

@@ -1,4 +1,5 @@
 using QedEdge.Gguf;
+using QedEdge.Tests.Gguf;
 
 namespace QedEdge.Tests.Model;
 
@@ -29,7 +30,7 @@ internal static class ForeignFiles
                 Copy(writer, file.Metadata, key, name);
         }
         foreach ((string key, object? value) in entries)
-            Add(writer, key, value);
+            GgufSample.Add(writer, key, value);
 
         int heads = (int)file.Metadata.GetUInt32($"{from}.attention.head_count");
         var parts = new List<byte[]>();
@@ -47,10 +48,7 @@ internal static class ForeignFiles
             parts.Add(new byte[bytes]);
         }
         using FileStream stream = File.Create(target);
-        writer.Begin(stream);
-        for (int i = 0; i < parts.Count; i++)
-            writer.WriteTensor(i, parts[i]);
-        writer.End();
+        GgufSample.Write(writer, stream, parts);
         return target;
     }
 
@@ -83,19 +81,5 @@ internal static class ForeignFiles
             writer.Add(name, from.GetFloat32(key));
         else
             writer.Add(name, from.GetUInt32(key));
-    }
-
-    private static void Add(GgufWriter writer, string key, object? value)
-    {
-        switch (value)
-        {
-            case null: break;
-            case string text: writer.Add(key, text); break;
-            case uint number: writer.Add(key, number); break;
-            case float number: writer.Add(key, number); break;
-            case bool truth: writer.Add(key, truth); break;
-            case string[] texts: writer.Add(key, texts); break;
-            default: throw new ArgumentException(value.GetType().Name);
-        }
     }
 }

@@ -1,6 +1,7 @@
 using QedEdge.Conversion;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Tests.Gguf;
 
 namespace QedEdge.Tests.Model;
 
@@ -120,10 +121,7 @@ public sealed class ModelWeightsTests : IDisposable
             parts.Add(new byte[8]);
         }
         using FileStream stream = File.Create(target);
-        writer.Begin(stream);
-        for (int i = 0; i < parts.Count; i++)
-            writer.WriteTensor(i, parts[i]);
-        writer.End();
+        GgufSample.Write(writer, stream, parts);
         return target;
     }
 }

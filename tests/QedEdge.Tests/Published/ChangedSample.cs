@@ -40,10 +40,7 @@ internal static class ChangedSample
             parts.Add(data);
         }
         using var stream = new MemoryStream();
-        writer.Begin(stream);
-        for (int i = 0; i < parts.Count; i++)
-            writer.WriteTensor(i, parts[i]);
-        writer.End();
+        Gguf.GgufSample.Write(writer, stream, parts);
         return stream.ToArray();
     }
 
