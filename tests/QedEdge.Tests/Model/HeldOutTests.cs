@@ -1,11 +1,10 @@
-using System.Text;
 using QedEdge.Conversion;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
 
 namespace QedEdge.Tests.Model;
 
-/// <summary>What quantization costs on text that the sample model was never trained on; the README's table comes from here.</summary>
+/// <summary>What quantization costs on text that the sample model was never trained on, computed here from the logits alone (bench/quality.py makes the tables of the documentation).</summary>
 public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
@@ -16,7 +15,7 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
     public void Perplexity_AndDivergence_AreWhatTheReadmeSays()
     {
         using QedModel reference = Open(BlockFormat.F32);
-        int[][] windows = [.. Windows(reference)];
+        int[][] windows = Texts.Windows(reference, Path.Combine(TestData.TinyQed, "heldout.txt"), int.MaxValue);
         const QuantizationMethod Nearest = QuantizationMethod.Nearest, Search = QuantizationMethod.Search, Feedback = QuantizationMethod.ErrorFeedback;
         foreach ((BlockFormat format, QuantizationMethod method, KvCacheType kv, double maxDivergence, double maxNll) in new[]
         {
@@ -77,19 +76,6 @@ public sealed class HeldOutTests(ITestOutputHelper output) : IDisposable
         var all = new float[window.Length * session.VocabSize];
         session.Feed(window, new FeedOptions { OnLogits = (t, logits) => logits.CopyTo(all.AsSpan(t * logits.Length)) });
         return all;
-    }
-
-    /// <summary>Each story as begin, text, end, cut into windows of the context that overlap by one token.</summary>
-    private static IEnumerable<int[]> Windows(QedModel model)
-    {
-        string text = File.ReadAllText(Path.Combine(TestData.TinyQed, "heldout.txt"), Encoding.UTF8).TrimEnd('\n');
-        foreach (string story in text.Split("\n<|story|>\n"))
-        {
-            var ids = new List<int>();
-            model.Tokenizer!.Encode(story, ids, QedEdge.Text.EncodeOptions.AddBos | QedEdge.Text.EncodeOptions.AddEos);
-            for (int begin = 0; begin + 1 < ids.Count; begin += model.Config.ContextLength - 1)
-                yield return [.. ids.Skip(begin).Take(model.Config.ContextLength)];
-        }
     }
 
     private static double LogSum(ReadOnlySpan<float> logits)
