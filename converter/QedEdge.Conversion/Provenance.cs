@@ -93,7 +93,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);
         double tokens = windows.Sum(static window => (double)window.Length);
-        return ModelComparison.Run(reference, actual, windows, done => progress?.Invoke(done / tokens, "measuring"), cancellation);
+        return ModelComparison.Run(reference, actual, windows.Select(ids => new TextWindow(ids, 1)), done => progress?.Invoke(done / tokens, "measuring"), cancellation);
     }
 
     private string Recipe()

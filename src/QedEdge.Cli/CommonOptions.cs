@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using QedEdge.Text;
 
 namespace QedEdge.Cli;
 
@@ -34,9 +35,12 @@ internal sealed class CommonOptions
     });
 
     /// <summary>Adds the options of commands that run a model.</summary>
-    public void AddRunOptions(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="model">Whether it takes one model file.</param>
+    public void AddRunOptions(Command command, bool model = true)
     {
-        command.Options.Add(Model);
+        if (model)
+            command.Options.Add(Model);
         command.Options.Add(Threads);
         command.Options.Add(ContextSize);
         command.Options.Add(KvType);
@@ -45,11 +49,18 @@ internal sealed class CommonOptions
     }
 
     /// <summary>Opens the model that was asked for.</summary>
-    public QedModel OpenModel(ParseResult parsed)
+    public QedModel OpenModel(ParseResult parsed) => OpenModel(parsed, parsed.GetValue(Model));
+
+    /// <summary>Opens a model file.</summary>
+    public QedModel OpenModel(ParseResult parsed, string? path)
     {
         string? isa = parsed.GetValue(Isa);
-        return ModelSource.Open(parsed.GetValue(Model), new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
+        return ModelSource.Open(path, new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
     }
+
+    /// <summary>The tokenizer of a model that needs one.</summary>
+    /// <exception cref="QedException">It has none.</exception>
+    public static Tokenizer TokenizerOf(QedModel model) => model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
 
     /// <summary>How a session is opened with the options given.</summary>
     public SessionOptions SessionOptions(ParseResult parsed) => new()

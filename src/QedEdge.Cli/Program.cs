@@ -52,6 +52,12 @@ internal static class Program
     {
         GenerateCommand.Create(),
         BakeCommand.Create(),
+        ScoreCommand.Create(),
+        ChooseCommand.Create(),
+        PerplexityCommand.Create(),
+        CompareCommand.Create(),
+        EvalCommand.Create(),
+        BatchCommand.Create(),
         LogitsCommand.Create(),
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),

@@ -5,21 +5,24 @@ using QedEdge.Text;
 namespace QedEdge.Cli;
 
 /// <summary>A prompt as text, from a file, from standard input, or as token ids.</summary>
-internal sealed class PromptInput
+internal sealed class PromptInput(string what = "prompt")
 {
-    private readonly Argument<string?> _text = new("PROMPT") { Description = "The prompt; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string?> _option = new("--prompt", "-p") { HelpName = "TEXT", Description = "The prompt" };
-    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = "A file that holds the prompt; - reads standard input" };
-    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = "The prompt as token ids (1,5,7)" };
+    private readonly Argument<string?> _text = new(what.ToUpperInvariant()) { Description = $"The {what}; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _option = new($"--{what}", "-p") { HelpName = "TEXT", Description = $"The {what}" };
+    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = $"A file that holds the {what}; - reads standard input" };
+    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = $"The {what} as token ids (1,5,7)" };
 
     /// <summary>Adds argument and options to a command.</summary>
-    public void AddTo(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="ids">Whether it takes token ids too.</param>
+    public void AddTo(Command command, bool ids = true)
     {
         CommonOptions.NeedsName(_file);
         command.Arguments.Add(_text);
         command.Options.Add(_option);
         command.Options.Add(_file);
-        command.Options.Add(_tokens);
+        if (ids)
+            command.Options.Add(_tokens);
     }
 
     /// <summary>Whether there is a prompt on the command line.</summary>
@@ -32,16 +35,28 @@ internal sealed class PromptInput
     /// <exception cref="UsageException">It is given twice, cannot be read, or the model cannot begin with nothing.</exception>
     public int[] Read(ParseResult parsed, QedModel model, bool goesOn = false)
     {
+        if (Tokens(parsed) is { } tokens)
+            return tokens;
+        return Encode(model, model.Tokenizer is null ? [] : ReadText(parsed), goesOn);
+    }
+
+    /// <summary>The token ids that were given instead of a text, or null.</summary>
+    /// <exception cref="UsageException">The input is given twice, or they are no numbers.</exception>
+    public int[]? Tokens(ParseResult parsed)
+    {
         if (Given(parsed) > 1)
-            throw new UsageException("give the prompt once: as PROMPT, --prompt, --file or --tokens");
-        if (parsed.GetValue(_tokens) is { } tokens)
-            return CommonOptions.ParseNumbers("--tokens", tokens);
+            throw new UsageException($"give the {what} once: as {what.ToUpperInvariant()}, --{what}, --file or --tokens");
+        return parsed.GetValue(_tokens) is { } tokens ? CommonOptions.ParseNumbers("--tokens", tokens) : null;
+    }
+
+    /// <summary>The text, as UTF-8; empty where none was given.</summary>
+    /// <exception cref="UsageException">It cannot be read.</exception>
+    public byte[] ReadText(ParseResult parsed)
+    {
         string? argument = parsed.GetValue(_text), file = parsed.GetValue(_file);
-        byte[] text = model.Tokenizer is null ? []
-            : argument == "-" || file == "-" ? Terminal.ReadInput()
+        return argument == "-" || file == "-" ? Terminal.ReadInput()
             : file is not null ? ReadFile(file)
             : Encoding.UTF8.GetBytes(argument ?? parsed.GetValue(_option) ?? "");
-        return Encode(model, text, goesOn);
     }
 
     /// <summary>The ids of a text as the beginning of a context.</summary>

@@ -42,11 +42,14 @@ internal static class Terminal
     public static void WriteLine(string line) => Write(line + "\n");
 
     /// <summary>Writes a line that is no result.</summary>
-    public static void Note(string line)
+    public static void Note(string line) => NotePart(line + "\n");
+
+    /// <summary>Writes a part of a line that is no result.</summary>
+    public static void NotePart(string text)
     {
         try
         {
-            Error.Write(Encoding.UTF8.GetBytes(line + "\n"));
+            Error.Write(Encoding.UTF8.GetBytes(text));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -62,17 +65,20 @@ internal static class Terminal
     }
 
     /// <summary>Writes one JSON object as a line of results.</summary>
-    public static void WriteJson(Action<Utf8JsonWriter> properties)
+    public static void WriteJson(Action<Utf8JsonWriter> members) => Write(Json(members));
+
+    /// <summary>One JSON object as a line of UTF-8.</summary>
+    public static byte[] Json(Action<Utf8JsonWriter> members)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             writer.WriteStartObject();
-            properties(writer);
+            members(writer);
             writer.WriteEndObject();
         }
         buffer.WriteByte((byte)'\n');
-        Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+        return buffer.ToArray();
     }
 
     /// <summary>Whether the reader of a pipe has gone.</summary>
@@ -93,6 +99,9 @@ internal static class Terminal
         }
         return Console.OpenStandardOutput();
     }
+
+    /// <summary>Text of a file or a model in one line, and unable to command the terminal.</summary>
+    public static string Visible(string text) => string.Concat(text.ReplaceLineEndings("\\n").Select(c => char.IsControl(c) ? '\uFFFD' : c));
 
     /// <summary>All of standard input.</summary>
     public static byte[] ReadInput()

@@ -65,7 +65,8 @@ public sealed class Session : IDisposable
         }
     }
 
-    internal QedModel Model => _engine.Model;
+    /// <summary>The model.</summary>
+    public QedModel Model => _engine.Model;
 
     internal Sequence Sequence { get; }
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
+using QedEdge.Cli.Json;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -26,11 +26,11 @@ internal sealed class DetokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {
-            JsonLines.Convert(path, "ids", (ref Utf8JsonReader value, Utf8JsonWriter writer) => writer.WriteString("text", Decode(tokenizer, JsonLines.Ids(ref value), special)));
+            JsonLines.Convert(path, (line, writer) => writer.WriteString("text", Decode(tokenizer, [.. line.Get("ids").Array().Select(id => id.Int32())], special)));
             return ExitCode.Done;
         }
         string list = parsed.GetValue(_ids) ?? throw new UsageException("give token ids, 1,5,7");

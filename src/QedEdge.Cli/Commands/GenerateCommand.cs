@@ -3,9 +3,8 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
+using QedEdge.Cli.Json;
 using QedEdge.Generation;
-using QedEdge.Gguf;
-using QedEdge.Sampling;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -15,21 +14,11 @@ internal sealed class GenerateCommand
 {
     private readonly CommonOptions _common = new();
     private readonly PromptInput _prompt = new();
-    private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
-    private readonly Option<float?> _temperature = new("--temp") { HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
-    private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
-    private readonly Option<float?> _topP = new("--top-p") { HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
-    private readonly Option<float?> _minP = new("--min-p") { HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
-    private readonly Option<float?> _repeat = new("--repeat-penalty") { HelpName = "X", Description = "Divides logits of the last 64 tokens; 1 is off" };
-    private readonly Option<float?> _presence = new("--presence-penalty") { HelpName = "X", Description = "Taken off logits of the last 64 tokens; 0 is off" };
-    private readonly Option<float?> _frequency = new("--frequency-penalty") { HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
-    private readonly Option<ulong?> _seed = new("--seed", "-s") { HelpName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
-    private readonly Option<bool> _greedy = new("--greedy") { Description = "Always the most likely token" };
-    private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)", AllowMultipleArgumentsPerToken = false };
-    private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
-    private readonly Option<string> _overflow = new("--overflow") { HelpName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", DefaultValueFactory = _ => "stop" };
-    private readonly Option<int?> _sinks = new("--sinks") { HelpName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
+    private readonly SamplingInput _sampling = new();
+    private readonly ContextInput _context = new(overflow: "stop");
     private readonly Option<string?> _cache = new("--prompt-cache") { HelpName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again" };
+    private readonly Option<int> _logprobs = new("--logprobs") { HelpName = "N", Description = "With --json: the log-probability of each token and of the N most likely in its place, before any option changes them" };
+    private readonly Option<bool> _verbosePrompt = new("--verbose-prompt") { Description = "Show the prompt's tokens on standard error first" };
     private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
     private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
 
@@ -38,13 +27,11 @@ internal sealed class GenerateCommand
         var self = new GenerateCommand();
         var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7");
         self._prompt.AddTo(command);
-        foreach (Option option in new Option[] { self._maxTokens, self._temperature, self._topK, self._topP, self._minP,
-            self._repeat, self._presence, self._frequency, self._seed, self._greedy, self._stop, self._ignoreEos, self._overflow, self._sinks, self._cache, self._printIds, self._digest })
-        {
+        self._sampling.AddTo(command);
+        self._context.AddTo(command);
+        foreach (Option option in new Option[] { self._cache, self._logprobs, self._verbosePrompt, self._printIds, self._digest })
             command.Options.Add(option);
-        }
         CommonOptions.NeedsName(self._cache);
-        self._overflow.AcceptOnlyFromAmong("stop", "slide");
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -56,16 +43,21 @@ internal sealed class GenerateCommand
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
         int[] prompt = _prompt.Read(parsed, model);
+        if (parsed.GetValue(_verbosePrompt))
+            ShowTokens(prompt, tokenizer);
+        int likely = parsed.GetValue(_logprobs);
+        if (likely is < 0 or > TokenRecord.MostLikely || (likely > 0 && !parsed.GetValue(_common.Json)))
+            throw new UsageException($"--logprobs goes with --json and takes 0 to {TokenRecord.MostLikely}");
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
         var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
-        GenerationOptions options = Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
+        GenerationOptions options = _sampling.Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 
-        using Session session = model.CreateSession(SessionOptions(parsed));
+        using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
         var text = new StringBuilder();
-        var chosen = new List<int>(); // for the JSON alone: a run may go on for ever
+        var chosen = new List<TokenRecord>(); // for the JSON alone: a run may go on for ever
         bool first = true;
-        var stop = new StopFilter(parsed.GetValue(_stop) ?? []);
+        var stop = new StopFilter(_sampling.Stops(parsed));
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         void Show(ReadOnlySpan<char> piece)
         {
@@ -79,10 +71,10 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
             options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
         var generator = new Generator(session, options);
-        GenerationResult result = generator.Run(prompt, (id, _) =>
+        GenerationResult result = generator.Run(prompt, (id, logits) =>
         {
             if (json)
-                chosen.Add(id);
+                chosen.Add(TokenRecord.Of(id, logits, likely));
             else if (ids)
                 Terminal.Write(first ? Text(id) : "," + Text(id));
             first = false;
@@ -98,7 +90,7 @@ internal sealed class GenerateCommand
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
         if (json)
-            WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer is not null);
+            WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer);
         else
             Terminal.Write("\n");
         if (hash is not null && !json)
@@ -130,74 +122,20 @@ internal sealed class GenerateCommand
         return common;
     }
 
-    private SessionOptions SessionOptions(ParseResult parsed)
+    /// <summary>The tokens as the model gets them: id and text.</summary>
+    private static void ShowTokens(int[] ids, Tokenizer? tokenizer)
     {
-        bool slides = parsed.GetValue(_overflow) == "slide";
-        if (!slides && parsed.GetValue(_sinks) is not null)
-            throw new UsageException("--sinks goes with --overflow slide");
-        return _common.SessionOptions(parsed) with { Overflow = slides ? ContextOverflow.Slide : ContextOverflow.Stop, Sinks = parsed.GetValue(_sinks) };
-    }
-
-    private GenerationOptions Options(ParseResult parsed, QedModel model)
-    {
-        (SamplingOptions defaults, int defaultMaxTokens, bool sample) = Defaults(model.File);
-        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && !sample);
-        var sampling = new SamplingOptions
-        {
-            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
-            TopK = parsed.GetValue(_topK) ?? defaults.TopK,
-            TopP = parsed.GetValue(_topP) ?? defaults.TopP,
-            MinP = parsed.GetValue(_minP) ?? defaults.MinP,
-            RepeatPenalty = parsed.GetValue(_repeat) ?? defaults.RepeatPenalty,
-            PresencePenalty = parsed.GetValue(_presence) ?? defaults.PresencePenalty,
-            FrequencyPenalty = parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
-            Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
-        };
-        sampling.Validate();
-        int maxTokens = parsed.GetValue(_maxTokens) ?? defaultMaxTokens;
-        if (maxTokens < 0)
-            throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
-        if ((parsed.GetValue(_stop) ?? []).Contains(""))
-            throw new UsageException("--stop needs a text");
-        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, IgnoreEos = parsed.GetValue(_ignoreEos) };
-    }
-
-    /// <summary>What the model's file says where the user says nothing.</summary>
-    /// <exception cref="ModelFormatException">A value is not usable.</exception>
-    private static (SamplingOptions Sampling, int MaxTokens, bool Sample) Defaults(GgufFile file)
-    {
-        const string Prefix = "general.sampling.";
-        GgufMetadata keys = file.Metadata;
-        var sampling = new SamplingOptions
-        {
-            Temperature = keys.FindFloat32(Prefix + "temperature") ?? SamplingOptions.Default.Temperature,
-            TopK = Int32(Prefix + "top_k") ?? SamplingOptions.Default.TopK,
-            TopP = keys.FindFloat32(Prefix + "top_p") ?? SamplingOptions.Default.TopP,
-        };
-        try
-        {
-            sampling.Validate();
-        }
-        catch (InvalidOptionException e)
-        {
-            throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the keys {Prefix}… are not usable: {e.Message}");
-        }
-        return (sampling, Int32(Prefix + "max_new_tokens") ?? new GenerationOptions().MaxTokens, keys.FindBool(Prefix + "do_sample") != false);
-
-        int? Int32(string key) => keys.FindUInt32(key) is not { } value ? null
-            : value <= int.MaxValue ? (int)value
-            : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
-    }
-
-    private static void WriteJson(GenerationResult result, StringBuilder text, List<int> ids, ulong seed, string? digest, bool hasText) => Terminal.WriteJson(json =>
-    {
-        if (hasText)
-            json.WriteString("text", text.ToString());
-        json.WriteStartArray("ids");
         foreach (int id in ids)
-            json.WriteNumberValue(id);
-        json.WriteEndArray();
-        json.WriteString("finish_reason", result.Finish switch { FinishReason.Stop => "stop", FinishReason.Eos => "eos", FinishReason.Cancelled => "cancelled", _ => "length" });
+            Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : Terminal.Visible(tokenizer.Decode([id], SpecialTokenText.Keep)))}");
+    }
+
+    private static void WriteJson(GenerationResult result, StringBuilder text, List<TokenRecord> tokens, ulong seed, string? digest, Tokenizer? tokenizer) => Terminal.WriteJson(json =>
+    {
+        if (tokenizer is not null)
+            json.WriteString("text", text.ToString());
+        json.WriteNumbers("ids", tokens.Select(token => token.Id));
+        TokenRecord.Write(json, tokens, tokenizer);
+        json.WriteString("finish_reason", JsonWriting.Name(result.Finish));
         json.WriteNumber("prompt_tokens", result.PromptTokens);
         json.WriteNumber("cached_tokens", result.CachedTokens);
         json.WriteNumber("generated_tokens", result.GeneratedTokens);

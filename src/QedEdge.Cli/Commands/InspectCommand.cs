@@ -39,13 +39,13 @@ internal sealed class InspectCommand
         if (card.Count > 0)
             Terminal.WriteLine("");
         foreach (KeyValuePair<string, string> line in card)
-            Terminal.WriteLine($"  {line.Key,-15} {OneLine(line.Value)}");
+            Terminal.WriteLine($"  {line.Key,-15} {Terminal.Visible(line.Value)}");
         Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
         foreach (string key in file.Metadata.Keys)
-            Terminal.WriteLine($"  {OneLine(key)} = {OneLine(file.Metadata.Describe(key))}");
+            Terminal.WriteLine($"  {Terminal.Visible(key)} = {Terminal.Visible(file.Metadata.Describe(key))}");
         Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
         foreach (GgufTensorInfo tensor in file.Tensors)
-            Terminal.WriteLine($"  {OneLine(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
+            Terminal.WriteLine($"  {Terminal.Visible(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
         IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(t => !t.IsBaked);
         long values = weights.Sum(t => t.ElementCount), bytes = weights.Sum(t => t.Bytes);
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
@@ -101,7 +101,4 @@ internal sealed class InspectCommand
     private static string Layout(GgufFile file) => file.Tensors.Any(t => TensorTypes.IsPacked(t.Type)) ? "packed" : "plain";
 
     private static string Shape(GgufTensorInfo tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
-
-    /// <summary>A file's text must not command the terminal.</summary>
-    private static string OneLine(string text) => string.Concat(text.ReplaceLineEndings("\\n").Select(c => char.IsControl(c) ? '\uFFFD' : c));
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
+using QedEdge.Cli.Json;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -29,7 +29,7 @@ internal sealed class TokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
         EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
         if (parsed.GetValue(_special))
             options |= EncodeOptions.AddBos | EncodeOptions.AddEos;
@@ -37,11 +37,11 @@ internal sealed class TokenizeCommand
         {
             if (parsed.GetValue(_text) is not null)
                 throw new UsageException("give the text once: as TEXT or with --jsonl");
-            JsonLines.Convert(path, "text", (ref Utf8JsonReader value, Utf8JsonWriter writer) =>
+            JsonLines.Convert(path, (line, writer) =>
             {
                 var lineIds = new List<int>();
-                tokenizer.Encode(JsonLines.Text(ref value), lineIds, options);
-                WriteIds(writer, lineIds);
+                tokenizer.Encode(line.Get("text").String(), lineIds, options);
+                writer.WriteNumbers("ids", lineIds);
             });
             return ExitCode.Done;
         }
@@ -53,7 +53,7 @@ internal sealed class TokenizeCommand
         {
             Terminal.WriteJson(json =>
             {
-                WriteIds(json, ids);
+                json.WriteNumbers("ids", ids);
                 json.WriteStartArray("pieces");
                 foreach (int id in ids)
                     json.WriteStringValue(tokenizer.Decode([id], SpecialTokenText.Keep));
@@ -65,13 +65,5 @@ internal sealed class TokenizeCommand
             Terminal.WriteLine(string.Join(',', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
         }
         return ExitCode.Done;
-    }
-
-    private static void WriteIds(Utf8JsonWriter json, List<int> ids)
-    {
-        json.WriteStartArray("ids");
-        foreach (int id in ids)
-            json.WriteNumberValue(id);
-        json.WriteEndArray();
     }
 }

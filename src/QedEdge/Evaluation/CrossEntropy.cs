@@ -1,5 +1,3 @@
-using QedEdge.Kernels;
-
 namespace QedEdge.Evaluation;
 
 /// <summary>Where a label stands.</summary>
@@ -28,9 +26,10 @@ public readonly record struct CrossEntropy(double Sum, int Count)
     /// <param name="labels">The label of each token, <see cref="Ignore"/> where it is not scored [n].</param>
     /// <param name="convention">Where the labels stand.</param>
     /// <param name="options">Mask, positions, cancellation; its receiver and choice of logits are not looked at.</param>
+    /// <param name="onLabel">Receives the index of each label that is scored, and its log p.</param>
     /// <exception cref="InvalidOptionException">A label is neither in the vocabulary nor <see cref="Ignore"/>, or the tokens cannot be fed; nothing was computed.</exception>
     /// <exception cref="ContextLengthException">The tokens do not fit; nothing was computed.</exception>
-    public static CrossEntropy Of(Session session, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, LabelConvention convention = LabelConvention.NextPosition, FeedOptions? options = null)
+    public static CrossEntropy Of(Session session, ReadOnlySpan<int> tokens, ReadOnlySpan<int> labels, LabelConvention convention = LabelConvention.NextPosition, FeedOptions? options = null, Action<int, double>? onLabel = null)
     {
         if (labels.Length != tokens.Length)
             throw new InvalidOptionException($"{labels.Length} labels were given for {tokens.Length} tokens");
@@ -48,20 +47,16 @@ public readonly record struct CrossEntropy(double Sum, int Count)
         session.Feed(tokens, (options ?? FeedOptions.Plain) with
         {
             LogitsAt = at.ToArray(),
-            OnLogits = at.Count == 0 ? null : (t, logits) => sum -= LogProbability(logits, wanted[t + shift]),
+            OnLogits = at.Count == 0 ? null : (t, logits) =>
+            {
+                double score = LogProbability(logits, wanted[t + shift]);
+                sum -= score;
+                onLabel?.Invoke(t + shift, score);
+            },
         });
         return new CrossEntropy(sum, at.Count);
     }
 
     /// <summary>log p(id), in nats: the same double on every machine.</summary>
-    public static double LogProbability(ReadOnlySpan<float> logits, int id)
-    {
-        float max = float.NegativeInfinity;
-        foreach (float v in logits)
-            max = MathF.Max(max, v);
-        double sum = 0;
-        foreach (float v in logits)
-            sum += PortableMath.Exp((double)v - max);
-        return (double)logits[id] - max - PortableMath.Log(sum);
-    }
+    public static double LogProbability(ReadOnlySpan<float> logits, int id) => logits[id] - LogSoftmax.Of(logits).LogSum;
 }

@@ -32,6 +32,9 @@ public sealed class DivergenceStatistics
     /// <summary>The share of tokens where both have the same most likely next token.</summary>
     public double SameTop => (double)_sameTop / Count;
 
+    /// <summary>Tokens where they do not.</summary>
+    public long Flips => Count - _sameTop;
+
     /// <summary>The reference's perplexity.</summary>
     public double ReferencePerplexity => PortableMath.Exp(_exactLoss / Count);
 
@@ -64,8 +67,8 @@ public sealed class DivergenceStatistics
     /// <param name="next">The token that came.</param>
     public void Add(ReadOnlySpan<float> reference, ReadOnlySpan<float> logits, int next)
     {
-        (double sumOfReference, int topOfReference) = LogSum(reference);
-        (double sum, int top) = LogSum(logits);
+        (double sumOfReference, int topOfReference) = LogSoftmax.Of(reference);
+        (double sum, int top) = LogSoftmax.Of(logits);
         double divergence = 0;
         for (int i = 0; i < reference.Length; i++)
         {
@@ -88,19 +91,4 @@ public sealed class DivergenceStatistics
 
     private double StandardError(double sum, double sumOfSquares) =>
         Count < 2 ? double.NaN : Math.Sqrt(Math.Max(0, (sumOfSquares - sum * sum / Count) / (Count - 1)) / Count);
-
-    /// <summary>log Σ exp(logit), and the first largest logit.</summary>
-    private static (double LogSum, int Top) LogSum(ReadOnlySpan<float> logits)
-    {
-        int top = 0;
-        for (int i = 1; i < logits.Length; i++)
-        {
-            if (logits[i] > logits[top])
-                top = i;
-        }
-        double sum = 0;
-        foreach (float logit in logits)
-            sum += PortableMath.Exp((double)logit - logits[top]);
-        return (logits[top] + PortableMath.Log(sum), top);
-    }
 }

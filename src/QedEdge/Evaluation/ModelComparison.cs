@@ -8,19 +8,19 @@ public static class ModelComparison
     /// <summary>Compares a model with a reference of the same vocabulary.</summary>
     /// <param name="reference">The session of the reference; what it holds is forgotten.</param>
     /// <param name="session">The session of the model.</param>
-    /// <param name="windows">Token ids that fit both contexts (<see cref="TextWindows"/>).</param>
+    /// <param name="windows">Windows that fit both contexts (<see cref="TextWindows"/>), in the reference's token ids.</param>
     /// <param name="onWindow">Called after each window with the tokens compared so far.</param>
     /// <param name="cancellation">Stops within a window.</param>
     /// <exception cref="InvalidOptionException">The vocabularies differ.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static DivergenceStatistics Run(Session reference, Session session, IEnumerable<int[]> windows, Action<long>? onWindow = null, CancellationToken cancellation = default)
+    public static DivergenceStatistics Run(Session reference, Session session, IEnumerable<TextWindow> windows, Action<long>? onWindow = null, CancellationToken cancellation = default)
     {
         int vocab = reference.VocabSize;
         if (session.VocabSize != vocab)
             throw new InvalidOptionException($"the models have {vocab} and {session.VocabSize} tokens in their vocabularies; only models of the same vocabulary can be compared");
         var statistics = new DivergenceStatistics();
         var expected = new float[Together * vocab];
-        foreach (int[] window in windows)
+        foreach ((int[] window, int scored) in windows)
         {
             reference.Rollback(0);
             session.Rollback(0);
@@ -34,7 +34,7 @@ public static class ModelComparison
                     Cancellation = cancellation,
                     OnLogits = (t, logits) =>
                     {
-                        if (first + t + 1 < window.Length)
+                        if (first + t + 1 >= scored && first + t + 1 < window.Length)
                             statistics.Add(expected.AsSpan(t * vocab, vocab), logits, window[first + t + 1]);
                     },
                 });

@@ -3,31 +3,50 @@ using QedEdge.Text;
 
 namespace QedEdge.Evaluation;
 
+/// <summary>A piece of a text as token ids.</summary>
+/// <param name="Ids">Token ids.</param>
+/// <param name="Begin">The first that was not in the window before it, or that has a token before it.</param>
+public readonly record struct TextWindow(int[] Ids, int Begin);
+
 /// <summary>
 /// A text file as windows of token ids. A line that holds nothing but <c>&lt;|word|&gt;</c> (<c>&lt;|endoftext|&gt;</c>, <c>&lt;|story|&gt;</c>) ends a document. A document begins with
-/// the vocabulary's begin-of-text token and ends with its end-of-text token; it is cut into windows that overlap by one token, so that each token but the first is
+/// the vocabulary's begin-of-text token and ends with its end-of-text token; it is cut into windows that overlap by one token or more, so that each token but the first is
 /// predicted once. The file may be of any size as long as its lines fit into memory: a document of over a million characters is cut at an end of line.
 /// </summary>
 public static class TextWindows
 {
     private const int LongestDocument = 1 << 20;
 
-    /// <summary>Reads a file as it is needed.</summary>
+    /// <summary>Reads a file as it is needed, in windows that overlap by one token.</summary>
     /// <param name="path">UTF-8 text.</param>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
     /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
-    public static IEnumerable<int[]> Read(string path, Tokenizer tokenizer, int size)
+    public static IEnumerable<int[]> Read(string path, Tokenizer tokenizer, int size) => Read(path, tokenizer, size, size - 1).Select(window => window.Ids);
+
+    /// <summary>Reads a file as it is needed.</summary>
+    /// <param name="path">UTF-8 text.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
+    /// <param name="stride">New tokens of each window but a document's first, 1 to size - 1: the fewer, the more each token sees before it, and the longer it takes.</param>
+    /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
+    public static IEnumerable<TextWindow> Read(string path, Tokenizer tokenizer, int size, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(stride, size);
         EncodeOptions options = (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0) | (tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0);
         var ids = new List<int>();
         foreach (string document in Documents(path))
         {
             ids.Clear();
             tokenizer.Encode(document, ids, options);
-            for (int begin = 0; begin + 1 < ids.Count; begin += size - 1)
-                yield return [.. ids.GetRange(begin, Math.Min(size, ids.Count - begin))];
+            for (int begin = 0, done = 1; done < ids.Count; begin += stride)
+            {
+                int end = Math.Min(begin + size, ids.Count);
+                yield return new TextWindow([.. ids.GetRange(begin, end - begin)], done - begin);
+                done = end;
+            }
         }
     }
 

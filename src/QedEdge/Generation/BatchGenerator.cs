@@ -1,122 +1,150 @@
+using System.Runtime.InteropServices;
 using QedEdge.Sampling;
 
 namespace QedEdge.Generation;
 
-/// <summary>Receives a new token of one sequence.</summary>
-/// <param name="sequence">Which.</param>
-/// <param name="id">The token.</param>
-/// <param name="logits">What it was chosen from [VocabSize]; valid only during the call.</param>
-/// <returns>Whether that sequence goes on.</returns>
-public delegate bool BatchTokenHandler(int sequence, int id, ReadOnlySpan<float> logits);
+/// <summary>A prompt to continue, among others.</summary>
+public sealed record GenerationRequest
+{
+    /// <summary>Token ids; an empty one generates nothing.</summary>
+    public required int[] Prompt { get; init; }
+
+    /// <summary>What to generate; neither <see cref="GenerationOptions.OnLogits"/> nor <see cref="GenerationOptions.OnPrompt"/>.</summary>
+    public GenerationOptions Options { get; init; } = new();
+
+    /// <summary>Receives every new token except end tokens.</summary>
+    public required TokenHandler OnToken { get; init; }
+
+    /// <summary>Called once when it has ended.</summary>
+    public Action<FinishReason>? OnEnd { get; init; }
+
+    /// <summary>Called instead where it cannot be begun: the prompt does not fit, an id or an option is out of range. Without it that ends the run.</summary>
+    public Action<QedException>? OnError { get; init; }
+}
 
 /// <summary>
-/// Continues the sequences of a batch together, each to its own end. Every sequence gets the tokens that <see cref="Generator"/> would choose
-/// for it alone. Nothing is allocated per token.
+/// Continues any number of prompts with the sessions of a batch: each takes the next request as soon as it has ended one. Every request gets the tokens that
+/// <see cref="Generator"/> would choose for it alone. Nothing is allocated per token.
 /// </summary>
-public sealed class BatchGenerator
+public sealed class BatchGenerator(SessionBatch batch)
 {
-    private readonly SessionBatch _batch;
-    private readonly GenerationOptions[] _options;
-    private readonly Sampler[] _samplers;
-    private readonly int?[] _ends;
-    private readonly int[] _next;    // tokens of the sequences that go on, in order
-    private readonly int[] _lengths; // 1 for those, 0 for the others
-    private readonly int[] _generated;
-    private readonly FinishReason?[] _finish;
+    private readonly Member[] _members = [.. batch.Sessions.Select(session => new Member(session))];
+    private readonly int[] _lengths = new int[batch.Sessions.Count];
+    private readonly List<int> _tokens = []; // to be fed, one member's after another
 
-    /// <summary>A generator for a batch; <paramref name="options"/> of each sequence.</summary>
-    /// <exception cref="InvalidOptionException">An option is out of range or for a lone session, or there is not one for each sequence.</exception>
-    public BatchGenerator(SessionBatch batch, IReadOnlyList<GenerationOptions> options)
+    /// <summary>Generates until every request has ended. What the sessions held is forgotten.</summary>
+    /// <param name="requests">Asked for the next one when a session is free.</param>
+    /// <param name="cancellation">Ends the run between tokens, or within prompts.</param>
+    /// <exception cref="QedException">A request cannot be begun and has no <see cref="GenerationRequest.OnError"/>.</exception>
+    public void Run(IEnumerable<GenerationRequest> requests, CancellationToken cancellation = default)
     {
-        int count = batch.Sessions.Count;
-        if (options.Count != count)
-            throw new InvalidOptionException($"a batch of {count} sequences needs as many options, got {options.Count}");
-        _batch = batch;
-        _options = [.. options];
-        _ends = [.. options.Select(one => one.End(batch.Sessions[0].Model))];
-        _samplers = new Sampler[count];
-        for (int i = 0; i < count; i++)
-        {
-            Generator.Check(options[i]);
-            if (options[i].OnLogits is not null || options[i].OnPrompt is not null)
-                throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt");
-            _samplers[i] = new Sampler(options[i].Sampling, batch.Sessions[i].VocabSize);
-        }
-        _next = new int[count];
-        _lengths = new int[count];
-        _generated = new int[count];
-        _finish = new FinishReason?[count];
-    }
-
-    /// <summary>Feeds the prompts and generates until every sequence has ended.</summary>
-    /// <param name="prompts">Token ids of each sequence; one that is empty and has no logits yet generates nothing.</param>
-    /// <param name="onToken">Receives every new token except end tokens.</param>
-    /// <param name="cancellation">Ends the run between tokens, or within the prompts.</param>
-    /// <returns>Why each sequence ended, in order.</returns>
-    /// <exception cref="ContextLengthException">A prompt does not fit; nothing was fed.</exception>
-    public FinishReason[] Run(IReadOnlyList<int[]> prompts, BatchTokenHandler onToken, CancellationToken cancellation = default)
-    {
-        if (prompts.Count != _next.Length)
-            throw new InvalidOptionException($"a batch of {_next.Length} sequences needs as many prompts, got {prompts.Count}");
-        Array.Clear(_generated);
-        Array.Clear(_finish);
+        using IEnumerator<GenerationRequest> queue = requests.GetEnumerator();
+        bool more = true;
         try
         {
-            for (int i = 0; i < prompts.Count; i++)
-                _batch.Sessions[i].Check(prompts[i], FeedOptions.Plain); // before any takes over what is baked
-            int[] fed = [.. prompts.Select((prompt, i) => _batch.Sessions[i].TakeBaked(prompt))];
-            _batch.Feed([.. prompts.SelectMany((prompt, i) => prompt[fed[i]..])], [.. prompts.Select((prompt, i) => prompt.Length - fed[i])], cancellation: cancellation);
-            for (int i = 0; i < prompts.Count; i++)
+            do
             {
-                foreach (int id in prompts[i])
-                    _samplers[i].Accept(id);
-                if (!_batch.Sessions[i].HasLogits || _options[i].MaxTokens == 0)
-                    _finish[i] = FinishReason.Length;
+                _tokens.Clear();
+                for (int i = 0; i < _members.Length; i++)
+                {
+                    int before = _tokens.Count;
+                    _members[i].Choose(_tokens);
+                    while (_members[i].IsFree && more && !cancellation.IsCancellationRequested && (more = queue.MoveNext()))
+                        _members[i].Begin(queue.Current, _tokens);
+                    _lengths[i] = _tokens.Count - before;
+                }
+                batch.Feed(CollectionsMarshal.AsSpan(_tokens), _lengths, cancellation: cancellation);
             }
-            int going;
-            while ((going = Choose(onToken)) > 0)
-                _batch.Feed(_next.AsSpan(0, going), _lengths, cancellation: cancellation);
+            while (_tokens.Count > 0);
         }
         catch (OperationCanceledException)
         {
-            // What was chosen so far was received.
+            foreach (Member member in _members)
+                member.End(FinishReason.Cancelled);
         }
-        return [.. _finish.Select(finish => finish ?? FinishReason.Cancelled)];
+        finally
+        {
+            foreach (Member member in _members)
+                member.Forget();
+        }
     }
 
-    /// <summary>Chooses a token for each sequence that has not ended; returns how many are to be fed.</summary>
-    private int Choose(BatchTokenHandler onToken)
+    /// <summary>A session of the batch and the request that it works for.</summary>
+    private sealed class Member(Session session)
     {
-        int going = 0;
-        for (int i = 0; i < _finish.Length; i++)
+        private GenerationRequest? _request;
+        private Sampler? _sampler;
+        private int? _end;
+        private int _generated;
+
+        public bool IsFree => _request is null;
+
+        public void Begin(GenerationRequest request, List<int> tokens)
         {
-            _lengths[i] = 0;
-            if (_finish[i] is not null)
-                continue;
-            Session session = _batch.Sessions[i];
-            ReadOnlySpan<float> logits = session.Logits;
-            int id = _samplers[i].Next(logits);
-            if (id == _ends[i])
+            try
             {
-                _finish[i] = FinishReason.Eos;
-                continue;
+                Generator.Check(request.Options);
+                if (request.Options.OnLogits is not null || request.Options.OnPrompt is not null)
+                    throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt");
+                session.Rollback(0);
+                int fed = session.TakeBaked(request.Prompt); // checks the prompt
+                _sampler = new Sampler(request.Options.Sampling, session.VocabSize);
+                foreach (int id in request.Prompt)
+                    _sampler.Accept(id);
+                tokens.AddRange(request.Prompt.AsSpan(fed));
             }
-            _generated[i]++;
-            if (!onToken(i, id, logits))
+            catch (QedException e) when (request.OnError is not null)
             {
-                _finish[i] = FinishReason.Stop;
-                continue;
+                request.OnError(e);
+                return;
+            }
+            _request = request;
+            _end = request.Options.End(session.Model);
+            _generated = 0;
+            if (request.Prompt.Length == 0)
+                End(FinishReason.Length);
+        }
+
+        /// <summary>Chooses the next token after those that were fed, and adds it to what is fed next.</summary>
+        public void Choose(List<int> tokens)
+        {
+            if (_request is null)
+                return;
+            if (_request.Options.MaxTokens == 0)
+            {
+                End(FinishReason.Length);
+                return;
+            }
+            ReadOnlySpan<float> logits = session.Logits;
+            int id = _sampler!.Next(logits);
+            if (id == _end)
+            {
+                End(FinishReason.Eos);
+                return;
+            }
+            _generated++;
+            if (!_request.OnToken(id, logits))
+            {
+                End(FinishReason.Stop);
+                return;
             }
             // The last token wanted needs no logits after it.
-            if (_generated[i] == _options[i].MaxTokens || session.IsFull)
+            if (_generated == _request.Options.MaxTokens || session.IsFull)
             {
-                _finish[i] = FinishReason.Length;
-                continue;
+                End(FinishReason.Length);
+                return;
             }
-            _samplers[i].Accept(id);
-            _next[going++] = id;
-            _lengths[i] = 1;
+            _sampler.Accept(id);
+            tokens.Add(id);
         }
-        return going;
+
+        public void End(FinishReason reason)
+        {
+            GenerationRequest? ended = _request;
+            Forget();
+            ended?.OnEnd?.Invoke(reason);
+        }
+
+        public void Forget() => _request = null;
     }
 }

@@ -6,12 +6,14 @@ namespace QedEdge.Sampling;
 public sealed class Sampler
 {
     // One object for all sorts: a lambda or a struct would be wrapped anew for each token.
-    private static readonly IComparer<double> LargestFirst = Comparer<double>.Create(static (a, b) => b.CompareTo(a));
+    private static readonly IComparer<double> LargestFirst = Comparer<double>.Create(static (a, b) => b.CompareTo(a)), SmallestFirst = Comparer<double>.Default;
 
     private readonly SamplingOptions _options;
+    private readonly KeyValuePair<int, float>[] _biases;
     private readonly float[] _logits;
     private readonly int[] _ids;         // candidates
     private readonly double[] _weights;  // their unnormalized probabilities
+    private readonly double[] _distances; // from the entropy, for typical sampling
     private readonly float[] _heap;      // the k largest logits seen, smallest first
     private readonly int[] _counts;      // occurrences in the penalty window, by id
     private readonly int[] _window;      // the last tokens, a ring
@@ -23,10 +25,17 @@ public sealed class Sampler
     public Sampler(SamplingOptions options, int vocabSize)
     {
         options.Validate();
+        foreach (int id in options.LogitBias?.Keys ?? [])
+        {
+            if ((uint)id >= (uint)vocabSize)
+                throw new InvalidOptionException($"a logit bias is for token id {id}, which is outside the vocabulary of {vocabSize} entries");
+        }
         _options = options;
+        _biases = [.. options.LogitBias ?? new Dictionary<int, float>()];
         _logits = new float[vocabSize];
         _ids = new int[vocabSize];
         _weights = new double[vocabSize];
+        _distances = new double[options.TypicalP < 1f ? vocabSize : 0];
         _heap = new float[Math.Min(options.TopK, vocabSize)];
         _counts = new int[vocabSize];
         _window = new int[HasPenalties ? options.PenaltyWindow : 0];
@@ -52,6 +61,8 @@ public sealed class Sampler
     public int Next(ReadOnlySpan<float> logits)
     {
         logits.CopyTo(_logits);
+        foreach ((int id, float bias) in _biases)
+            _logits[id] = Finite(_logits[id] + bias);
         Penalize();
         if (_options.Temperature <= 0f)
             return ArgMax(_logits);
@@ -62,11 +73,13 @@ public sealed class Sampler
             max = Math.Max(max, _logits[_ids[i]]);
         double total = 0;
         for (int i = 0; i < count; i++)
-            total += _weights[i] = PortableMath.Exp(((double)_logits[_ids[i]] - max) / _options.Temperature);
+            total += _weights[i] = Weight(_ids[i], max);
         if (_options.TopP < 1f)
             count = Nucleus(count, ref total);
         if (_options.MinP > 0f)
             count = DropUnlikely(count, ref total);
+        if (_options.TypicalP < 1f)
+            count = Typical(count, max, ref total);
         return Draw(count, total);
     }
 
@@ -148,22 +161,56 @@ public sealed class Sampler
     /// <summary>The most likely candidates, the token that crosses top-p included; equals in order of id.</summary>
     private int Nucleus(int count, ref double total)
     {
-        _weights.AsSpan(0, count).Sort(_ids.AsSpan(0, count), LargestFirst);
-        // The sort is not stable: equal weights are put in order of id, so that all machines cut at the same place.
-        for (int i = 0; i < count;)
-        {
-            int end = i + 1;
-            while (end < count && _weights[end] == _weights[i])
-                end++;
-            _ids.AsSpan(i, end - i).Sort();
-            i = end;
-        }
+        SortIds(_weights.AsSpan(0, count), LargestFirst);
         double limit = _options.TopP * total, sum = 0;
         int kept = 0;
         while (kept < count && sum < limit)
             sum += _weights[kept++];
         total = sum;
         return kept;
+    }
+
+    /// <summary>The candidates that are as surprising as the distribution is on average, the one that crosses the limit included.</summary>
+    private int Typical(int count, float max, ref double total)
+    {
+        double entropy = 0;
+        for (int i = 0; i < count; i++)
+        {
+            double p = _weights[i] / total;
+            entropy -= p > 0 ? p * PortableMath.Log(p) : 0;
+        }
+        for (int i = 0; i < count; i++)
+        {
+            double p = _weights[i] / total;
+            _distances[i] = p > 0 ? Math.Abs(-PortableMath.Log(p) - entropy) : double.PositiveInfinity;
+        }
+        SortIds(_distances.AsSpan(0, count), SmallestFirst);
+        double limit = _options.TypicalP * total, sum = 0;
+        int kept = 0;
+        while (kept < count && sum < limit)
+        {
+            _weights[kept] = Weight(_ids[kept], max);
+            sum += _weights[kept++];
+        }
+        total = sum;
+        return kept;
+    }
+
+    /// <summary>The unnormalized probability of a token.</summary>
+    private double Weight(int id, float max) => PortableMath.Exp(((double)_logits[id] - max) / _options.Temperature);
+
+    /// <summary>Sorts candidates by keys, equals by id: the sort is not stable, and all machines must cut at the same place.</summary>
+    private void SortIds(Span<double> keys, IComparer<double> order)
+    {
+        keys.Sort(_ids.AsSpan(0, keys.Length), order);
+        for (int i = 0; i < keys.Length;)
+        {
+            int end = i + 1;
+            while (end < keys.Length && keys[end] == keys[i])
+                end++;
+            _ids.AsSpan(i, end - i).Sort();
+            i = end;
+        }
     }
 
     private int DropUnlikely(int count, ref double total)

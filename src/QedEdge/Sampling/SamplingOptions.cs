@@ -1,8 +1,8 @@
 namespace QedEdge.Sampling;
 
 /// <summary>
-/// How the next token is chosen. The order is: penalties on the logits; greedy if the temperature is 0 or less; top-k; softmax of
-/// logits / temperature; top-p; min-p; one draw. The defaults are the reference's.
+/// How the next token is chosen. The order is that of Hugging Face transformers, whose settings checkpoints carry: logit bias; repetition, presence and frequency
+/// penalty; greedy if the temperature is 0 or less; top-k; softmax of logits / temperature; top-p; min-p; typical; one draw. The defaults are the reference's.
 /// </summary>
 public sealed record SamplingOptions
 {
@@ -23,6 +23,14 @@ public sealed record SamplingOptions
 
     /// <summary>Drops tokens less likely than this share of the most likely one; 0 drops none.</summary>
     public float MinP { get; init; }
+
+    /// <summary>
+    /// Keeps the tokens whose −log p is nearest to the distribution's entropy until their probabilities sum to this (Meister et al. 2023, locally typical sampling); 1 keeps all.
+    /// </summary>
+    public float TypicalP { get; init; } = 1f;
+
+    /// <summary>Added to the logits of single tokens, by id, before all else; negative infinity forbids a token.</summary>
+    public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
     /// <summary>Divides positive and multiplies negative logits of tokens in the window (Keskar et al. 2019); 1 is off.</summary>
     public float RepeatPenalty { get; init; } = 1f;
@@ -47,10 +55,13 @@ public sealed record SamplingOptions
         Require(TopK >= 0, "top-k must be 0 or more", TopK);
         Require(TopP is > 0f and <= 1f, "top-p must be above 0 and at most 1", TopP);
         Require(MinP is >= 0f and <= 1f, "min-p must be 0 to 1", MinP);
+        Require(TypicalP is > 0f and <= 1f, "typical must be above 0 and at most 1", TypicalP);
         Require(RepeatPenalty > 0f && float.IsFinite(RepeatPenalty), "the repeat penalty must be above 0", RepeatPenalty);
         Require(float.IsFinite(PresencePenalty), "the presence penalty must be a finite number", PresencePenalty);
         Require(float.IsFinite(FrequencyPenalty), "the frequency penalty must be a finite number", FrequencyPenalty);
         Require(PenaltyWindow >= 0, "the penalty window must be 0 or more", PenaltyWindow);
+        foreach (float bias in LogitBias?.Values ?? [])
+            Require(bias < float.PositiveInfinity, "a logit bias must be a finite number or negative infinity", bias);
     }
 
     private static void Require(bool holds, string rule, double value)

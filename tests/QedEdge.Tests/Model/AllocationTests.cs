@@ -94,14 +94,13 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
     public void ABatchGenerator_TakesNoMoreForMoreTokens()
     {
         using SessionBatch batch = Model.CreateBatch(3, new SessionOptions { Threads = 2, Overflow = ContextOverflow.Slide, ContextLength = 100 });
-        BatchTokenHandler ignore = static (_, _, _) => true;
+        TokenHandler ignore = static (_, _) => true;
         long Run(int tokens)
         {
-            foreach (Session session in batch.Sessions)
-                session.Rollback(0);
             var options = new GenerationOptions { MaxTokens = tokens, IgnoreEos = true };
+            GenerationRequest[] requests = [.. new[] { 1, 2, 3 }.Select(length => new GenerationRequest { Prompt = [.. Enumerable.Repeat(1, length)], Options = options, OnToken = ignore })];
             long before = GC.GetTotalAllocatedBytes(precise: true);
-            new BatchGenerator(batch, [options, options, options]).Run([[1], [1, 2], [1, 2, 3]], ignore);
+            new BatchGenerator(batch).Run(requests);
             return GC.GetTotalAllocatedBytes(precise: true) - before;
         }
         Run(200);

@@ -88,7 +88,11 @@ public sealed class BakedPrefixTests : IDisposable
             Assert.Equal(0, new Generator(a, options).Run(prompt, (id, _) => { expected.Add(id); return true; }).CachedTokens);
             Assert.Equal(4, new Generator(b, options).Run(prompt, (id, _) => { actual.Add(id); return true; }).CachedTokens);
             using SessionBatch batch = model.CreateBatch(2);
-            new BatchGenerator(batch, [options, options]).Run([[7, 8], prompt], (sequence, id, _) => { if (sequence == 1) other.Add(id); return true; });
+            new BatchGenerator(batch).Run(
+            [
+                new GenerationRequest { Prompt = [7, 8], Options = options, OnToken = (_, _) => true },
+                new GenerationRequest { Prompt = prompt, Options = options, OnToken = (id, _) => { other.Add(id); return true; } },
+            ]);
             Assert.Equal(expected, actual);
             Assert.Equal(expected, other);
         }

@@ -27,8 +27,10 @@ public sealed class CrossEntropyTests : IDisposable
             shifted ? LabelConvention.SamePosition : LabelConvention.NextPosition);
         using QedModel model = QedModel.Open(path);
         using Session session = model.CreateSession(new SessionOptions { ContextLength = length });
-        var actual = CrossEntropy.Of(session, ids, labels, shifted ? LabelConvention.SamePosition : LabelConvention.NextPosition, new FeedOptions { AttentionMask = mask });
+        double sum = 0;
+        var actual = CrossEntropy.Of(session, ids, labels, shifted ? LabelConvention.SamePosition : LabelConvention.NextPosition, new FeedOptions { AttentionMask = mask }, (_, score) => sum -= score);
         Assert.Equal(length, session.Position);
+        Assert.Equal(actual.Sum, sum);
         if (double.IsNaN(expected))
             Assert.True(double.IsNaN(actual.Mean) && actual.Count == 0);
         else

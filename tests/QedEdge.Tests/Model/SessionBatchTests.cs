@@ -70,8 +70,12 @@ public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
         }
     }
 
-    [Fact]
-    public void Generating_EachSequenceEndsOnItsOwn_AsItWouldAlone()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(6)]
+    [InlineData(9)]
+    public void Generating_EachRequestEndsOnItsOwn_AsItWouldAlone(int members)
     {
         int[][] prompts = [[1], [1, 5, 9], [], [1, 7, 30, 400], [1, 8], [1, 5, 9]];
         GenerationOptions[] options = [.. prompts.Select((_, i) => new GenerationOptions
@@ -81,14 +85,21 @@ public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
             Sampling = new SamplingOptions { Seed = (ulong)i, Temperature = i == 1 ? 0 : 0.8f, RepeatPenalty = 1.1f },
         })];
         var session = new SessionOptions { ContextLength = 32 };
-        using SessionBatch batch = Model.CreateBatch(prompts.Length, session);
+        using SessionBatch batch = Model.CreateBatch(members, session);
         List<int>[] together = [.. prompts.Select(_ => new List<int>())];
         bool GoesOn(int i, List<int> ids) => i != 0 || ids.Count < 5;
-        FinishReason[] ends = new BatchGenerator(batch, options).Run(prompts, (i, id, _) =>
+        var ends = new FinishReason?[prompts.Length];
+        new BatchGenerator(batch).Run(prompts.Select((prompt, i) => new GenerationRequest
         {
-            together[i].Add(id);
-            return GoesOn(i, together[i]);
-        });
+            Prompt = prompt,
+            Options = options[i],
+            OnToken = (id, _) =>
+            {
+                together[i].Add(id);
+                return GoesOn(i, together[i]);
+            },
+            OnEnd = finish => ends[i] = ends[i] is null ? finish : throw new InvalidOperationException("ended twice"),
+        }));
         Assert.Equal(FinishReason.Stop, ends[0]);
         Assert.Equal((FinishReason.Length, 0), (ends[2], together[2].Count)); // nothing to begin with
         Assert.Equal((FinishReason.Length, 0), (ends[4], together[4].Count));
@@ -106,17 +117,52 @@ public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
             Assert.Equal(ids, together[i]);
             Assert.Equal(result.Finish, ends[i]);
         }
+    }
 
+    [Fact]
+    public void Cancelling_EndsWhatIsUnderWay_AndBeginsNothingMore()
+    {
         using var source = new CancellationTokenSource();
-        using SessionBatch again = Model.CreateBatch(1, session);
+        using SessionBatch batch = Model.CreateBatch(2);
         int seen = 0;
-        Assert.Equal([FinishReason.Cancelled], new BatchGenerator(again, [options[5]]).Run([prompts[5]], (_, _, _) =>
+        var ends = new List<FinishReason>();
+        var endless = new GenerationRequest
         {
-            if (++seen == 3)
-                source.Cancel();
-            return true;
-        }, source.Token));
-        Assert.Equal(3, seen);
+            Prompt = [1, 5, 9],
+            Options = new GenerationOptions { IgnoreEos = true, MaxTokens = 1000 },
+            OnToken = (_, _) =>
+            {
+                if (++seen == 3)
+                    source.Cancel();
+                return true;
+            },
+            OnEnd = ends.Add,
+        };
+        new BatchGenerator(batch).Run([endless, endless, endless], source.Token);
+        Assert.Equal([FinishReason.Cancelled, FinishReason.Cancelled], ends);
+        Assert.InRange(seen, 3, 4);
+    }
+
+    [Fact]
+    public void ARequestThatCannotBegin_IsReported_AndTheOthersGoOn()
+    {
+        using SessionBatch batch = Model.CreateBatch(2, new SessionOptions { ContextLength = 16 });
+        var ends = new List<FinishReason>();
+        var errors = new List<QedException>();
+        GenerationRequest Request(int[] prompt, float temperature = 1, Action<QedException>? onError = null) => new()
+        {
+            Prompt = prompt,
+            Options = new GenerationOptions { MaxTokens = 3, Sampling = new SamplingOptions { Temperature = temperature } },
+            OnToken = (_, _) => true,
+            OnEnd = ends.Add,
+            OnError = onError,
+        };
+        new BatchGenerator(batch).Run([Request(new int[17], onError: errors.Add), Request([1]), Request([2048], onError: errors.Add), Request([1], float.NaN, errors.Add), Request([1])]);
+        Assert.Equal([typeof(ContextLengthException), typeof(InvalidOptionException), typeof(InvalidOptionException)], errors.Select(e => e.GetType()));
+        Assert.Equal(2, ends.Count);
+        Assert.Throws<ContextLengthException>(() => new BatchGenerator(batch).Run([Request([1]), Request(new int[17])]));
+        new BatchGenerator(batch).Run([Request([1])]); // the batch can be used again
+        Assert.Equal(3, ends.Count);
     }
 
     [Fact]

@@ -39,15 +39,18 @@ public sealed class SamplerTests
     }
 
     [Theory]
-    [InlineData(1f, 0, 1f, 0f)]
-    [InlineData(0.7f, 0, 1f, 0f)]
-    [InlineData(1.3f, 4, 1f, 0f)]
-    [InlineData(1f, 0, 0.7f, 0f)]
-    [InlineData(1f, 0, 1f, 0.3f)]
-    [InlineData(0.9f, 6, 0.9f, 0.1f)]
-    public void Draws_FollowTheDistribution(float temperature, int topK, float topP, float minP)
+    [InlineData(1f, 0, 1f, 0f, 1f)]
+    [InlineData(0.7f, 0, 1f, 0f, 1f)]
+    [InlineData(1.3f, 4, 1f, 0f, 1f)]
+    [InlineData(1f, 0, 0.7f, 0f, 1f)]
+    [InlineData(1f, 0, 1f, 0.3f, 1f)]
+    [InlineData(1f, 0, 1f, 0f, 0.4f)]
+    [InlineData(0.6f, 0, 1f, 0f, 0.8f)]
+    [InlineData(0.9f, 6, 0.9f, 0.1f, 1f)]
+    [InlineData(0.9f, 6, 0.95f, 0.05f, 0.9f)]
+    public void Draws_FollowTheDistribution(float temperature, int topK, float topP, float minP, float typical)
     {
-        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 5 };
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, TypicalP = typical, Seed = 5 };
         double[] expected = Expected(options);
         int[] counts = new int[Logits.Length];
         foreach (int id in Chosen(options, Logits, Draws))
@@ -71,6 +74,20 @@ public sealed class SamplerTests
     }
 
     [Fact]
+    public void LogitBias_ComesBeforeAllElse_AndCanForbid()
+    {
+        int Greedy(params (int Id, float Bias)[] biases) => new Sampler(new SamplingOptions { Temperature = 0f, LogitBias = biases.ToDictionary(b => b.Id, b => b.Bias) }, Logits.Length).Next(Logits);
+        Assert.Equal(7, Greedy((7, 1.5f)));
+        Assert.Equal(4, Greedy((1, float.NegativeInfinity), (3, -0.6f)));
+        int[] all = Chosen(new SamplingOptions { LogitBias = new Dictionary<int, float> { [1] = float.NegativeInfinity, [3] = float.NegativeInfinity }, TopK = 0, Temperature = 3f }, Logits);
+        Assert.DoesNotContain(1, all);
+        Assert.DoesNotContain(3, all);
+        Assert.Throws<InvalidOptionException>(() => Greedy((8, 1f)));
+        Assert.Throws<InvalidOptionException>(() => Greedy((0, float.NaN)));
+        Assert.Throws<InvalidOptionException>(() => Greedy((0, float.PositiveInfinity)));
+    }
+
+    [Fact]
     public void Window_ForgetsTheTokensBeforeIt()
     {
         var sampler = new Sampler(new SamplingOptions { Temperature = 0f, PresencePenalty = 5f, PenaltyWindow = 2 }, 3);
@@ -86,14 +103,16 @@ public sealed class SamplerTests
         Assert.Equal(Chosen(new SamplingOptions { Seed = 7 }, Logits, 100), Chosen(new SamplingOptions { Seed = 7 }, Logits, 100));
 
     [Theory]
-    [InlineData(float.NaN, 0, 1f, 0f, 1f)]
-    [InlineData(1f, -1, 1f, 0f, 1f)]
-    [InlineData(1f, 0, 0f, 0f, 1f)]
-    [InlineData(1f, 0, 1.1f, 0f, 1f)]
-    [InlineData(1f, 0, 1f, -0.1f, 1f)]
-    [InlineData(1f, 0, 1f, 0f, 0f)]
-    public void OutOfRange_IsRefused(float temperature, int topK, float topP, float minP, float repeat) => Assert.Throws<InvalidOptionException>(() =>
-        new Sampler(new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepeatPenalty = repeat }, 3));
+    [InlineData(float.NaN, 0, 1f, 0f, 1f, 1f)]
+    [InlineData(1f, -1, 1f, 0f, 1f, 1f)]
+    [InlineData(1f, 0, 0f, 0f, 1f, 1f)]
+    [InlineData(1f, 0, 1.1f, 0f, 1f, 1f)]
+    [InlineData(1f, 0, 1f, -0.1f, 1f, 1f)]
+    [InlineData(1f, 0, 1f, 0f, 0f, 1f)]
+    [InlineData(1f, 0, 1f, 0f, 1f, 0f)]
+    [InlineData(1f, 0, 1f, 0f, 1f, 1.1f)]
+    public void OutOfRange_IsRefused(float temperature, int topK, float topP, float minP, float repeat, float typical) => Assert.Throws<InvalidOptionException>(() =>
+        new Sampler(new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepeatPenalty = repeat, TypicalP = typical }, 3));
 
     private static int[] Chosen(SamplingOptions options, float[] logits, int draws = 200)
     {
@@ -121,6 +140,18 @@ public sealed class SamplerTests
         }
         double largest = p.Max();
         p = [.. p.Select(value => value < options.MinP * largest ? 0 : value)];
+        if (options.TypicalP < 1)
+        {
+            p = [.. p.Select(value => value / p.Sum())];
+            double entropy = -p.Where(value => value > 0).Sum(value => value * Math.Log(value));
+            sum = 0;
+            foreach (int id in Enumerable.Range(0, p.Length).Where(id => p[id] > 0).OrderBy(id => Math.Round(Math.Abs(-Math.Log(p[id]) - entropy), 9)).ThenBy(id => id).ToArray())
+            {
+                double value = p[id];
+                p[id] = sum >= options.TypicalP ? 0 : value;
+                sum += value;
+            }
+        }
         return [.. p.Select(value => value / p.Sum())];
     }
 }

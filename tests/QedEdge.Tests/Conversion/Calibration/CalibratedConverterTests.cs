@@ -170,7 +170,7 @@ public sealed class CalibratedConverterTests : IDisposable
         CheckpointConverter.Convert(TestData.TinyQed, _folder["f32"], new ConversionOptions { Type = BlockFormat.F32 });
         using QedModel exact = QedModel.Open(_folder["f32"]);
         using Session reference = exact.CreateSession(new SessionOptions { KvType = KvCacheType.F32 }), session = model.CreateSession();
-        DivergenceStatistics measured = ModelComparison.Run(reference, session, Texts.Windows(exact, HeldOut, 1500));
+        DivergenceStatistics measured = ModelComparison.Run(reference, session, Texts.Windows(exact, HeldOut, 1500).Select(ids => new TextWindow(ids, 1)));
         Assert.Equal((uint)measured.Count, metadata.GetUInt32(GgufKeys.MeasuredTokens));
         Assert.Equal((float)measured.Mean, metadata.GetFloat32(GgufKeys.MeasuredMeanDivergence));
         Assert.Equal((float)measured.Quantile(0.5), metadata.GetFloat32(GgufKeys.MeasuredMedianDivergence));

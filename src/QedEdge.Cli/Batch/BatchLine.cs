@@ -1,0 +1,111 @@
+using System.Text;
+using QedEdge.Cli.Json;
+using QedEdge.Generation;
+using QedEdge.Sampling;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Batch;
+
+/// <summary>What one line of a batch asks for.</summary>
+/// <param name="Id">The line's id, or null.</param>
+/// <param name="Prompt">The prompt's text, for choices; null where it was given otherwise.</param>
+/// <param name="Tokens">The prompt's token ids.</param>
+/// <param name="Score">A text to score after the prompt, or null.</param>
+/// <param name="Choices">Texts to choose from, or null.</param>
+/// <param name="Options">What to generate.</param>
+/// <param name="Stops">Texts that end it.</param>
+/// <param name="Likely">How many likely tokens are reported for each token.</param>
+internal sealed record BatchLine(JsonValue? Id, string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int Likely)
+{
+    private static readonly string[] Known =
+    [
+        "id", "prompt", "messages", "tokens", "score", "choices", "max_tokens", "temperature", "top_k", "top_p", "min_p", "typical", "repeat_penalty", "presence_penalty",
+        "frequency_penalty", "repeat_last_n", "logit_bias", "seed", "stop", "ignore_eos", "logprobs",
+    ];
+
+    /// <summary>Reads a line.</summary>
+    /// <param name="line">The line's object.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="defaults">What holds where the line says nothing.</param>
+    /// <param name="stops">As <paramref name="defaults"/>.</param>
+    /// <exception cref="QedException">It is not usable.</exception>
+    public static BatchLine Read(JsonValue line, QedModel model, GenerationOptions defaults, string[] stops)
+    {
+        if (line.Names.FirstOrDefault(name => !Known.Contains(name)) is { } unknown)
+            throw new QedException($"\"{unknown}\" is unknown; known are {string.Join(", ", Known)}");
+        JsonValue? prompt = line.Find("prompt"), messages = line.Find("messages"), tokens = line.Find("tokens"), score = line.Find("score"), choices = line.Find("choices");
+        int given = new[] { prompt, messages, tokens }.Count(value => value is not null);
+        if (given > 1)
+            throw new QedException("give one of \"prompt\", \"messages\" and \"tokens\"");
+        if (score is not null && choices is not null)
+            throw new QedException("give one of \"score\" and \"choices\"");
+        if (score is not null || choices is not null ? tokens is not null : given == 0)
+            throw new QedException(given == 0 ? "there is no \"prompt\", \"messages\", \"tokens\" or \"score\"" : "\"score\" and \"choices\" go with \"prompt\" or \"messages\"");
+        string text = messages is not null ? Render(model, messages.Array()) : prompt?.String() ?? "";
+        int[] ids = tokens is not null ? [.. tokens.Array().Select(id => id.Int32())]
+            : score is null && choices is null ? Encode(model, text)
+            : [];
+        return new BatchLine(line.Find("id"), text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), line.Find("stop") is { } stop ? Texts(stop) : stops,
+            line.Find("logprobs")?.Int32() is not { } likely ? 0
+                : likely is >= 0 and <= TokenRecord.MostLikely ? likely
+                : throw new QedException($"\"logprobs\" must be 0 to {TokenRecord.MostLikely}"));
+    }
+
+    private static string Render(QedModel model, IReadOnlyList<JsonValue> messages)
+    {
+        ChatTemplate.EnsureSupported(CommonOptions.TokenizerOf(model), model.File.Name);
+        return ChatTemplate.RenderPrompt(messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String())));
+    }
+
+    private static int[] Encode(QedModel model, string text)
+    {
+        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        var ids = new List<int>();
+        tokenizer.Encode(Encoding.UTF8.GetBytes(text), ids, tokenizer.PromptOptions);
+        return ids.Count > 0 ? [.. ids] : throw new QedException("the prompt is empty and the model has no token to begin with");
+    }
+
+    /// <summary>A string, or an array of strings, none of them empty.</summary>
+    private static string[] Texts(JsonValue value)
+    {
+        string[] texts = value.IsArray ? [.. value.Array().Select(text => text.String())] : [value.String()];
+        return texts.Length > 0 && !texts.Contains("") ? texts : throw new QedException("a list of texts is empty or holds an empty text");
+    }
+
+    private static GenerationOptions Generation(JsonValue line, GenerationOptions defaults)
+    {
+        SamplingOptions sampling = defaults.Sampling with
+        {
+            Temperature = line.Find("temperature")?.Single() ?? defaults.Sampling.Temperature,
+            TopK = line.Find("top_k")?.Int32() ?? defaults.Sampling.TopK,
+            TopP = line.Find("top_p")?.Single() ?? defaults.Sampling.TopP,
+            MinP = line.Find("min_p")?.Single() ?? defaults.Sampling.MinP,
+            TypicalP = line.Find("typical")?.Single() ?? defaults.Sampling.TypicalP,
+            RepeatPenalty = line.Find("repeat_penalty")?.Single() ?? defaults.Sampling.RepeatPenalty,
+            PresencePenalty = line.Find("presence_penalty")?.Single() ?? defaults.Sampling.PresencePenalty,
+            FrequencyPenalty = line.Find("frequency_penalty")?.Single() ?? defaults.Sampling.FrequencyPenalty,
+            PenaltyWindow = line.Find("repeat_last_n")?.Int32() ?? defaults.Sampling.PenaltyWindow,
+            LogitBias = line.Find("logit_bias") is { } bias ? Biases(bias.Members()) : defaults.Sampling.LogitBias,
+            Seed = line.Find("seed")?.UInt64() ?? defaults.Sampling.Seed,
+        };
+        sampling.Validate();
+        return defaults with
+        {
+            Sampling = sampling,
+            MaxTokens = line.Find("max_tokens")?.Int32() ?? defaults.MaxTokens,
+            IgnoreEos = line.Find("ignore_eos")?.Boolean() ?? defaults.IgnoreEos,
+        };
+    }
+
+    private static Dictionary<int, float> Biases(IReadOnlyDictionary<string, JsonValue> members)
+    {
+        var biases = new Dictionary<int, float>();
+        foreach ((string name, JsonValue value) in members)
+        {
+            if (!int.TryParse(name, System.Globalization.CultureInfo.InvariantCulture, out int id))
+                throw new QedException($"\"logit_bias\" has '{name}', which is no token id");
+            biases[id] = value.IsNumber ? value.Single() : value.String() == "-inf" ? float.NegativeInfinity : throw new QedException($"\"logit_bias.{name}\" must be a number or \"-inf\"");
+        }
+        return biases;
+    }
+}

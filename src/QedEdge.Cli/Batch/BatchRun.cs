@@ -1,0 +1,163 @@
+using System.Text;
+using System.Text.Json;
+using QedEdge.Cli.Commands;
+using QedEdge.Cli.Json;
+using QedEdge.Evaluation;
+using QedEdge.Generation;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Batch;
+
+/// <summary>Runs the lines of a batch: what is to be generated together, what is to be scored in between.</summary>
+/// <param name="model">The model.</param>
+/// <param name="options">Of each session.</param>
+/// <param name="sequences">Sequences that are generated together.</param>
+/// <param name="defaults">What holds where a line says nothing.</param>
+/// <param name="stops">As <paramref name="defaults"/>.</param>
+/// <param name="seeds">Whether line k takes the seed k - 1 beyond the default one; else each takes one at random.</param>
+/// <param name="output">Receives the records.</param>
+internal sealed class BatchRun(QedModel model, SessionOptions options, int sequences, GenerationOptions defaults, string[] stops, bool seeds, RecordFile output) : IDisposable
+{
+    private Session? _scorer;
+
+    /// <summary>Tokens that were generated or scored.</summary>
+    public long Tokens { get; private set; }
+
+    /// <summary>Lines that were done.</summary>
+    public long Lines { get; private set; }
+
+    /// <summary>Of them, those that were not usable.</summary>
+    public long Errors { get; private set; }
+
+    /// <summary>Runs lines, in order; a line's record has the place that the line has among them, behind those that are there.</summary>
+    /// <param name="lines">Number and text of each.</param>
+    /// <param name="onLine">Called when a line is done.</param>
+    /// <param name="cancellation">Ends the run; lines under way are left out.</param>
+    public void Run(IEnumerable<(long Number, string Line)> lines, Action onLine, CancellationToken cancellation)
+    {
+        using SessionBatch batch = model.CreateBatch(sequences, options);
+        new BatchGenerator(batch).Run(Requests(lines, onLine, cancellation), cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _scorer?.Dispose();
+
+    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, string Line)> lines, Action onLine, CancellationToken cancellation)
+    {
+        long index = output.Count;
+        foreach ((long number, string text) in lines)
+        {
+            long place = index++;
+            if (Begin(number, text, record => { output.Add(place, record); Lines++; onLine(); }, cancellation) is { } request)
+                yield return request;
+        }
+    }
+
+    /// <summary>Does a line, or returns what is to be generated for it.</summary>
+    private GenerationRequest? Begin(long number, string text, Action<Action<Utf8JsonWriter>> done, CancellationToken cancellation)
+    {
+        JsonValue? id = null;
+        try
+        {
+            JsonValue json = JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
+            id = json.Find("id") is { } given ? given.StringOrNumber() is null ? null : given : null;
+            ulong seed = seeds ? defaults.Sampling.Seed + (ulong)(number - 1) : (ulong)Random.Shared.Next();
+            BatchLine line = BatchLine.Read(json, model, defaults with { Sampling = defaults.Sampling with { Seed = seed } }, stops);
+            if (line.Choices is not null || line.Score is not null)
+            {
+                done(Scored(line, cancellation, number));
+                return null;
+            }
+            return Generated(line, number, done, Failed);
+        }
+        catch (QedException e)
+        {
+            Failed(e);
+            return null;
+        }
+
+        void Failed(QedException e)
+        {
+            Errors++;
+            done(json =>
+            {
+                WriteId(json, id, number);
+                json.WriteString("error", $"line {number}: {e.Message}");
+            });
+        }
+    }
+
+    private GenerationRequest Generated(BatchLine line, long number, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed)
+    {
+        Tokenizer? tokenizer = model.Tokenizer;
+        StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
+        var stop = new StopFilter(line.Stops);
+        var text = new StringBuilder();
+        var tokens = new List<TokenRecord>();
+        return new GenerationRequest
+        {
+            Prompt = line.Tokens,
+            Options = line.Options,
+            OnError = failed,
+            OnToken = (id, logits) =>
+            {
+                Tokens++;
+                tokens.Add(TokenRecord.Of(id, logits, line.Likely));
+                if (decoder is not null)
+                    text.Append(stop.Append(decoder.Append(id)));
+                return !stop.Stopped;
+            },
+            OnEnd = finish =>
+            {
+                if (finish == FinishReason.Cancelled)
+                    return; // a run that is resumed does it again
+                if (decoder is not null)
+                    text.Append(stop.Append(decoder.Flush())).Append(stop.Flush());
+                done(json =>
+                {
+                    WriteId(json, line.Id, number);
+                    if (tokenizer is not null)
+                        json.WriteString("text", text.ToString());
+                    json.WriteNumbers("ids", tokens.Select(token => token.Id));
+                    TokenRecord.Write(json, tokens, tokenizer);
+                    json.WriteString("finish_reason", JsonWriting.Name(finish));
+                    json.WriteNumber("prompt_tokens", line.Tokens.Length);
+                    json.WriteNumber("generated_tokens", tokens.Count);
+                    json.WriteNumber("seed", line.Options.Sampling.Seed);
+                });
+            },
+        };
+    }
+
+    private Action<Utf8JsonWriter> Scored(BatchLine line, CancellationToken cancellation, long number)
+    {
+        _scorer ??= model.CreateSession(options);
+        if (line.Choices is not null)
+        {
+            ChoiceScore[] scores = ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation);
+            Tokens += scores.Sum(score => score.Tokens);
+            return json =>
+            {
+                WriteId(json, line.Id, number);
+                ChooseCommand.WriteJson(json, line.Choices, scores);
+            };
+        }
+        TextScore score = TextScore.OfText(_scorer, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);
+        Tokens += score.Count;
+        return json =>
+        {
+            WriteId(json, line.Id, number);
+            score.WriteTo(json);
+        };
+    }
+
+    /// <summary>A line's own id, else its number.</summary>
+    private static void WriteId(Utf8JsonWriter json, JsonValue? id, long number)
+    {
+        json.WritePropertyName("id");
+        if (id is null)
+            json.WriteNumberValue(number);
+        else
+            id.WriteTo(json);
+    }
+}

@@ -1,0 +1,118 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using QedEdge.Cli.Batch;
+using QedEdge.Cli.Json;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed batch</c>: many prompts or texts to score, one JSON object a line.</summary>
+internal sealed class BatchCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly SamplingInput _sampling = new();
+    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (README); - reads standard input", Required = true };
+    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives a line for each, in order; standard output if not given" };
+    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where a run that was stopped has left FILE.part" };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
+    private readonly Option<string?> _shard = new("--shard") { HelpName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
+    private readonly Option<int> _sequences = new("--sequences") { HelpName = "N", Description = "Sequences generated together", DefaultValueFactory = _ => 8 };
+
+    public static Command Create()
+    {
+        var self = new BatchCommand();
+        var command = new Command("batch", "Run many prompts from a file of JSON lines.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1")
+        {
+            self._input, self._output, self._resume, self._force, self._shard, self._sequences,
+        };
+        CommonOptions.NeedsName(self._input!);
+        CommonOptions.NeedsName(self._output);
+        self._sampling.AddTo(command);
+        self._common.AddRunOptions(command);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        (int shard, int shards) = Shard(parsed.GetValue(_shard));
+        string input = parsed.GetValue(_input)!;
+        string? path = parsed.GetValue(_output);
+        bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force);
+        if (resume && (path is null || force))
+            throw new UsageException("--resume goes with --output, and not with --force");
+        if (resume && File.Exists(path))
+        {
+            Terminal.Note($"{path}: is complete already");
+            return ExitCode.Done;
+        }
+        using QedModel model = _common.OpenModel(parsed);
+        var options = _sampling.Options(parsed, model);
+        using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force);
+        using var run = new BatchRun(model, _common.SessionOptions(parsed), parsed.GetValue(_sequences), options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
+        IEnumerable<(long, string)> lines = Remaining(JsonLines.Read(input).Where((_, i) => i % shards == shard), output, input);
+        using var interrupt = new Interrupt();
+        try
+        {
+            using var progress = new ProgressLine("tokens");
+            run.Run(lines, () => progress.Report(run.Tokens, double.NaN), interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // A line that was being scored: it is left out like those being generated.
+        }
+        if (run.Errors > 0)
+            Terminal.Note($"{run.Errors} of {run.Lines} lines could not be used; their records have an \"error\"");
+        if (interrupt.Token.IsCancellationRequested)
+        {
+            if (path is not null)
+                Terminal.Note($"{path}.part holds {output.Count} lines; --resume goes on behind them");
+            return ExitCode.Interrupted;
+        }
+        output.Commit();
+        return ExitCode.Done;
+    }
+
+    /// <summary>The lines behind those that an earlier run has done.</summary>
+    private static IEnumerable<(long, string)> Remaining(IEnumerable<(long Number, string Line)> lines, RecordFile output, string input)
+    {
+        long done = output.Count, skipped = 0;
+        foreach ((long number, string line) in lines)
+        {
+            if (skipped++ >= done)
+            {
+                yield return (number, line);
+                continue;
+            }
+            if (skipped == done && output.Last is { } last && last.Get("id").StringOrNumber() != Id(number, line))
+                throw new QedException($"{input}: line {number} has another id than the last record that was written; the output belongs to another input, begin anew with --force");
+        }
+        if (skipped < done)
+            throw new QedException($"{input}: has {skipped} lines for {done} records that were written; the output belongs to another input, begin anew with --force");
+    }
+
+    private static string Id(long number, string line)
+    {
+        try
+        {
+            if (JsonValue.ParseObject(Encoding.UTF8.GetBytes(line)).Find("id") is { } id)
+                return id.StringOrNumber();
+        }
+        catch (QedException)
+        {
+            // Its record has the line's number.
+        }
+        return number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static (int Index, int Count) Shard(string? text)
+    {
+        if (text is null)
+            return (0, 1);
+        string[] parts = text.Split('/');
+        return parts.Length == 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count) && index >= 1 && index <= count
+            ? (index - 1, count)
+            : throw new UsageException($"--shard: '{text}' is not I/N; give 1/4 for the first of four");
+    }
+}

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using QedEdge.Cli.Json;
+using QedEdge.Evaluation;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed choose</c>: which of several texts the model thinks most likely after a prompt.</summary>
+internal sealed class ChooseCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly PromptInput _prompt = new();
+    private readonly Option<string[]> _choices = new("--choice") { HelpName = "TEXT", Description = "A text that may follow the prompt, exactly as it follows: a word after a word begins with a space (repeatable)", Required = true };
+    private readonly Option<string> _protocol = new("--protocol") { HelpName = "NAME", Description = "What is counted: standard, all tokens of the choice; qed, as for QED's published results", DefaultValueFactory = _ => "standard" };
+
+    public static Command Create()
+    {
+        var self = new ChooseCommand();
+        var command = new Command("choose", "Say which of several texts is most likely after a prompt.\n\nExample: qed choose \"The king was very\" --choice \" old\" --choice \" green\" --choice \" Tuesday\"") { self._choices, self._protocol };
+        self._prompt.AddTo(command, ids: false);
+        self._protocol.AcceptOnlyFromAmong("standard", "qed");
+        self._common.AddRunOptions(command);
+        command.Options.Add(self._common.Json);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    /// <summary>A protocol by its name.</summary>
+    public static ChoiceProtocol Protocol(string? name) => name == "qed" ? ChoiceProtocol.Qed : ChoiceProtocol.Standard;
+
+    private int Run(ParseResult parsed)
+    {
+        string[] choices = parsed.GetValue(_choices)!;
+        if (!_prompt.IsGiven(parsed))
+            throw new UsageException("give a prompt: as PROMPT, --prompt or --file");
+        if (choices.Contains(""))
+            throw new UsageException("--choice needs a text");
+        using QedModel model = _common.OpenModel(parsed);
+        CommonOptions.TokenizerOf(model);
+        _prompt.Tokens(parsed); // refuses two prompts
+        string prompt = Encoding.UTF8.GetString(_prompt.ReadText(parsed));
+        using Session session = model.CreateSession(_common.SessionOptions(parsed));
+        using var interrupt = new Interrupt();
+        ChoiceScore[] scores;
+        try
+        {
+            scores = ChoiceScorer.Score(session, prompt, choices, Protocol(parsed.GetValue(_protocol)), interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        if (parsed.GetValue(_common.Json))
+            Terminal.WriteJson(json => WriteJson(json, choices, scores));
+        else
+            WriteText(choices, scores);
+        return ExitCode.Done;
+    }
+
+    /// <summary>Writes scores as the members of a JSON object.</summary>
+    public static void WriteJson(Utf8JsonWriter json, IReadOnlyList<string> choices, ChoiceScore[] scores)
+    {
+        double[] shares = Shares(scores);
+        json.WriteNumber("best", Best(scores, score => score.Sum));
+        json.WriteNumber("best_per_character", Best(scores, score => score.PerCharacter));
+        json.WriteStartArray("choices");
+        for (int i = 0; i < scores.Length; i++)
+        {
+            json.WriteStartObject();
+            json.WriteString("choice", choices[i]);
+            json.WriteFinite("logprob", scores[i].Sum);
+            json.WriteNumber("tokens", scores[i].Tokens);
+            json.WriteFinite("logprob_per_token", scores[i].PerToken);
+            json.WriteFinite("logprob_per_character", scores[i].PerCharacter);
+            json.WriteFinite("share", shares[i]);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void WriteText(string[] choices, ChoiceScore[] scores)
+    {
+        double[] shares = Shares(scores);
+        foreach (int i in Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i].Sum))
+            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shares[i],7:0.0%} {scores[i].Sum,11:0.0000}  {Terminal.Visible(choices[i])}"));
+    }
+
+    /// <summary>The probabilities of the choices among themselves.</summary>
+    private static double[] Shares(ChoiceScore[] scores)
+    {
+        double max = scores.Max(score => score.Sum), sum = scores.Sum(score => Math.Exp(score.Sum - max));
+        return [.. scores.Select(score => Math.Exp(score.Sum - max) / sum)];
+    }
+
+    private static int Best(ChoiceScore[] scores, Func<ChoiceScore, double> value) => Array.IndexOf(scores, scores.MaxBy(value));
+}

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.Globalization;
+using QedEdge.Cli.Json;
+using QedEdge.Evaluation;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed perplexity</c>: how well the model predicts a text file.</summary>
+internal sealed class PerplexityCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly TextFileInput _text = new();
+
+    public static Command Create()
+    {
+        var self = new PerplexityCommand();
+        var command = new Command("perplexity", "Measure how well the model predicts a text file.\n\nExample: qed perplexity -f story.txt --ctx-size 512 --stride 256");
+        self._text.AddTo(command);
+        self._common.AddRunOptions(command);
+        command.Options.Add(self._common.Json);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using QedModel model = _common.OpenModel(parsed);
+        (IEnumerable<TextWindow> windows, int size, int stride) = _text.Windows(parsed, model, _common);
+        using Session session = model.CreateSession(_common.SessionOptions(parsed) with { ContextLength = size });
+        using var interrupt = new Interrupt();
+        PerplexityStatistics result;
+        try
+        {
+            using var progress = new ProgressLine("tokens");
+            result = Perplexity.Run(session, windows, now => progress.Report(now.Count, _text.Share(parsed)), interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        if (result.Count == 0)
+            throw new QedException($"{_text.Path(parsed)}: holds no text");
+        if (parsed.GetValue(_common.Json))
+            WriteJson(model, result, size, stride);
+        else
+            WriteText(model, result, size, stride);
+        return ExitCode.Done;
+    }
+
+    private static void WriteText(QedModel model, PerplexityStatistics result, int size, int stride)
+    {
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.File.Name}: {result.Count} tokens scored ({result.Bytes} bytes of text), each once, in {result.Windows} windows of {size} tokens at most, {stride} of them new"));
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"mean NLL       {result.Mean:0.000000} ± {result.MeanError:0.000000} nats"));
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"perplexity     {result.Perplexity:0.0000} ± {result.PerplexityError:0.0000}"));
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"bits per byte  {result.BitsPerByte:0.0000}"));
+    }
+
+    private static void WriteJson(QedModel model, PerplexityStatistics result, int size, int stride) => Terminal.WriteJson(json =>
+    {
+        json.WriteString("model", model.File.Name);
+        json.WriteNumber("tokens", result.Count);
+        json.WriteNumber("bytes", result.Bytes);
+        json.WriteNumber("windows", result.Windows);
+        json.WriteNumber("window", size);
+        json.WriteNumber("stride", stride);
+        json.WriteFinite("mean_nll", result.Mean);
+        json.WriteFinite("mean_nll_error", result.MeanError);
+        json.WriteFinite("perplexity", result.Perplexity);
+        json.WriteFinite("perplexity_error", result.PerplexityError);
+        json.WriteFinite("bits_per_byte", result.BitsPerByte);
+        json.WriteStartArray("by_position");
+        foreach (PositionLoss loss in result.ByPosition)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("first", loss.First);
+            json.WriteNumber("last", loss.Last);
+            json.WriteNumber("tokens", loss.Count);
+            json.WriteFinite("mean_nll", loss.Mean);
+            json.WriteFinite("mean_nll_error", loss.Error);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+}

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using QedEdge.Evaluation;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed score</c>: how likely the model thinks a text, token by token.</summary>
+internal sealed class ScoreCommand
+{
+    private readonly CommonOptions _common = new();
+    private readonly PromptInput _text = new("text");
+    private readonly Option<string?> _context = new("--context") { HelpName = "TEXT", Description = "What stands before the text and is not scored" };
+    private readonly Option<string?> _labels = new("--labels") { HelpName = "IDS", Description = "With --tokens: the label of each token, -100 where none is scored; the logits at t are scored against the label at t + 1" };
+    private readonly Option<bool> _shifted = new("--labels-shifted") { Description = "The labels are shifted already: the logits at t are scored against the label at t" };
+
+    public static Command Create()
+    {
+        var self = new ScoreCommand();
+        var command = new Command("score", "Say how likely the model thinks a text.\n\nExample: qed score \"Once upon a time there was a king.\"");
+        self._text.AddTo(command);
+        foreach (Option option in new Option[] { self._context, self._labels, self._shifted })
+            command.Options.Add(option);
+        self._common.AddRunOptions(command);
+        command.Options.Add(self._common.Json);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using QedModel model = _common.OpenModel(parsed);
+        TextScore score;
+        using (var interrupt = new Interrupt())
+        {
+            try
+            {
+                score = Score(parsed, model, interrupt.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return ExitCode.Interrupted;
+            }
+        }
+        if (parsed.GetValue(_common.Json))
+            Terminal.WriteJson(score.WriteTo);
+        else
+            WriteText(score);
+        return ExitCode.Done;
+    }
+
+    private TextScore Score(ParseResult parsed, QedModel model, CancellationToken cancellation)
+    {
+        string? context = parsed.GetValue(_context);
+        int[]? tokens = _text.Tokens(parsed), labels = parsed.GetValue(_labels) is { } list ? CommonOptions.ParseNumbers("--labels", list) : null;
+        if (labels is not null ? tokens is null || context is not null : parsed.GetValue(_shifted))
+            throw new UsageException("--labels goes with --tokens and without --context, --labels-shifted with --labels");
+        if (tokens is not null && context is not null)
+            throw new UsageException("--context goes with a text; with --tokens, give all ids and choose by --labels");
+        if (tokens is null && !_text.IsGiven(parsed))
+            throw new UsageException("give a text: as TEXT, --text, --file or --tokens");
+        using Session session = model.CreateSession(_common.SessionOptions(parsed));
+        if (labels is not null)
+            return TextScore.OfLabels(session, tokens!, labels, parsed.GetValue(_shifted) ? LabelConvention.SamePosition : LabelConvention.NextPosition, cancellation);
+        if (tokens is not null)
+            return TextScore.OfTokens(session, tokens, cancellation);
+        return TextScore.OfText(session, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(context ?? ""), _text.ReadText(parsed), cancellation);
+    }
+
+    private static void WriteText(TextScore score)
+    {
+        for (int i = 0; i < score.Ids.Length; i++)
+        {
+            string probability = double.IsNaN(score.LogProbabilities[i]) ? "-" : score.LogProbabilities[i].ToString("0.0000", CultureInfo.InvariantCulture);
+            Terminal.WriteLine($"{probability,10} {score.Ids[i],6}  {Terminal.Visible(score.Pieces?[i] ?? "")}");
+        }
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"\n{score.Count} tokens scored, total {score.Total:0.####} nats, mean NLL {score.MeanNll:0.######}, perplexity {score.Perplexity:0.####}"));
+    }
+}

@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace QedEdge.Cli;
+
+/// <summary>The options that say what happens beyond the context.</summary>
+internal sealed class ContextInput(string overflow)
+{
+    private readonly Option<string> _overflow = new("--overflow") { HelpName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", DefaultValueFactory = _ => overflow };
+    private readonly Option<int?> _sinks = new("--sinks") { HelpName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        _overflow.AcceptOnlyFromAmong("stop", "slide");
+        command.Options.Add(_overflow);
+        command.Options.Add(_sinks);
+    }
+
+    /// <summary>A session's options with these.</summary>
+    /// <exception cref="UsageException">They contradict each other.</exception>
+    public SessionOptions Apply(ParseResult parsed, SessionOptions options)
+    {
+        bool slides = parsed.GetValue(_overflow) == "slide";
+        if (!slides && parsed.GetValue(_sinks) is not null)
+            throw new UsageException("--sinks goes with --overflow slide");
+        return options with { Overflow = slides ? ContextOverflow.Slide : ContextOverflow.Stop, Sinks = parsed.GetValue(_sinks) };
+    }
+}

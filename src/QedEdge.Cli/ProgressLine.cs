@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace QedEdge.Cli;
+
+/// <summary>How far long work has come, on standard error: one line that changes on a terminal, a line now and then in a log.</summary>
+/// <param name="unit">What is counted: tokens, questions.</param>
+internal sealed class ProgressLine(string unit) : IDisposable
+{
+    private static readonly TimeSpan OnTerminal = TimeSpan.FromSeconds(0.2), InLog = TimeSpan.FromSeconds(30);
+
+    private readonly bool _terminal = !Console.IsErrorRedirected;
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private long _shown = Stopwatch.GetTimestamp();
+    private int _length; // of what stands on the terminal's line
+
+    /// <summary>Tells how far it is.</summary>
+    /// <param name="count">What is done, in units.</param>
+    /// <param name="share">Of all work, 0 to 1; not a number where nobody knows.</param>
+    public void Report(long count, double share)
+    {
+        if (Stopwatch.GetElapsedTime(_shown) < (_terminal ? OnTerminal : InLog))
+            return;
+        _shown = Stopwatch.GetTimestamp();
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
+        string line = string.Create(CultureInfo.InvariantCulture, $"{count} {unit}, {count / elapsed.TotalSeconds:0.#}/s");
+        if (share > 0 && share <= 1)
+        {
+            var left = TimeSpan.FromSeconds(elapsed.TotalSeconds * (1 - share) / share);
+            line = string.Create(CultureInfo.InvariantCulture, $"{share,4:0%}  {line}, {(int)left.TotalMinutes}:{left.Seconds:00} left");
+        }
+        if (!_terminal)
+        {
+            Terminal.Note(line);
+            return;
+        }
+        Terminal.NotePart("\r" + line.PadRight(_length));
+        _length = line.Length;
+    }
+
+    /// <summary>Takes the line off the terminal.</summary>
+    public void Dispose()
+    {
+        if (_length > 0)
+            Terminal.NotePart("\r" + new string(' ', _length) + "\r");
+        _length = 0;
+    }
+}

@@ -1,0 +1,118 @@
+using System.CommandLine;
+using System.Globalization;
+using QedEdge.Generation;
+using QedEdge.Gguf;
+using QedEdge.Sampling;
+
+namespace QedEdge.Cli;
+
+/// <summary>The options that say how tokens are chosen and when generation ends.</summary>
+internal sealed class SamplingInput
+{
+    private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
+    private readonly Option<float?> _temperature = new("--temp") { HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
+    private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
+    private readonly Option<float?> _topP = new("--top-p") { HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
+    private readonly Option<float?> _minP = new("--min-p") { HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
+    private readonly Option<float?> _typical = new("--typical") { HelpName = "X", Description = "Only tokens about as surprising as is to be expected, that sum to X (locally typical sampling); 1 is off" };
+    private readonly Option<float?> _repeat = new("--repeat-penalty") { HelpName = "X", Description = "Divides logits of the last tokens; 1 is off" };
+    private readonly Option<float?> _presence = new("--presence-penalty") { HelpName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
+    private readonly Option<float?> _frequency = new("--frequency-penalty") { HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
+    private readonly Option<int?> _window = new("--repeat-last-n") { HelpName = "N", Description = "How many of the last tokens the penalties look at (default: 64)" };
+    private readonly Option<string[]> _bias = new("--logit-bias") { HelpName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
+    private readonly Option<ulong?> _seed = new("--seed", "-s") { HelpName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
+    private readonly Option<bool> _greedy = new("--greedy") { Description = "Always the most likely token" };
+    private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)" };
+    private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[] { _maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _bias, _seed, _greedy, _stop, _ignoreEos })
+            command.Options.Add(option);
+    }
+
+    /// <summary>The texts that end generation.</summary>
+    /// <exception cref="UsageException">One is empty.</exception>
+    public string[] Stops(ParseResult parsed)
+    {
+        string[] stops = parsed.GetValue(_stop) ?? [];
+        return stops.Contains("") ? throw new UsageException("--stop needs a text") : stops;
+    }
+
+    /// <summary>Whether a seed was given.</summary>
+    public bool HasSeed(ParseResult parsed) => parsed.GetValue(_seed) is not null;
+
+    /// <summary>What is to be generated.</summary>
+    /// <exception cref="UsageException">An option is out of range.</exception>
+    /// <exception cref="ModelFormatException">The model's own defaults are not usable.</exception>
+    public GenerationOptions Options(ParseResult parsed, QedModel model)
+    {
+        (SamplingOptions defaults, int defaultMaxTokens, bool sample) = Defaults(model.File);
+        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && !sample);
+        var sampling = new SamplingOptions
+        {
+            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
+            TopK = parsed.GetValue(_topK) ?? defaults.TopK,
+            TopP = parsed.GetValue(_topP) ?? defaults.TopP,
+            MinP = parsed.GetValue(_minP) ?? defaults.MinP,
+            TypicalP = parsed.GetValue(_typical) ?? defaults.TypicalP,
+            RepeatPenalty = parsed.GetValue(_repeat) ?? defaults.RepeatPenalty,
+            PresencePenalty = parsed.GetValue(_presence) ?? defaults.PresencePenalty,
+            FrequencyPenalty = parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
+            PenaltyWindow = parsed.GetValue(_window) ?? defaults.PenaltyWindow,
+            LogitBias = Biases(parsed.GetValue(_bias) ?? [], model.Config.VocabSize),
+            Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
+        };
+        sampling.Validate();
+        int maxTokens = parsed.GetValue(_maxTokens) ?? defaultMaxTokens;
+        if (maxTokens < 0)
+            throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
+        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, IgnoreEos = parsed.GetValue(_ignoreEos) };
+    }
+
+    private static Dictionary<int, float>? Biases(string[] given, int vocabSize)
+    {
+        var biases = new Dictionary<int, float>();
+        foreach (string text in given)
+        {
+            int equals = text.IndexOf('=', StringComparison.Ordinal);
+            if (equals < 0 || !int.TryParse(text.AsSpan(0, equals), NumberStyles.None, CultureInfo.InvariantCulture, out int id) || Bias(text[(equals + 1)..]) is not { } bias)
+                throw new UsageException($"--logit-bias: '{text}' is not ID=X; give a token id and a number or -inf, 15=-1.5");
+            if (id >= vocabSize)
+                throw new UsageException($"--logit-bias: token id {id} is outside the vocabulary of {vocabSize} entries");
+            biases[id] = bias;
+        }
+        return biases.Count > 0 ? biases : null;
+
+        static float? Bias(string text) => text is "-inf" ? float.NegativeInfinity
+            : float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value) ? value : null;
+    }
+
+    /// <summary>What the model's file says where the user says nothing.</summary>
+    /// <exception cref="ModelFormatException">A value is not usable.</exception>
+    private static (SamplingOptions Sampling, int MaxTokens, bool Sample) Defaults(GgufFile file)
+    {
+        const string Prefix = "general.sampling.";
+        GgufMetadata keys = file.Metadata;
+        var sampling = new SamplingOptions
+        {
+            Temperature = keys.FindFloat32(Prefix + "temperature") ?? SamplingOptions.Default.Temperature,
+            TopK = Int32(Prefix + "top_k") ?? SamplingOptions.Default.TopK,
+            TopP = keys.FindFloat32(Prefix + "top_p") ?? SamplingOptions.Default.TopP,
+        };
+        try
+        {
+            sampling.Validate();
+        }
+        catch (InvalidOptionException e)
+        {
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the keys {Prefix}… are not usable: {e.Message}");
+        }
+        return (sampling, Int32(Prefix + "max_new_tokens") ?? new GenerationOptions().MaxTokens, keys.FindBool(Prefix + "do_sample") != false);
+
+        int? Int32(string key) => keys.FindUInt32(key) is not { } value ? null
+            : value <= int.MaxValue ? (int)value
+            : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using QedEdge.Cli.Json;
+using QedEdge.Evaluation;
+using QedEdge.Text;
+
+namespace QedEdge.Cli;
+
+/// <summary>A text's tokens with the model's log-probabilities.</summary>
+/// <param name="Ids">Token ids, or labels [n].</param>
+/// <param name="LogProbabilities">log p in nats, not a number for a token with nothing before it, or that is not to be scored [n].</param>
+/// <param name="Pieces">Their texts, null for a model without a tokenizer [n].</param>
+/// <param name="Model">The model's file.</param>
+internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]? Pieces, string Model)
+{
+    /// <summary>Tokens scored.</summary>
+    public int Count => LogProbabilities.Count(p => !double.IsNaN(p));
+
+    /// <summary>Σ log p, in nats.</summary>
+    public double Total => LogProbabilities.Where(p => !double.IsNaN(p)).Sum();
+
+    /// <summary>Mean −log p, in nats; not a number where nothing was scored.</summary>
+    public double MeanNll => -Total / Count;
+
+    /// <summary>e to the <see cref="MeanNll"/>.</summary>
+    public double Perplexity => Math.Exp(MeanNll);
+
+    /// <summary>Scores a text after the model's begin-of-text token and a context.</summary>
+    public static TextScore OfText(Session session, Tokenizer tokenizer, ReadOnlySpan<byte> context, ReadOnlySpan<byte> text, CancellationToken cancellation)
+    {
+        EncodeOptions options = tokenizer.PromptOptions & ~EncodeOptions.AddEos;
+        List<int> before = [], whole = [];
+        tokenizer.Encode(context, before, options);
+        tokenizer.Encode([.. context, .. text], whole, options);
+        // Where context and text share a token, it belongs to the text.
+        int begin = before.ToArray().AsSpan().CommonPrefixLength(whole.ToArray());
+        return Of(session, [.. whole], begin, cancellation);
+    }
+
+    /// <summary>Scores token ids as they are; the first has nothing before it.</summary>
+    public static TextScore OfTokens(Session session, int[] ids, CancellationToken cancellation) => Of(session, ids, 0, cancellation);
+
+    /// <summary>Scores the labels of tokens.</summary>
+    public static TextScore OfLabels(Session session, int[] tokens, int[] labels, LabelConvention convention, CancellationToken cancellation)
+    {
+        var scores = new double[labels.Length];
+        Array.Fill(scores, double.NaN);
+        CrossEntropy.Of(session, tokens, labels, convention, new FeedOptions { Cancellation = cancellation }, (t, score) => scores[t] = score);
+        return new TextScore(labels, scores, null, "");
+    }
+
+    /// <summary>Writes it as the members of a JSON object.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        if (Pieces is not null)
+        {
+            json.WriteStartArray("tokens");
+            foreach (string piece in Pieces)
+                json.WriteStringValue(piece);
+            json.WriteEndArray();
+        }
+        json.WriteNumbers("ids", Ids);
+        json.WriteStartArray("logprobs");
+        foreach (double score in LogProbabilities)
+            json.WriteFiniteValue(score);
+        json.WriteEndArray();
+        json.WriteFinite("total", Total);
+        json.WriteFinite("mean_nll", MeanNll);
+        json.WriteFinite("perplexity", Perplexity);
+    }
+
+    private static TextScore Of(Session session, int[] ids, int begin, CancellationToken cancellation)
+    {
+        int first = Math.Max(begin, 1); // the first token of all has no probability
+        double[] scores = first < ids.Length ? SequenceScorer.LogProbabilities(session, ids, first, cancellation) : [];
+        int[] shown = ids[Math.Min(begin, ids.Length)..];
+        Tokenizer? tokenizer = session.Model.Tokenizer;
+        return new TextScore(shown, [.. Enumerable.Repeat(double.NaN, shown.Length - scores.Length), .. scores],
+            tokenizer is null ? null : [.. shown.Select(id => id < tokenizer.VocabSize ? tokenizer.Decode([id], SpecialTokenText.Keep) : "")], session.Model.File.Name);
+    }
+}
