@@ -51,6 +51,7 @@ internal static class Program
     private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
     {
         GenerateCommand.Create(),
+        ChatCommand.Create(),
         BakeCommand.Create(),
         ScoreCommand.Create(),
         ChooseCommand.Create(),

@@ -44,9 +44,12 @@ internal sealed class SamplingInput
     public bool HasSeed(ParseResult parsed) => parsed.GetValue(_seed) is not null;
 
     /// <summary>What is to be generated.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="maxTokens">New tokens at most, where the user says nothing; null is what the model's file says.</param>
     /// <exception cref="UsageException">An option is out of range.</exception>
     /// <exception cref="ModelFormatException">The model's own defaults are not usable.</exception>
-    public GenerationOptions Options(ParseResult parsed, QedModel model)
+    public GenerationOptions Options(ParseResult parsed, QedModel model, int? maxTokens = null)
     {
         (SamplingOptions defaults, int defaultMaxTokens, bool sample) = Defaults(model.File);
         bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && !sample);
@@ -65,10 +68,10 @@ internal sealed class SamplingInput
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         sampling.Validate();
-        int maxTokens = parsed.GetValue(_maxTokens) ?? defaultMaxTokens;
-        if (maxTokens < 0)
-            throw new UsageException($"--max-tokens must be 0 or more, got {maxTokens}");
-        return new GenerationOptions { Sampling = sampling, MaxTokens = maxTokens, IgnoreEos = parsed.GetValue(_ignoreEos) };
+        int most = parsed.GetValue(_maxTokens) ?? maxTokens ?? defaultMaxTokens;
+        if (most < 0)
+            throw new UsageException($"--max-tokens must be 0 or more, got {most}");
+        return new GenerationOptions { Sampling = sampling, MaxTokens = most, IgnoreEos = parsed.GetValue(_ignoreEos) };
     }
 
     private static Dictionary<int, float>? Biases(string[] given, int vocabSize)

@@ -34,7 +34,7 @@ internal static class Terminal
         }
         catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException io && !IsBrokenPipe(io)))
         {
-            throw new QedException($"standard output cannot be written: {e.Message}", e);
+            throw new OutputException(e);
         }
     }
 
@@ -112,3 +112,6 @@ internal static class Terminal
         return buffer.ToArray();
     }
 }
+
+/// <summary>Standard output takes nothing: no work goes on.</summary>
+internal sealed class OutputException(Exception inner) : QedException($"standard output cannot be written: {inner.Message}", inner);

@@ -123,7 +123,7 @@ internal sealed class GenerateCommand
     }
 
     /// <summary>The tokens as the model gets them: id and text.</summary>
-    private static void ShowTokens(int[] ids, Tokenizer? tokenizer)
+    public static void ShowTokens(int[] ids, Tokenizer? tokenizer)
     {
         foreach (int id in ids)
             Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : Terminal.Visible(tokenizer.Decode([id], SpecialTokenText.Keep)))}");

@@ -13,6 +13,9 @@ public sealed class StopFilter(IReadOnlyList<string> stops)
     /// <summary>Whether a stop string has appeared.</summary>
     public bool Stopped { get; private set; }
 
+    /// <summary>Whether text is held back.</summary>
+    public bool IsHolding => _count > _shown;
+
     /// <summary>Takes more text.</summary>
     /// <returns>What may be shown; valid until the next call.</returns>
     public ReadOnlySpan<char> Append(ReadOnlySpan<char> text)

@@ -1,0 +1,59 @@
+using System.Text;
+
+namespace QedEdge.Cli.Chat;
+
+/// <summary>Messages from standard input: a line each, longer ones with a backslash at the end of a line or between lines of three quotes.</summary>
+internal sealed class ChatInput : IDisposable
+{
+    private const string Quotes = "\"\"\"";
+
+    // The terminal's own line editing: nothing of .NET's console is needed, and pipes work the same.
+    private readonly StreamReader _reader = new(Console.OpenStandardInput(), new UTF8Encoding(false));
+
+    /// <summary>Whether somebody sits there.</summary>
+    public bool IsTerminal { get; } = !Console.IsInputRedirected && !Console.IsErrorRedirected;
+
+    /// <inheritdoc/>
+    public void Dispose() => _reader.Dispose();
+
+    /// <summary>Shows where to type.</summary>
+    public void Prompt(string text = "> ")
+    {
+        if (IsTerminal)
+            Terminal.NotePart(text);
+    }
+
+    /// <summary>The next message, or null at the end.</summary>
+    public string? Read()
+    {
+        Prompt();
+        if (Line() is not { } line)
+            return null;
+        if (line.TrimEnd() == Quotes)
+            return Block();
+        var message = new StringBuilder();
+        while (line.EndsWith('\\'))
+        {
+            message.Append(line, 0, line.Length - 1).Append('\n');
+            Prompt("… ");
+            if (Line() is not { } next)
+                return message.ToString();
+            line = next;
+        }
+        return message.Append(line).ToString();
+    }
+
+    private string Block()
+    {
+        var lines = new List<string>();
+        Prompt("… ");
+        while (Line() is { } line && line.TrimEnd() != Quotes)
+        {
+            lines.Add(line);
+            Prompt("… ");
+        }
+        return string.Join('\n', lines);
+    }
+
+    private string? Line() => _reader.ReadLine();
+}

@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+
+namespace QedEdge.Cli.Chat;
+
+/// <summary>Ctrl-C stops the answer and not the program; SIGTERM ends both.</summary>
+internal sealed class ChatSignals : IDisposable
+{
+    private readonly PosixSignalRegistration _interrupt, _terminate;
+    private readonly Action _onIdle;
+    private CancellationTokenSource? _answer;
+
+    /// <param name="onIdle">Called for a Ctrl-C while there is no answer.</param>
+    public ChatSignals(Action onIdle)
+    {
+        _onIdle = onIdle;
+        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+        {
+            context.Cancel = true;
+            if (Volatile.Read(ref _answer) is { } answer)
+                answer.Cancel();
+            else
+                _onIdle();
+        });
+        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            IsEnding = true;
+            if (Volatile.Read(ref _answer) is not { } answer)
+                return; // waiting for input: the signal does what it does
+            context.Cancel = true;
+            answer.Cancel();
+        });
+    }
+
+    /// <summary>Whether the program is to end.</summary>
+    public bool IsEnding { get; private set; }
+
+    /// <summary>Runs an answer that a signal can cancel.</summary>
+    public T Run<T>(Func<CancellationToken, T> answer)
+    {
+        using var source = new CancellationTokenSource();
+        Volatile.Write(ref _answer, source);
+        try
+        {
+            return answer(source.Token);
+        }
+        finally
+        {
+            Volatile.Write(ref _answer, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _interrupt.Dispose();
+        _terminate.Dispose();
+    }
+}

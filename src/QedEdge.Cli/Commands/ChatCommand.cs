@@ -1,0 +1,140 @@
+using System.CommandLine;
+using System.Globalization;
+using QedEdge.Cli.Chat;
+using QedEdge.Generation;
+using QedEdge.Text;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed chat</c>: a conversation on the terminal, or line by line through a pipe.</summary>
+internal sealed class ChatCommand
+{
+    private const int DefaultMaxTokens = 512;
+
+    private const string Help = """
+        /reset         forget the conversation
+        /system TEXT   begin anew with this system message (none: without)
+        /save FILE     write the conversation to a file
+        /load FILE     go on with one that was written
+        /help          this list
+        /exit          end, as Ctrl-D does; Ctrl-C stops an answer
+        A line that ends with \ goes on in the next one; lines between two lines of three quotes are one message.
+        """;
+
+    private readonly CommonOptions _common = new();
+    private readonly SamplingInput _sampling = new();
+    private readonly ContextInput _context = new(overflow: "slide");
+    private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "The system message" };
+    private readonly Option<string?> _load = new("--load-session") { HelpName = "FILE", Description = "Go on with a conversation that /save has written" };
+    private readonly Option<bool> _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
+
+    public static Command Create()
+    {
+        var self = new ChatCommand();
+        var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1") { self._system, self._load, self._verbosePrompt };
+        CommonOptions.NeedsName(self._load);
+        self._sampling.AddTo(command);
+        self._context.AddTo(command);
+        self._common.AddRunOptions(command);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using QedModel model = _common.OpenModel(parsed);
+        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
+        GenerationOptions options = _sampling.Options(parsed, model, DefaultMaxTokens);
+        using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
+        var conversation = new Conversation(session, tokenizer, options, _sampling.Stops(parsed)) { System = parsed.GetValue(_system) };
+        string? file = parsed.GetValue(_load);
+        if (file is not null)
+            conversation.Load(file);
+        using var input = new ChatInput();
+        using var signals = new ChatSignals(() =>
+        {
+            Terminal.Note("\n(/exit or Ctrl-D ends)");
+            input.Prompt();
+        });
+        if (input.IsTerminal)
+            Terminal.Note($"{model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
+        while (!signals.IsEnding && input.Read() is { } message)
+        {
+            try
+            {
+                if (message.StartsWith('/'))
+                {
+                    if (!Obey(message, conversation, ref file))
+                        break;
+                }
+                else if (message.Length > 0)
+                {
+                    Answer(message, conversation, session, signals, parsed);
+                }
+            }
+            catch (ContextLengthException) when (session.Overflow == ContextOverflow.Stop)
+            {
+                Terminal.Note($"error: the message does not fit into what is left of the context of {session.Capacity} tokens; /reset begins anew");
+            }
+            catch (QedException e) when (e is not OutputException)
+            {
+                Terminal.Note("error: " + e.Message.ReplaceLineEndings(" "));
+            }
+        }
+        return signals.IsEnding ? ExitCode.Interrupted : ExitCode.Done;
+    }
+
+    private void Answer(string message, Conversation conversation, Session session, ChatSignals signals, ParseResult parsed)
+    {
+        int[] prompt = conversation.Prompt(message);
+        if (parsed.GetValue(_verbosePrompt))
+            GenerateCommand.ShowTokens(prompt, session.Model.Tokenizer);
+        GenerationResult result = signals.Run(cancellation => conversation.Answer(prompt, Terminal.Write, cancellation));
+        Terminal.Write("\n");
+        if (result.Finish == FinishReason.Length)
+            Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");
+        if (parsed.GetValue(_common.Verbose))
+        {
+            Terminal.Note(string.Create(CultureInfo.InvariantCulture,
+                $"{result.PromptTokens} tokens in {result.PrefillTime.TotalSeconds:0.00} s, {result.GeneratedTokens} out in {result.DecodeTime.TotalSeconds:0.00} s; {conversation.Position} in all"));
+        }
+    }
+
+    /// <summary>Does what a line that begins with a slash says; false where it says to end.</summary>
+    private static bool Obey(string line, Conversation conversation, ref string? file)
+    {
+        string[] words = line.TrimEnd().Split(' ', 2, StringSplitOptions.TrimEntries);
+        string rest = words.Length > 1 ? words[1] : "";
+        switch (words[0])
+        {
+            case "/exit" or "/quit":
+                return false;
+            case "/help":
+                Terminal.Note(Help);
+                return true;
+            case "/reset":
+                conversation.Reset();
+                return true;
+            case "/system":
+                conversation.System = rest.Length > 0 ? rest : null;
+                return true;
+            case "/save" when rest.Length > 0:
+                conversation.Save(rest, overwrite: rest == file); // a file of this conversation's is its own
+                file = rest;
+                Terminal.Note($"{rest}: {conversation.Position} tokens");
+                return true;
+            case "/load" when rest.Length > 0:
+                conversation.Load(rest);
+                file = rest;
+                Terminal.Note($"{rest}: {conversation.Position} tokens");
+                return true;
+            case "/save" or "/load":
+                Terminal.Note($"error: {words[0]} needs a file name");
+                return true;
+            default:
+                Terminal.Note($"error: unknown: {Terminal.Visible(words[0])}; /help lists what there is (a message cannot begin with /; put a space before it)");
+                return true;
+        }
+    }
+}
