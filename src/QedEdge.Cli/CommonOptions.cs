@@ -15,6 +15,8 @@ internal sealed class CommonOptions
 
     public Option<string> KvType { get; } = new("--kv-type") { HelpName = "TYPE", Description = "Storage of keys and values: auto, f32, f16, q8_0", DefaultValueFactory = _ => "auto" };
 
+    public Option<string> Load { get; } = new("--load") { HelpName = "HOW", Description = "How the model file is read: map, page by page when needed; ram, as a whole before it starts, for slow cards", DefaultValueFactory = _ => "map" };
+
     public Option<string> Isa { get; } = new("--isa") { HelpName = "SET", Description = "Instruction set: auto, scalar, avx2, avx512, avxvnni, neon, neon-dp; all give the same bits", DefaultValueFactory = _ => "auto" };
 
     public Option<bool> Json { get; } = new("--json") { Description = "Print one JSON object instead of text" };
@@ -24,6 +26,7 @@ internal sealed class CommonOptions
     public CommonOptions()
     {
         NeedsName(Model);
+        Load.AcceptOnlyFromAmong("map", "ram");
         KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
     }
 
@@ -44,6 +47,7 @@ internal sealed class CommonOptions
         command.Options.Add(Threads);
         command.Options.Add(ContextSize);
         command.Options.Add(KvType);
+        command.Options.Add(Load);
         command.Options.Add(Isa);
         command.Options.Add(Verbose);
     }
@@ -55,7 +59,17 @@ internal sealed class CommonOptions
     public QedModel OpenModel(ParseResult parsed, string? path)
     {
         string? isa = parsed.GetValue(Isa);
-        return ModelSource.Open(path, new ModelOptions { InstructionSet = isa == "auto" ? null : isa });
+        QedModel model = ModelSource.Open(path, new ModelOptions
+        {
+            InstructionSet = isa == "auto" ? null : isa,
+            Loading = parsed.GetValue(Load) == "ram" ? ModelLoading.Memory : ModelLoading.Map,
+        });
+        if ((parsed.GetValue(ContextSize) ?? 1) is >= 1 and int positions && positions <= model.Config.ContextLength
+            && MemoryNeed.Of(model.File, parsed.GetValue(ContextSize)) is { } need && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), FreeMemory.Bytes()) is { } warning)
+        {
+            Terminal.Note(warning);
+        }
+        return model;
     }
 
     /// <summary>The tokenizer of a model that needs one.</summary>

@@ -63,6 +63,7 @@ internal static class Program
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),
         InspectCommand.Create(),
+        PlanCommand.Create(),
         VerifyCommand.Create(),
         BenchCommand.Create(),
         InfoCommand.Create(),

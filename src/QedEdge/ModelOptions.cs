@@ -5,6 +5,18 @@ public sealed record ModelOptions
 {
     /// <summary>A kernel set by name (<c>scalar</c>, <c>avx2</c>, <c>avx512</c>, <c>avxvnni</c>, <c>neon</c>, <c>neon-dp</c>), or null for the fastest. All give the same bits.</summary>
     public string? InstructionSet { get; init; }
+
+    /// <summary>How a file is read.</summary>
+    public ModelLoading Loading { get; init; }
+}
+
+/// <summary>How a model file is read.</summary>
+public enum ModelLoading
+{
+    /// <summary>Mapped: pages are read when they are touched, shared with other processes, and dropped when memory is short.</summary>
+    Map,
+    /// <summary>Read into memory from beginning to end, faster on slow storage; a file of plain layout is mapped all the same, since its weights are repacked into memory.</summary>
+    Memory,
 }
 
 /// <summary>How a session is opened.</summary>

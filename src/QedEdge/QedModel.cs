@@ -91,7 +91,7 @@ public sealed class QedModel : IDisposable
     /// <summary>Opens a model file.</summary>
     /// <exception cref="ModelFormatException">The file cannot be used; the message says why.</exception>
     /// <exception cref="QedException">The instruction set asked for is not available.</exception>
-    public static QedModel Open(string path, ModelOptions? options = null) => Create(GgufFile.Open(path), options);
+    public static QedModel Open(string path, ModelOptions? options = null) => Create(options?.Loading == ModelLoading.Memory ? GgufFile.Read(path) : GgufFile.Open(path), options);
 
     /// <summary>Opens a model that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
     /// <exception cref="ModelFormatException">The resource cannot be used.</exception>

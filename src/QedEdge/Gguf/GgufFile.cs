@@ -87,6 +87,38 @@ public sealed class GgufFile : IDisposable
         return Open(mapped.View, path, mapped);
     }
 
+    /// <summary>Opens a file and reads all of it into memory, unless its layout is plain: then it stays mapped.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <exception cref="ModelFormatException">As <see cref="Open(string)"/>, or it does not fit into memory.</exception>
+    public static GgufFile Read(string path)
+    {
+        GgufFile mapped = Open(path);
+        if (!mapped.Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type)))
+            return mapped;
+        using (mapped)
+        {
+            AlignedBuffer<byte> memory;
+            try
+            {
+                memory = new AlignedBuffer<byte>(mapped.Length);
+            }
+            catch (OutOfMemoryException exception)
+            {
+                throw new ModelFormatException(ModelFault.Unreadable, path, $"its {mapped.Length} bytes do not fit into memory; map it instead", inner: exception);
+            }
+            try
+            {
+                MappedFile.Read(path, memory);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                memory.Dispose();
+                throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
+            }
+            return Open(memory.View, path, memory);
+        }
+    }
+
     /// <summary>Reads a GGUF file that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
     /// <param name="resource">The stream; disposed with the file.</param>
     /// <param name="name">A name for errors.</param>

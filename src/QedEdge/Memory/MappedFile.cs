@@ -64,6 +64,22 @@ internal sealed unsafe partial class MappedFile : IDisposable
         return new MappedFile(path, mapping, new NativeView(mapping.Start + before, length));
     }
 
+    /// <summary>Reads a file from beginning to end.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="destination">Receives as many bytes as it holds.</param>
+    /// <exception cref="IOException">The file cannot be read, or is shorter.</exception>
+    /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
+    public static void Read(string path, AlignedBuffer<byte> destination)
+    {
+        const int Piece = 1 << 22;
+        using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        for (long position = 0; position < destination.Count;)
+        {
+            int read = RandomAccess.Read(handle, destination.Slice(position, (int)Math.Min(Piece, destination.Count - position)), position);
+            position += read > 0 ? read : throw new EndOfStreamException($"{path} ends at byte {position}; it was changed while it was read");
+        }
+    }
+
     /// <summary>Unmaps the file; views into it become invalid.</summary>
     public void Dispose() => _mapping?.Dispose();
 

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Globalization;
+using QedEdge.Gguf;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed plan</c>: what fits into an amount of memory.</summary>
+internal sealed class PlanCommand
+{
+    private static readonly KvCacheType[] Types = [KvCacheType.Q8_0, KvCacheType.F16, KvCacheType.F32];
+
+    private readonly CommonOptions _common = new();
+    private readonly Option<string?> _memory = new("--ram") { HelpName = "SIZE", Description = "The memory there is: 300M, 1.5G; what is free now if not given" };
+
+    public static Command Create()
+    {
+        var self = new PlanCommand();
+        self._common.ContextSize.Aliases.Add("--ctx");
+        var command = new Command("plan", "Say what fits into memory, before anything is allocated.\n\nExample: qed plan --ram 300M --ctx-size 512")
+        {
+            self._common.Model, self._memory, self._common.ContextSize, self._common.Threads, self._common.Json,
+        };
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        long memory = parsed.GetValue(_memory) is { } text ? FreeMemory.Parse("--ram", text) : FreeMemory.Bytes();
+        int threads = parsed.GetValue(_common.Threads) ?? RuntimeInfo.Detect().Threads;
+        if (threads < 1)
+            throw new UsageException($"--threads must be 1 or more, got {threads}");
+        using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_common.Model));
+        MemoryNeed need = MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize), threads)
+            ?? throw new ModelFormatException(ModelFault.Unsupported, file.Name, "is no QED; what it holds is shown by 'qed inspect'");
+        if (parsed.GetValue(_common.Json))
+            WriteJson(file, need, memory);
+        else
+            WriteText(file, need, memory);
+        return ExitCode.Done;
+    }
+
+    private static void WriteText(GgufFile file, MemoryNeed need, long memory)
+    {
+        Line($"{file.Name} in {FreeMemory.Size(memory)}, {need.Threads} threads, {need.Context} positions of {need.LargestContext}");
+        Line($"  weights {FreeMemory.Size(need.Weights)}, workspace {FreeMemory.Size(need.Workspace)}, the program itself {FreeMemory.Size(MemoryNeed.Program)} at most");
+        Line($"  {"--kv-type",-9} {"keys and values",15} {"peak",10}  {"fits",-5} longest context that fits");
+        foreach (KvCacheType type in Types)
+        {
+            string name = KvCacheTypes.NameOf(type) + (type == need.AutoKvType ? " *" : "");
+            Line($"  {name,-9} {FreeMemory.Size(need.Kv(type)),15} {FreeMemory.Size(need.Peak(type)),10}  {(need.Peak(type) <= memory ? "yes" : "no"),-5} {need.LongestContext(type, memory)}");
+        }
+        Line($"  * unless another is asked for");
+        if (need.Fixed > memory)
+            Line($"not even the weights fit: it would be read from the disk again and again; convert it with a smaller --type, or take a smaller model");
+
+        static void Line(FormattableString text) => Terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static void WriteJson(GgufFile file, MemoryNeed need, long memory) => Terminal.WriteJson(json =>
+    {
+        json.WriteString("model", file.Name);
+        json.WriteNumber("ram", memory);
+        json.WriteNumber("context", need.Context);
+        json.WriteNumber("threads", need.Threads);
+        json.WriteNumber("weights", need.Weights);
+        json.WriteNumber("workspace", need.Workspace);
+        json.WriteNumber("program", MemoryNeed.Program);
+        json.WriteString("default_kv_type", KvCacheTypes.NameOf(need.AutoKvType));
+        json.WriteStartArray("kv_types");
+        foreach (KvCacheType type in Types)
+        {
+            json.WriteStartObject();
+            json.WriteString("kv_type", KvCacheTypes.NameOf(type));
+            json.WriteNumber("kv", need.Kv(type));
+            json.WriteNumber("peak", need.Peak(type));
+            json.WriteBoolean("fits", need.Peak(type) <= memory);
+            json.WriteNumber("longest_context", need.LongestContext(type, memory));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+}

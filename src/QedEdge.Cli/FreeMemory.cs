@@ -1,0 +1,66 @@
+using System.Globalization;
+
+namespace QedEdge.Cli;
+
+/// <summary>What a model needs beside what there is.</summary>
+internal static class FreeMemory
+{
+    /// <summary>Bytes that can be had without anything being pushed out, as far as it can be known: Linux's MemAvailable, and no more than a container may have.</summary>
+    public static long Bytes()
+    {
+        long limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        try
+        {
+            foreach (string line in File.ReadLines("/proc/meminfo"))
+            {
+                if (line.StartsWith("MemAvailable:", StringComparison.Ordinal)
+                    && long.TryParse(line.AsSpan(13).Trim().TrimEnd(" kB"), NumberStyles.None, CultureInfo.InvariantCulture, out long kilobytes))
+                {
+                    return Math.Min(limit, kilobytes * 1024);
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not Linux, or /proc is not mounted.
+        }
+        return limit;
+    }
+
+    /// <summary>What is to be said before a model runs in memory that is short; null where it is not.</summary>
+    /// <param name="name">The model's file.</param>
+    /// <param name="need">What it needs.</param>
+    /// <param name="type">How keys and values are stored.</param>
+    /// <param name="free">Bytes that are free.</param>
+    public static string? Warning(string name, MemoryNeed need, KvCacheType type, long free)
+    {
+        if (need.Peak(type) <= free)
+            return null;
+        if (need.Fixed > free)
+            return $"warning: {name} needs {Size(need.Fixed)} besides keys and values, and {Size(free)} of memory are free: it will be read from the disk again and again; see 'qed plan'";
+        return $"warning: {name} needs {Size(need.Peak(type))} when its context of {need.Context} positions is full, and {Size(free)} of memory are free, enough for {need.LongestContext(type, free)}; see 'qed plan' and --ctx-size";
+    }
+
+    /// <summary>A size for people.</summary>
+    public static string Size(long bytes) => bytes < 10_000_000_000
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB");
+
+    /// <summary>A number of bytes as people write it: 300M, 1.5G, 300000000; powers of 1,000 (MiB, Mi: of 1,024).</summary>
+    /// <exception cref="UsageException">It is none.</exception>
+    public static long Parse(string option, string text)
+    {
+        string number = text.TrimEnd('B', 'b').TrimEnd('i');
+        long thousand = text.Contains('i', StringComparison.Ordinal) ? 1024 : 1000;
+        long unit = number.Length == 0 ? 1 : char.ToUpperInvariant(number[^1]) switch
+        {
+            'K' => thousand,
+            'M' => thousand * thousand,
+            'G' => thousand * thousand * thousand,
+            _ => 1,
+        };
+        return double.TryParse(unit == 1 ? number : number[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value * unit is >= 1 and < 1e18
+            ? (long)(value * unit)
+            : throw new UsageException($"{option}: '{text}' is no amount of memory; give 300M, 1.5G or bytes");
+    }
+}
