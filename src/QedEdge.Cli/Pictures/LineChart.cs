@@ -43,7 +43,7 @@ internal sealed class LineChart
 
         string height = Markup.Coordinate(plot.Bottom);
         output.Write($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Markup.Coordinate(Width)} {height}\" role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"{Markup.Coordinate(ChartStyle.Text)}\">\n");
-        output.Write($"<title>{Markup.Escape(Title)}</title>\n<desc>{Markup.Escape(Describe(lines))}</desc>\n<style>\n{ChartStyle.Sheet}\n</style>\n");
+        output.Write($"<title>{Markup.Escape(Title)}</title>\n<desc>{Markup.Escape(Describe(lines))}</desc>\n<style>\n{Encoding.UTF8.GetString(ChartStyle.Sheet)}\n</style>\n");
         output.Write($"<rect class=\"page\" width=\"{Markup.Coordinate(Width)}\" height=\"{height}\"/>\n");
         output.Write(body.ToString());
         output.Write("</svg>\n");
@@ -54,10 +54,13 @@ internal sealed class LineChart
         var drawable = new List<Point>();
         foreach (Point point in points)
         {
-            if (Scale.Shows(X, point.X) && Scale.Shows(Y, point.Y))
-                drawable.Add(point);
+            if (!Scale.Shows(X, point.X) || !Scale.Shows(Y, point.Y))
+                continue;
+            int at = drawable.Count; // they mostly come in order
+            while (at > 0 && drawable[at - 1].X > point.X)
+                at--;
+            drawable.Insert(at, point);
         }
-        drawable.Sort(static (a, b) => a.X.CompareTo(b.X));
         return drawable;
     }
 
@@ -73,7 +76,7 @@ internal sealed class LineChart
             else if (lines[i].Count == 1)
                 text.Append(Words(lines[i][0]));
             else
-                text.Append($"{lines[i].Count} points, from {Words(lines[i][0])} to {Words(lines[i][^1])}");
+                text.Append($"{Markup.Number(lines[i].Count)} points, from {Words(lines[i][0])} to {Words(lines[i][^1])}");
             text.Append('.');
         }
         return text.ToString();
@@ -109,7 +112,10 @@ internal sealed class LineChart
             if (x + width > Width - Edge || lines.Count > 1)
                 (x, y) = (Edge, y + Line);
             string at = $"M{Markup.Coordinate(x)} {Markup.Coordinate(y - 4.5)}";
-            body.Append($"<g class=\"{ChartStyle.Color(i)}\"><path class=\"line\"{ChartStyle.Dash(i)} d=\"{at}h26\"/><path class=\"mark\" d=\"{at}m13 0{ChartStyle.Marker(i)}\"/></g>\n");
+            Open(body, i);
+            Path(body, "line", at + "h26", ChartStyle.Dash(i));
+            Path(body, "mark", at + "m13 0" + ChartStyle.Marker(i));
+            body.Append("</g>\n");
             for (int j = 0; j < lines.Count; j++)
                 Text(body, x + Swatch, j == 0 ? y : y += Line, lines[j]);
             x = lines.Count > 1 ? Width : x + width + LegendGap;
@@ -120,23 +126,23 @@ internal sealed class LineChart
     private void WriteSeries(StringBuilder body, Plot plot, int index, List<Point> points)
     {
         Series series = Series[index];
-        body.Append($"<g class=\"{ChartStyle.Color(index)}\">\n");
+        Open(body, index);
         bool band = !series.ErrorBars && points.Count > 1;
         if (band && points.Exists(static point => point.Error > 0))
         {
-            body.Append("<path class=\"band\" d=\"");
+            var outline = new StringBuilder();
             for (int i = 0; i < points.Count; i++)
-                body.Append($"{(i == 0 ? "M" : "L")}{plot.X(points[i])} {plot.Y(points[i].Y + points[i].Error)}");
+                outline.Append(plot.Place(points[i], points[i].Error, i == 0 ? "M" : "L"));
             for (int i = points.Count - 1; i >= 0; i--)
-                body.Append($"L{plot.X(points[i])} {plot.Y(points[i].Y - points[i].Error)}");
-            body.Append("z\"/>\n");
+                outline.Append(plot.Place(points[i], -points[i].Error, "L"));
+            Path(body, "band", outline.Append('z').ToString());
         }
         if (points.Count > 1)
         {
-            body.Append($"<path class=\"line\"{ChartStyle.Dash(index)} d=\"");
+            var line = new StringBuilder();
             for (int i = 0; i < points.Count; i++)
-                body.Append($"{(i == 0 ? "M" : "L")}{plot.X(points[i])} {plot.Y(points[i].Y)}");
-            body.Append("\"/>\n");
+                line.Append(plot.Place(points[i], 0, i == 0 ? "M" : "L"));
+            Path(body, "line", line.ToString(), ChartStyle.Dash(index));
         }
         double last = double.NegativeInfinity;
         foreach (Point point in points)
@@ -145,23 +151,37 @@ internal sealed class LineChart
             if (points.Count > MostMarkers && x - last < MarkerDistance)
                 continue;
             last = x;
-            string at = $"M{plot.X(point)} ";
-            if (!band && point.Error > 0)
-                body.Append($"<path class=\"bar\" d=\"{at}{plot.Y(point.Y + point.Error)}m-4 0h8m-4 0V{plot.Y(point.Y - point.Error)}m-4 0h8\"/>\n");
-            string error = point.Error > 0 ? " ± " + Markup.Number(point.Error) : "";
-            body.Append($"<path class=\"mark\" d=\"{at}{plot.Y(point.Y)}{ChartStyle.Marker(index)}\"><title>{Markup.Escape($"{series.Name}, at {Markup.Number(point.X)}: {Markup.Number(point.Y)}{error}")}</title></path>\n");
+            string said = $"{series.Name}, at {Markup.Number(point.X)}: {Markup.Number(point.Y)}";
+            if (point.Error > 0)
+            {
+                said += " ± " + Markup.Number(point.Error);
+                if (!band)
+                    Path(body, "bar", plot.Place(point, point.Error, "M") + "m-4 0h8m-4 0" + plot.Place(point, -point.Error, "L") + "m-4 0h8");
+            }
+            Path(body, "mark", plot.Place(point, 0, "M") + ChartStyle.Marker(index), "", said);
         }
         body.Append("</g>\n");
     }
 
+    private static void Open(StringBuilder body, int series) => body.Append("<g class=\"").Append(ChartStyle.Color(series)).Append("\">\n");
+
+    private static void Path(StringBuilder body, string style, string course, string attribute = "", string said = "")
+    {
+        body.Append("<path class=\"").Append(style).Append('"').Append(attribute).Append(" d=\"").Append(course);
+        if (said.Length > 0)
+            body.Append("\"><title>").Append(Markup.Escape(said)).Append("</title></path>\n");
+        else
+            body.Append("\"/>\n");
+    }
+
     private static void Text(StringBuilder body, double x, double y, string text, string style = "", string anchor = "")
     {
-        body.Append($"<text x=\"{Markup.Coordinate(x)}\" y=\"{Markup.Coordinate(y)}\"");
+        body.Append("<text x=\"").Append(Markup.Coordinate(x)).Append("\" y=\"").Append(Markup.Coordinate(y));
         if (style.Length > 0)
-            body.Append($" class=\"{style}\"");
+            body.Append("\" class=\"").Append(style);
         if (anchor.Length > 0)
-            body.Append($" text-anchor=\"{anchor}\"");
-        body.Append($">{Markup.Escape(text)}</text>\n");
+            body.Append("\" text-anchor=\"").Append(anchor);
+        body.Append("\">").Append(Markup.Escape(text)).Append("</text>\n");
     }
 
     /// <summary>The field of the lines with its scales.</summary>
@@ -209,9 +229,9 @@ internal sealed class LineChart
 
         public double At(Point point) => Left + (_onlyX is null ? _x.At(point.X) : 0.5) * Width;
 
-        public string X(Point point) => Markup.Coordinate(At(point));
-
-        public string Y(double value) => Markup.Coordinate(_top + (1 - _y.At(value)) * PlotHeight);
+        /// <summary>A step of a path to a point, or to where its error ends.</summary>
+        public string Place(Point point, double error, string command) =>
+            command + Markup.Coordinate(At(point)) + " " + Markup.Coordinate(_top + (1 - _y.At(point.Y + error)) * PlotHeight);
 
         /// <summary>Grid, ticks and the label of the horizontal axis.</summary>
         public void WriteAxes(StringBuilder body)
@@ -220,7 +240,7 @@ internal sealed class LineChart
             for (int i = 0; i <= _y.Intervals; i++)
             {
                 double y = bottom - PlotHeight * i / _y.Intervals;
-                body.Append($"<path class=\"{(i == 0 ? "axis" : "grid")}\" d=\"M{Markup.Coordinate(Left)} {Markup.Coordinate(y)}h{Markup.Coordinate(Width)}\"/>\n");
+                Path(body, i == 0 ? "axis" : "grid", $"M{Markup.Coordinate(Left)} {Markup.Coordinate(y)}h{Markup.Coordinate(Width)}");
                 Text(body, Left - TickGap, y + 4.5, _y.Label(i), "minor", "end");
             }
             if (_onlyX is not null)
@@ -238,7 +258,7 @@ internal sealed class LineChart
             void Tick(double place, string label)
             {
                 double x = Left + Width * place;
-                body.Append($"<path class=\"axis\" d=\"M{Markup.Coordinate(x)} {Markup.Coordinate(bottom)}v5\"/>\n");
+                Path(body, "axis", $"M{Markup.Coordinate(x)} {Markup.Coordinate(bottom)}v5");
                 Text(body, x, bottom + 20, label, "minor", "middle");
             }
         }

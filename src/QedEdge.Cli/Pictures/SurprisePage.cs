@@ -26,7 +26,7 @@ internal static class SurprisePage
             <meta name="viewport" content="width=device-width, initial-scale=1"/>
             <title>{Markup.Escape(title)}</title>
             <style>
-            {SurpriseStyle.Sheet}
+            {Encoding.UTF8.GetString(SurpriseStyle.Sheet)}
             </style>
             </head>
             <body>
@@ -107,7 +107,7 @@ internal static class SurprisePage
                 output.Write(" "); // between words: where a line breaks, its colour would stay behind
                 text = text[1..];
             }
-            string shown = Markup.Escape(text).Replace("\n", "<u></u>\n", StringComparison.Ordinal);
+            string shown = Markup.Escape(text).Replace("\n", "<u></u>\n");
             if (grey)
                 output.Write(shown);
             else
@@ -121,7 +121,7 @@ internal static class SurprisePage
     private static string Figures(string text, double bits, int tokens, IReadOnlyList<ScoredPiece> pieces, int begin, int end)
     {
         var line = new StringBuilder();
-        line.Append('“').Append(text).Replace("\n", "↵").Replace("\t", "⇥").Append('”');
+        line.Append('“').Append(text.Replace('\n', '↵').Replace('\t', '⇥')).Append('”');
         if (tokens > 1)
             line.Append($" in {Markup.Number(tokens)} tokens");
         string number = Markup.Number(bits);
