@@ -9,8 +9,8 @@ namespace QedEdge.Cli;
 /// <param name="Ids">Token ids, or labels [n].</param>
 /// <param name="LogProbabilities">log p in nats, not a number for a token with nothing before it, or that is not to be scored [n].</param>
 /// <param name="Pieces">Their texts, null for a model without a tokenizer [n].</param>
-/// <param name="Model">The model's file.</param>
-internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]? Pieces, string Model)
+/// <param name="Before">What stands before them and is not scored.</param>
+internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]? Pieces, int[] Before)
 {
     /// <summary>Tokens scored.</summary>
     public int Count => LogProbabilities.Count(p => !double.IsNaN(p));
@@ -45,7 +45,7 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
         var scores = new double[labels.Length];
         Array.Fill(scores, double.NaN);
         CrossEntropy.Of(session, tokens, labels, convention, new FeedOptions { Cancellation = cancellation }, (t, score) => scores[t] = score);
-        return new TextScore(labels, scores, null, "");
+        return new TextScore(labels, scores, null, []);
     }
 
     /// <summary>Writes it as the members of a JSON object.</summary>
@@ -72,9 +72,9 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
     {
         int first = Math.Max(begin, 1); // the first token of all has no probability
         double[] scores = first < ids.Length ? SequenceScorer.LogProbabilities(session, ids, first, cancellation) : [];
-        int[] shown = ids[Math.Min(begin, ids.Length)..];
+        int[] before = ids[..Math.Min(begin, ids.Length)], shown = ids[before.Length..];
         Tokenizer? tokenizer = session.Model.Tokenizer;
         return new TextScore(shown, [.. Enumerable.Repeat(double.NaN, shown.Length - scores.Length), .. scores],
-            tokenizer is null ? null : [.. shown.Select(id => id < tokenizer.VocabSize ? tokenizer.Decode([id], SpecialTokenText.Keep) : "")], session.Model.File.Name);
+            tokenizer is null ? null : [.. shown.Select(id => id < tokenizer.VocabSize ? tokenizer.Decode([id], SpecialTokenText.Keep) : "")], before);
     }
 }

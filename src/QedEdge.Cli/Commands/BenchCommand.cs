@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using QedEdge.Cli.Pictures;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -14,14 +16,17 @@ internal sealed class BenchCommand
     private readonly Option<int> _repetitions = new("--repetitions", "-r") { HelpName = "N", Description = "Repetitions of each test", DefaultValueFactory = _ => 5 };
     private readonly Option<string?> _threads = new("--threads", "-t") { HelpName = "N", Description = "Threads; a list (1,2) runs every test with each" };
     private readonly Option<bool> _csv = new("--csv") { Description = "Print comma-separated values" };
+    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw the speeds by depth, as SVG" };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing picture" };
 
     public static Command Create()
     {
         var self = new BenchCommand();
         var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2")
         {
-            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._common.Json,
+            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._plot, self._force, self._common.Json,
         };
+        CommonOptions.NeedsName(self._plot);
         command.SetAction(self.Run);
         return command;
     }
@@ -31,6 +36,9 @@ internal sealed class BenchCommand
         int repetitions = parsed.GetValue(_repetitions);
         if (repetitions < 1)
             throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
+        string? plot = parsed.GetValue(_plot);
+        if (plot is not null)
+            AtomicFile.Check(plot, parsed.GetValue(_force));
         int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
         using QedModel model = _common.OpenModel(parsed);
         var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
@@ -50,6 +58,8 @@ internal sealed class BenchCommand
                 }
             }
         }
+        if (plot is not null)
+            PictureFile.Write(plot, parsed.GetValue(_force), Chart(model, benchmark.KvType, results).Write);
         if (parsed.GetValue(_common.Json))
             WriteJson(model, benchmark.KvType, results);
         else if (parsed.GetValue(_csv))
@@ -58,6 +68,19 @@ internal sealed class BenchCommand
             WriteTable(model, benchmark.KvType, results);
         return ExitCode.Done;
     }
+
+    private static LineChart Chart(QedModel model, string kvType, List<BenchmarkResult> results) => new()
+    {
+        Title = "Speed by depth of the context",
+        Subtitle = $"{model.File.Name}, {model.InstructionSet}, keys and values {kvType}; medians and standard deviations",
+        X = new Axis("positions cached before"),
+        Y = new Axis("tokens per second", fromZero: true),
+        Series =
+        [
+            .. results.GroupBy(r => $"{r.Test}, {r.Threads} {(r.Threads == 1 ? "thread" : "threads")}{(r.Sequences == 1 ? "" : $", {r.Sequences} sequences")}")
+                .Select(group => new Series(group.Key, [.. group.Select(r => new Point(r.Depth, r.TokensPerSecond, r.Deviation))], errorBars: true)),
+        ],
+    };
 
     private static void WriteTable(QedModel model, string kvType, List<BenchmarkResult> results)
     {

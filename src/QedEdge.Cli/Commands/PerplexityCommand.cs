@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Json;
+using QedEdge.Cli.Pictures;
 using QedEdge.Evaluation;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -10,12 +12,17 @@ internal sealed class PerplexityCommand
 {
     private readonly CommonOptions _common = new();
     private readonly TextFileInput _text = new();
+    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw the loss by position in the context, as SVG" };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing picture" };
 
     public static Command Create()
     {
         var self = new PerplexityCommand();
         var command = new Command("perplexity", "Measure how well the model predicts a text file.\n\nExample: qed perplexity -f story.txt --ctx-size 512 --stride 256");
         self._text.AddTo(command);
+        CommonOptions.NeedsName(self._plot);
+        command.Options.Add(self._plot);
+        command.Options.Add(self._force);
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -24,6 +31,9 @@ internal sealed class PerplexityCommand
 
     private int Run(ParseResult parsed)
     {
+        string? plot = parsed.GetValue(_plot);
+        if (plot is not null)
+            AtomicFile.Check(plot, parsed.GetValue(_force));
         using QedModel model = _common.OpenModel(parsed);
         (IEnumerable<TextWindow> windows, int size, int stride) = _text.Windows(parsed, model, _common);
         using Session session = model.CreateSession(_common.SessionOptions(parsed) with { ContextLength = size });
@@ -40,12 +50,23 @@ internal sealed class PerplexityCommand
         }
         if (result.Count == 0)
             throw new QedException($"{_text.Path(parsed)}: holds no text");
+        if (plot is not null)
+            PictureFile.Write(plot, parsed.GetValue(_force), Chart(model, result).Write);
         if (parsed.GetValue(_common.Json))
             WriteJson(model, result, size, stride);
         else
             WriteText(model, result, size, stride);
         return ExitCode.Done;
     }
+
+    private static LineChart Chart(QedModel model, PerplexityStatistics result) => new()
+    {
+        Title = "Loss by position in the context",
+        Subtitle = string.Create(CultureInfo.InvariantCulture, $"{model.File.Name}: {result.Count} tokens, mean {result.Mean:0.000} nats; the band is the standard error"),
+        X = new Axis("tokens before the one that is predicted", logarithmic: true),
+        Y = new Axis("mean −log p, nats"),
+        Series = [new Series(model.File.Name, [.. result.ByPosition.Select(step => new Point(Math.Sqrt((double)step.First * step.Last), step.Mean, step.Error))])],
+    };
 
     private static void WriteText(QedModel model, PerplexityStatistics result, int size, int stride)
     {
