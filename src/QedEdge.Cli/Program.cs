@@ -82,6 +82,3 @@ internal static class ExitCode
     public const int Model = 3;
     public const int Interrupted = 130;
 }
-
-/// <summary>Options or arguments that cannot be used, found after parsing.</summary>
-internal sealed class UsageException(string message) : Exception(message);

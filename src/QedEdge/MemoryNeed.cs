@@ -16,8 +16,8 @@ namespace QedEdge;
 /// <param name="AutoKvType">The storage of keys and values that a session takes by itself.</param>
 public sealed record MemoryNeed(int Context, int LargestContext, int Threads, long Weights, long Workspace, long KvF32, long KvF16, long KvQ8, KvCacheType AutoKvType)
 {
-    /// <summary>What the program itself takes at most: code, tokenizer, runtime (measured: 6.7 MB for models with 2,048 and 49,152 tokens).</summary>
-    public const long Program = 8 << 20;
+    /// <summary>What the program itself takes at most: code, tokenizer, runtime (measured: 6.7 to 9.4 MB, for models with 2,048 to 49,152 tokens).</summary>
+    public const long Program = 12 << 20;
 
     /// <summary>The need of a file at a context size (null: the model's own); null when the file is of an architecture that cannot be run here, or another tool's and without QED's structure.</summary>
     /// <exception cref="InvalidOptionException">The context size is not one the model has.</exception>

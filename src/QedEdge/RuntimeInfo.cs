@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using System.Runtime;
 using QedEdge.Kernels;
 using QedEdge.Threading;
 
@@ -20,5 +20,5 @@ public sealed record RuntimeInfo(string InstructionSet, IReadOnlyList<string> Av
         [.. KernelRegistry.Available.Select(set => set.Name)],
         KernelRegistry.ProcessorFeatures(),
         ProcessorInfo.PhysicalCores,
-        !RuntimeFeature.IsDynamicCodeSupported);
+        JitInfo.GetCompiledMethodCount() == 0);
 }

@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace QedEdge.Tests.Published;
+
+/// <summary>Signals, terminals and conversations, as somebody at a keyboard has them.</summary>
+public sealed partial class TerminalTests : IDisposable
+{
+    private const string CtrlC = "\x03", CtrlD = "\x04";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(15)]
+    public void Generate_StoppedByASignal_KeepsWhatWasPrinted_AndEndsWith130(int signal)
+    {
+        var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), "generate", "Once upon a time", "-n", "900", "--ignore-eos", "--seed", "1", "-t", "1", "--isa", "scalar"])
+        { RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.UTF8 };
+        using Process process = Process.Start(start)!;
+        var first = new char[40];
+        Assert.Equal(40, process.StandardOutput.ReadBlock(first)); // it streams
+        Assert.Equal(0, Kill(process.Id, signal));
+        string rest = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal((130, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
+        string whole = PublishedPrograms.Run("qed", "x64", "generate", "Once upon a time", "-n", "900", "--ignore-eos", "--seed", "1").Output, text = (new string(first) + rest).TrimEnd('\n');
+        Assert.StartsWith(text, whole);
+        Assert.True(text.Length < whole.Length / 2);
+    }
+
+    [Fact]
+    public void Progress_IsALineThatChangesOnATerminal_AndNothingShortInALog()
+    {
+        string text = Path.Combine(_folder, "text");
+        File.WriteAllLines(text, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(120));
+        string shown = OnTerminal($"perplexity -f {text} --isa scalar -t 1 >/dev/null", "");
+        Assert.Matches(@"\r *\d+%  \d+ tokens, [\d.]+/s, \d+:\d\d left", shown);
+        Assert.EndsWith(" \r", shown.TrimEnd('\n')); // and is wiped
+        Assert.Equal("", PublishedPrograms.Run("qed", "x64", "perplexity", "-f", text).Error);
+    }
+
+    [Fact]
+    public void Chat_OnATerminal_StopsAnAnswerAtCtrlC_AndEndsAtCtrlD()
+    {
+        string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar", "Hello\n", "~~~", CtrlC, "~", CtrlC, "~", "/help\n", "~", CtrlD);
+        Assert.Contains("/help lists what can be typed", shown);
+        Assert.Contains("(/exit or Ctrl-D ends)", shown); // the second one, when there was no answer
+        Assert.Contains("/save FILE", shown);
+        Assert.DoesNotContain("error", shown);
+        Assert.EndsWith("exit 0", shown.TrimEnd());
+    }
+
+    [Fact]
+    public void Chat_ThroughAPipe_AnswersLineByLine_AndObeysSlashes()
+    {
+        string saved = Path.Combine(_folder, "saved");
+        ProgramResult result = Chat($"Tell me about the king\n/save {saved}\nAnd the queen?\\\nor the princess\n/bogus\n/save\n/load {_folder}/nothing\n\"\"\"\nline one\nline two\n\"\"\"\n/system You are a king.\nHello\n/exit\nnever read\n", "-n", "12", "--verbose-prompt");
+        Assert.Equal(0, result.ExitCode);
+        string[] errors = [.. result.Error.Split('\n').Where(line => line.StartsWith("error: "))];
+        Assert.Equal(3, errors.Length);
+        Assert.Contains("unknown: /bogus", errors[0]);
+        Assert.Contains("needs a file name", errors[1]);
+        Assert.Contains("nothing", errors[2]);
+        Assert.DoesNotContain("never", result.Error);
+        // Each turn feeds only what is new: the begin token comes first, and again after /system.
+        Assert.Equal(2, result.Error.Split('\n').Count(line => line.EndsWith(" <bos>")));
+
+        // What was saved goes on as the conversation did.
+        Assert.True(File.Exists(saved));
+        ProgramResult again = Chat("/save " + saved + "\n", "-n", "5"), loaded = Chat("Hm\n/save " + saved + "\n", "-n", "5", "--load-session", saved);
+        Assert.Contains("exists already", again.Error); // of another conversation
+        Assert.DoesNotContain("error", loaded.Error);
+    }
+
+    [Fact]
+    public void Chat_IsTheSameAsFeedingTheWholeConversation()
+    {
+        string[] options = ["-n", "8", "--greedy"];
+        string[] answers = Chat("The king was old\nAnd then?\n", options).Output.Split('\n');
+        string first = PublishedPrograms.Run("qed", "x64", ["generate", "<|user|>\nThe king was old\n<|assistant|>\n", .. options]).Output.TrimEnd('\n');
+        string second = PublishedPrograms.Run("qed", "x64", ["generate", $"<|user|>\nThe king was old\n<|assistant|>\n{first}\n<|user|>\nAnd then?\n<|assistant|>\n", .. options]).Output.TrimEnd('\n');
+        Assert.Equal(first + "\n" + second + "\n", string.Join('\n', answers));
+    }
+
+    [Fact]
+    public void Chat_BeyondTheContext_ForgetsOrSays()
+    {
+        string message = string.Concat(Enumerable.Repeat("the king and the queen ", 8));
+        string messages = string.Concat(Enumerable.Repeat(message + "\n", 8));
+        ProgramResult slides = Chat(messages, "-n", "10", "-c", "128"), stops = Chat(messages, "-n", "10", "-c", "128", "--overflow", "stop");
+        Assert.DoesNotContain("error", slides.Error);
+        Assert.Contains("does not fit into what is left of the context of 128", stops.Error);
+        Assert.Equal((0, 0), (slides.ExitCode, stops.ExitCode));
+    }
+
+    private static ProgramResult Chat(string input, params string[] options)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(PublishedPrograms.File("qed", "x64"), ["chat", "--seed", "3", .. options])
+        { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.UTF8 })!;
+        Task<string> error = process.StandardError.ReadToEndAsync(), output = process.StandardOutput.ReadToEndAsync();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        process.WaitForExit();
+        return new ProgramResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>What somebody sees on a terminal who types; ~ waits for a while.</summary>
+    private static string OnTerminal(string arguments, params string[] typed)
+    {
+        Tools.Require("script");
+        string command = $"env --default-signal {PublishedPrograms.File("qed", "x64")} {arguments}; echo exit $?";
+        using Process process = Process.Start(new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 })!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Thread.Sleep(700); // the program sets up what signals do
+        foreach (string keys in typed)
+        {
+            if (keys.StartsWith('~'))
+            {
+                Thread.Sleep(400 * keys.Length);
+                continue;
+            }
+            process.StandardInput.Write(keys);
+            process.StandardInput.Flush();
+        }
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "the program does not end");
+        return output.Result.Replace("\r\n", "\n");
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}
