@@ -21,15 +21,15 @@ internal static class ConvertCommand
         tensorTypes.Validators.Add(static result => result.Tokens.Select(static token => Problem(token.Value)).OfType<string>().ToList().ForEach(result.AddError));
         var target = new Option<double?>("--target-bpw") { Description = "store the most sensitive matrices in q8_0 until the layers take so many bits per weight; needs --calibrate", HelpName = "BITS" };
         var method = Options.OneOf("--method", "how quants are chosen: rtn, each value rounded; search, four-bit scales with the least error; gptq, by what flows into each matrix [default: gptq with --calibrate, else rtn]", null, "rtn", "search", "gptq");
-        var calibrate = new Option<string?>("--calibrate") { Description = "text like that which the model will read: shows what flows into each matrix", HelpName = "TEXT" };
-        var measure = new Option<string?>("--measure") { Description = "text on which the finished file is compared with the float32 weights; the file and its card keep the result", HelpName = "TEXT" };
+        var calibrate = new Option<string?>("--calibrate") { Description = "text like that which the model will read: shows what flows into each matrix", HelpName = "TEXT.txt" };
+        var measure = new Option<string?>("--measure") { Description = "text on which the finished file is compared with the float32 weights; the file and its card keep the result", HelpName = "TEXT.txt" };
         var card = new Option<string?>("--card") { Description = "also write a model card in Markdown", HelpName = "FILE.md" };
         var lora = new Option<string?>("--lora") { Description = "PEFT adapter (adapter_config.json, adapter_model.safetensors) to merge into the weights before they are quantized", HelpName = "DIR" };
         var layout = Options.OneOf("--layout", "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", null, "packed", "plain");
         var architecture = Options.OneOf("--arch", "qwen2: a file for llama.cpp and tools built on it", "qed", "qed", "qwen2");
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.") { folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, lora, layout, architecture, threads, force };
+        var command = new RootCommand("Converts a QED checkpoint into one quantized GGUF file.\n\nExample: qed-convert samples/tiny-qed -o tiny.gguf --type q4_0") { folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, lora, layout, architecture, threads, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             bool qwen2 = parsed.GetValue(architecture) == "qwen2";
@@ -45,7 +45,7 @@ internal static class ConvertCommand
                 LoraFolder = parsed.GetValue(lora),
                 Layout = Options.Layout(parsed.GetValue(layout), qwen2),
                 Architecture = qwen2 ? FileArchitecture.Qwen2 : FileArchitecture.Qed,
-                Threads = parsed.GetValue(threads),
+                Threads = Options.ThreadsOf(parsed, threads),
                 Overwrite = parsed.GetValue(force),
             };
             ConversionReport? report = null;

@@ -23,11 +23,11 @@ internal static class Options
     /// <summary><c>--force</c>.</summary>
     public static Option<bool> Force() => new("--force") { Description = "replace an existing output" };
 
-    /// <summary><c>--threads</c>, 1 to 1024.</summary>
-    public static Option<int> Threads()
+    /// <summary><c>--threads</c>, 1 to 1024; the default is no part of the definition, for it depends on the machine.</summary>
+    public static Option<int?> Threads()
     {
         const int most = 1024;
-        var option = new Option<int>("--threads", "-t") { Description = "threads to use; the output does not depend on it", HelpName = "N", DefaultValueFactory = static _ => Environment.ProcessorCount };
+        var option = new Option<int?>("--threads", "-t") { Description = "threads to use, one per processor if not given; the output does not depend on it", HelpName = "N" };
         option.Validators.Add(result =>
         {
             // The text, not the value: asking for the value of something else than a number throws.
@@ -36,6 +36,9 @@ internal static class Options
         });
         return option;
     }
+
+    /// <summary>The threads that were asked for.</summary>
+    public static int ThreadsOf(ParseResult parsed, Option<int?> option) => parsed.GetValue(option) ?? Environment.ProcessorCount;
 
     /// <summary>An option that takes one of some words.</summary>
     public static Option<string?> OneOf(string name, string description, string? absent, params string[] words)

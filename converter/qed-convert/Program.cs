@@ -12,8 +12,10 @@ FileSizeLimit.BecomeAnError();
 var root = ConvertCommand.Create();
 root.Subcommands.Add(RepackCommand.Create());
 root.Subcommands.Add(RandomCommand.Create());
+root.Subcommands.Add(ManualCommands.CreateCompletion());
+root.Subcommands.Add(ManualCommands.CreateMan());
 // The other commands' help would list it as theirs.
-root.Arguments[0].Hidden = args is ["repack" or "random", ..];
+root.Arguments[0].Hidden = args is [var first, ..] && root.Subcommands.Any(command => command.Name == first);
 
 var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }); // "@name" is a name
 if (parsed.Action is ParseErrorAction)

@@ -13,7 +13,7 @@ internal static class RandomCommand
         var seed = new Option<ulong>("--seed", "-s") { Description = "which random numbers", HelpName = "N", DefaultValueFactory = static _ => 0 };
         var type = Options.OneOf("--dtype", "how weights are stored", "f32", "f32", "f16", "bf16");
         var force = Options.Force();
-        var command = new Command("random", "Writes a checkpoint with random weights.") { config, output, seed, type, force };
+        var command = new Command("random", "Writes a checkpoint with random weights.\n\nExample: qed-convert random config.json -o random-model --seed 1") { config, output, seed, type, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             var dtype = parsed.GetValue(type) switch { "f16" => CheckpointType.F16, "bf16" => CheckpointType.BF16, _ => CheckpointType.F32 };

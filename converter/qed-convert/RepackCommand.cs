@@ -14,13 +14,13 @@ internal static class RepackCommand
         layout.Required = true;
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new Command("repack", "Changes a file's layout; values stay the same.") { input, output, layout, threads, force };
+        var command = new Command("repack", "Changes a file's layout; values stay the same.\n\nExample: qed-convert repack tiny.gguf -o plain.gguf --layout plain") { input, output, layout, threads, force };
         command.SetAction((parsed, cancellation) => Outcome.Of(() =>
         {
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
             var order = Options.Layout(parsed.GetValue(layout), plainByDefault: false);
-            Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, parsed.GetValue(threads), parsed.GetValue(force), progress, cancellation));
+            Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, Options.ThreadsOf(parsed, threads), parsed.GetValue(force), progress, cancellation));
             return () => Terminal.Print(report!, to);
         }));
         return command;

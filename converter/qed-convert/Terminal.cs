@@ -7,6 +7,9 @@ namespace QedEdge.Conversion.Cli;
 /// <summary>Progress and the closing table, on stderr: stdout is for results. Colours and movement only on a terminal.</summary>
 internal static class Terminal
 {
+    /// <summary>The environment variable that turns colours off.</summary>
+    public const string NoColor = "NO_COLOR";
+
     private static readonly IAnsiConsole Console = Create();
 
     /// <summary>Runs work under a progress bar where stderr is a terminal.</summary>
@@ -88,7 +91,7 @@ internal static class Terminal
     private static IAnsiConsole Create()
     {
         bool terminal = !System.Console.IsErrorRedirected;
-        bool colour = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        bool colour = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(NoColor));
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Out = new AnsiConsoleOutput(System.Console.Error),

@@ -28,6 +28,7 @@ internal sealed class CommonOptions
         NeedsName(Model);
         Load.AcceptOnlyFromAmong("map", "ram");
         KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
+        Isa.CompletionSources.Add("auto", "scalar", "avx2", "avx512", "avxvnni", "neon", "neon-dp");
     }
 
     /// <summary>An empty name, as from a variable that is not set, is a mistake and no default.</summary>

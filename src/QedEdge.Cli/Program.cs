@@ -67,6 +67,8 @@ internal static class Program
         VerifyCommand.Create(),
         BenchCommand.Create(),
         InfoCommand.Create(),
+        CompletionCommand.Create(),
+        ManCommand.Create(),
     };
 
     private static string CommandPath(ParseResult parsed) =>

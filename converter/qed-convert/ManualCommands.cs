@@ -1,0 +1,34 @@
+using System.CommandLine;
+using System.Text;
+using QedEdge.Cli.Documentation;
+
+namespace QedEdge.Conversion.Cli;
+
+/// <summary><c>qed-convert man</c> and <c>qed-convert completion</c>: as <c>qed</c>'s, from the same sources.</summary>
+internal static class ManualCommands
+{
+    private static readonly Manual Manual = new("qed-convert", seeAlso: "qed")
+    {
+        ExitStatus =
+        [
+            new($"{ExitCode.Done}", "Done."),
+            new($"{ExitCode.Failed}", "The run failed: the disk is full, the output exists."),
+            new($"{ExitCode.WrongUsage}", "Wrong usage."),
+            new($"{ExitCode.BadModel}", "The checkpoint or model file cannot be used."),
+            new($"{ExitCode.Interrupted}", "Interrupted; no output was written."),
+        ],
+        Environment = [new(Terminal.NoColor, "Where it is set to anything, messages have no colours.")],
+    };
+
+    /// <summary>The command that prints the manual page.</summary>
+    public static Command CreateMan() => DocumentationCommands.Man(Manual, Print);
+
+    /// <summary>The command that prints a shell's script.</summary>
+    public static Command CreateCompletion() => DocumentationCommands.Completion(Manual, Print);
+
+    private static void Print(string text)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        output.Write(Encoding.UTF8.GetBytes(text));
+    }
+}
