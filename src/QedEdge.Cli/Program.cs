@@ -20,7 +20,7 @@ internal static class Program
             return Terminal.Fail(ExitCode.Usage, $"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return parsed.Invoke(new InvocationConfiguration { Output = Terminal.Writer(), EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception e) when (e is UsageException or InvalidOptionException)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
@@ -9,7 +10,7 @@ internal sealed class ProgressLine(string unit) : IDisposable
 {
     private static readonly TimeSpan OnTerminal = TimeSpan.FromSeconds(0.2), InLog = TimeSpan.FromSeconds(30);
 
-    private readonly bool _terminal = !Console.IsErrorRedirected;
+    private readonly bool _terminal = StandardStreams.ErrorIsTerminal;
     private readonly long _start = Stopwatch.GetTimestamp();
     private long _shown = Stopwatch.GetTimestamp();
     private int _length; // of what stands on the terminal's line

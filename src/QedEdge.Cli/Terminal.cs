@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
@@ -9,8 +9,8 @@ internal static class Terminal
 {
     private const int BrokenPipe = 32; // EPIPE
 
-    private static readonly Stream Output = OpenOutput();
-    private static readonly Stream Error = Console.OpenStandardError();
+    private static readonly Stream Output = StandardStreams.Output();
+    private static readonly Stream Error = StandardStreams.Error();
 
     private static byte[] s_bytes = new byte[1024];
 
@@ -84,21 +84,8 @@ internal static class Terminal
     /// <summary>Whether the reader of a pipe has gone.</summary>
     public static bool IsBrokenPipe(IOException e) => (e.HResult & 0xFFFF) == BrokenPipe || e.InnerException is { HResult: BrokenPipe };
 
-    /// <summary>
-    /// Standard output. .NET's console stream hides that a pipe's reader has gone, and work for nobody would go on; a file stream says
-    /// so. Only pipes get one: it would write to a file at an offset of its own, over what others write there.
-    /// </summary>
-    private static Stream OpenOutput()
-    {
-        const int standardOutput = 1;
-        if (Console.IsOutputRedirected && !OperatingSystem.IsWindows())
-        {
-            var stream = new FileStream(new SafeFileHandle(standardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
-            if (!stream.CanSeek)
-                return stream;
-        }
-        return Console.OpenStandardOutput();
-    }
+    /// <summary>Standard output for text that others write: help.</summary>
+    public static TextWriter Writer() => new StreamWriter(Output) { AutoFlush = true };
 
     /// <summary>Text of a file or a model in one line, and unable to command the terminal.</summary>
     public static string Visible(string text) => string.Concat(text.ReplaceLineEndings("\\n").Select(c => char.IsControl(c) ? '\uFFFD' : c));
@@ -106,7 +93,7 @@ internal static class Terminal
     /// <summary>All of standard input.</summary>
     public static byte[] ReadInput()
     {
-        using Stream input = Console.OpenStandardInput();
+        using Stream input = StandardStreams.Input();
         using var buffer = new MemoryStream();
         input.CopyTo(buffer);
         return buffer.ToArray();

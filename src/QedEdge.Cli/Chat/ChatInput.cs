@@ -1,4 +1,5 @@
 using System.Text;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Chat;
 
@@ -7,11 +8,11 @@ internal sealed class ChatInput : IDisposable
 {
     private const string Quotes = "\"\"\"";
 
-    // The terminal's own line editing: nothing of .NET's console is needed, and pipes work the same.
-    private readonly StreamReader _reader = new(Console.OpenStandardInput(), new UTF8Encoding(false));
+    // The terminal edits lines; pipes work the same.
+    private readonly StreamReader _reader = new(StandardStreams.Input(), new UTF8Encoding(false));
 
     /// <summary>Whether somebody sits there.</summary>
-    public bool IsTerminal { get; } = !Console.IsInputRedirected && !Console.IsErrorRedirected;
+    public bool IsTerminal { get; } = StandardStreams.InputIsTerminal && StandardStreams.ErrorIsTerminal;
 
     /// <inheritdoc/>
     public void Dispose() => _reader.Dispose();

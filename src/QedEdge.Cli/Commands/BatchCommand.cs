@@ -50,12 +50,13 @@ internal sealed class BatchCommand
         var options = _sampling.Options(parsed, model);
         using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force);
         using var run = new BatchRun(model, _common.SessionOptions(parsed), parsed.GetValue(_sequences), options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
-        IEnumerable<(long, string)> lines = Remaining(JsonLines.Read(input).Where((_, i) => i % shards == shard), output, input);
+        IEnumerable<(long, string)> all = JsonLines.Read(input).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input);
+        double total = JsonLines.CanBeReadAgain(input) ? all.LongCount() : double.NaN;
         using var interrupt = new Interrupt();
         try
         {
             using var progress = new ProgressLine("tokens");
-            run.Run(lines, () => progress.Report(run.Tokens, double.NaN), interrupt.Token);
+            run.Run(lines, () => progress.Report(run.Tokens, output.Count / total), interrupt.Token);
         }
         catch (OperationCanceledException)
         {

@@ -54,13 +54,13 @@ internal sealed class EvalCommand
         var run = new EvaluationRun(session, protocol, style, parsed.GetValue(_limit));
         foreach ((EvaluationTask task, string file) in tasks)
             run.Add(task, file);
-        long total = run.CountQuestions();
+        double total = run.CountQuestions();
         using RecordFile? records = path is null ? null : RecordFile.ToFile(path, parsed.GetValue(_resume), parsed.GetValue(_force), run.Restore);
         using var interrupt = new Interrupt();
         try
         {
             using var progress = new ProgressLine("questions");
-            run.Run(records, done => progress.Report(done, (double)done / total), interrupt.Token);
+            run.Run(records, done => progress.Report(done, done / total), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -68,6 +68,8 @@ internal sealed class EvalCommand
                 Terminal.Note($"{path}.part holds what was answered; --resume goes on behind it");
             return ExitCode.Interrupted;
         }
+        if (run.Results.FirstOrDefault(result => result.Accuracy.Count == 0) is { } empty)
+            throw new QedException($"{tasks.First(task => task.Task == empty.Task).Path}: holds no questions");
         records?.Commit();
         if (parsed.GetValue(_common.Json))
             WriteJson(run, model, protocol, style);

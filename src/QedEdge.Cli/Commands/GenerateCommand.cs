@@ -25,7 +25,7 @@ internal sealed class GenerateCommand
     public static Command Create()
     {
         var self = new GenerateCommand();
-        var command = new Command("generate", "Continue a text.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7");
+        var command = new Command("generate", "Continue a text. Options change the distribution in this order: logit bias, penalties, top-k, temperature, top-p, min-p, typical.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7");
         self._prompt.AddTo(command);
         self._sampling.AddTo(command);
         self._context.AddTo(command);

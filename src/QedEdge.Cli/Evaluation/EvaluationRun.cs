@@ -23,9 +23,9 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     /// <summary>Adds a task to be run.</summary>
     public void Add(EvaluationTask task, string path) => _tasks.Add((new TaskResult(task), path));
 
-    /// <summary>How many questions there are.</summary>
+    /// <summary>How many questions there are; not a number where a file can be read but once.</summary>
     /// <exception cref="QedException">A file cannot be read.</exception>
-    public long CountQuestions() => _tasks.Sum(task => Lines(task.Path).LongCount());
+    public double CountQuestions() => _tasks.Sum(task => JsonLines.CanBeReadAgain(task.Path) ? Lines(task.Path).LongCount() : double.NaN);
 
     /// <summary>What a file of records begins with: records go together only where it is the same.</summary>
     public void WriteHeader(Utf8JsonWriter json)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Json;
 
@@ -18,6 +19,9 @@ internal static class JsonLines
                 yield return (number, line);
         }
     }
+
+    /// <summary>Whether a file can be read more than once: a pipe cannot, and has no length.</summary>
+    public static bool CanBeReadAgain(string path) => new FileInfo(path) is { Exists: true, Length: > 0 };
 
     /// <summary>Reads every line of a file and prints one object for each.</summary>
     /// <exception cref="QedException">A line is not such an object; the message names the line.</exception>
@@ -41,7 +45,7 @@ internal static class JsonLines
     {
         try
         {
-            return path == "-" ? new StreamReader(Console.OpenStandardInput(), Encoding.UTF8) : new StreamReader(path, Encoding.UTF8);
+            return path == "-" ? new StreamReader(StandardStreams.Input(), Encoding.UTF8) : new StreamReader(path, Encoding.UTF8);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -2,19 +2,35 @@ using Microsoft.Win32.SafeHandles;
 
 namespace QedEdge.Memory;
 
-/// <summary>Standard streams that a program's caller closed (<c>2>&amp;-</c>).</summary>
+/// <summary>The standard streams of a program.</summary>
 public static class StandardStreams
 {
+    private const int StandardInput = 0, StandardOutput = 1, StandardError = 2;
+
     /// <summary>Open until the process has ended.</summary>
     private static readonly List<SafeFileHandle> Kept = [];
 
+    /// <summary>Standard input.</summary>
+    public static Stream Input() => OperatingSystem.IsWindows() ? Console.OpenStandardInput() : new PosixStream(StandardInput);
+
+    /// <summary>Standard output; each write is one of the system's, and one to a pipe whose reader has gone fails.</summary>
+    public static Stream Output() => OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : new PosixStream(StandardOutput);
+
+    /// <summary>Standard error, as <see cref="Output"/>.</summary>
+    public static Stream Error() => OperatingSystem.IsWindows() ? Console.OpenStandardError() : new PosixStream(StandardError);
+
+    /// <summary>Whether somebody types on standard input.</summary>
+    public static bool InputIsTerminal => OperatingSystem.IsWindows() ? !Console.IsInputRedirected : PosixStream.IsTerminal(StandardInput);
+
+    /// <summary>Whether somebody reads standard error on a terminal.</summary>
+    public static bool ErrorIsTerminal => OperatingSystem.IsWindows() ? !Console.IsErrorRedirected : PosixStream.IsTerminal(StandardError);
+
     /// <summary>
-    /// Takes their numbers. The next file to be opened would get them otherwise: the output, or the pipe on which .NET hears of signals,
+    /// Takes the numbers of those that the caller closed (<c>2>&amp;-</c>). The next file to be opened would get them otherwise: the output, or the pipe on which .NET hears of signals,
     /// and an error message written there would be taken for signals. Only for reading, so that writing fails as if they were closed.
     /// </summary>
     public static void KeepClosedOnesTaken()
     {
-        const int standardError = 2;
         if (OperatingSystem.IsWindows() || !File.Exists("/dev/null"))
             return;
         SafeFileHandle handle;
@@ -23,6 +39,6 @@ public static class StandardStreams
             handle = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             Kept.Add(handle);
         }
-        while (handle.DangerousGetHandle() <= standardError);
+        while (handle.DangerousGetHandle() <= StandardError);
     }
 }

@@ -98,6 +98,27 @@ public sealed class BatchCommandTests : IDisposable
     }
 
     [Fact]
+    public void AFullDisk_IsSaid_AndNothingIsLostWhenThereIsRoom()
+    {
+        // A disk of its own, which gets room after the first run.
+        const string script = """
+            mount -t tmpfs -o size=8k tmpfs "$1" || exit 99
+            "$0" batch -i "$2" -o "$1/out.jsonl" --seed 8 && exit 98
+            mount -o remount,size=1m "$1"
+            "$0" batch -i "$2" -o "$1/out.jsonl" --seed 8 --resume || exit 97
+            cat "$1/out.jsonl"
+            """;
+        Tools.Require("unshare", "mount");
+        File.WriteAllLines(_input, Enumerable.Range(0, 40).Select(i => $$"""{"id":{{i}},"prompt":"Once upon a time","max_tokens":60,"ignore_eos":true}"""));
+        string disk = Directory.CreateDirectory(Path.Combine(_folder, "disk")).FullName;
+        ProgramResult result = Tools.Run("unshare", ["--mount", "--user", "--map-root-user", "sh", "-c", script, PublishedPrograms.File("qed", "x64"), disk, _input]);
+        Assert.SkipWhen(result.ExitCode == 99 || result.Error.StartsWith("unshare:", StringComparison.Ordinal), $"no disk can be mounted here: {result.Error}");
+        Assert.Equal(0, result.ExitCode);
+        Assert.Matches(@"^error: .*out\.jsonl\.part: cannot be written: No space left.*--resume[^\n]*\n$", result.Error);
+        Assert.Equal(Batch().Output, result.Output);
+    }
+
+    [Fact]
     public void AnotherInput_IsNotTakenForTheOneThatWasStopped()
     {
         File.WriteAllText(_output + ".part", "{\"id\":\"z\",\"text\":\"\"}\n");

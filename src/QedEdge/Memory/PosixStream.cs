@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace QedEdge.Memory;
+
+/// <summary>
+/// A standard stream by read(2) and write(2). .NET's console streams write control sequences to a terminal before the first byte, hide that a pipe's reader has gone, and bring
+/// a line editor; its file streams keep an offset of their own, and would write over what others write to the same file.
+/// </summary>
+/// <param name="descriptor">0, 1 or 2.</param>
+internal sealed unsafe partial class PosixStream(int descriptor) : Stream
+{
+    private const int Interrupted = 4, TryAgain = 11; // EINTR, EAGAIN
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <summary>Whether a descriptor is a terminal.</summary>
+    public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
+
+    /// <inheritdoc/>
+    public override int Read(Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            while (true)
+            {
+                nint count = ReadBytes(descriptor, start, (nuint)buffer.Length);
+                if (count >= 0)
+                    return (int)count;
+                WaitOrThrow();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            for (nint done = 0; done < buffer.Length;)
+            {
+                nint count = WriteBytes(descriptor, start + done, (nuint)(buffer.Length - done));
+                if (count >= 0)
+                    done += count;
+                else
+                    WaitOrThrow();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    /// <inheritdoc/>
+    public override void Flush() { }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <summary>Returns where the call is to be made again: a signal came, or the other side set the stream to not wait.</summary>
+    private static void WaitOrThrow()
+    {
+        int error = Marshal.GetLastPInvokeError();
+        if (error == TryAgain)
+            Thread.Sleep(1);
+        else if (error != Interrupted)
+            throw new IOException(Marshal.GetPInvokeErrorMessage(error), error);
+    }
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint ReadBytes(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint WriteBytes(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "isatty")]
+    private static partial int IsATty(int descriptor);
+}
