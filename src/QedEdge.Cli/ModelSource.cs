@@ -2,7 +2,7 @@ using QedEdge.Gguf;
 
 namespace QedEdge.Cli;
 
-/// <summary>Finds the model: the file given, else the one <c>$QED_MODEL</c> names, else the one built into the executable.</summary>
+/// <summary>Finds the model: the file given, else the one bundled with the executable, else the one <c>$QED_MODEL</c> names, else the one built into the executable.</summary>
 internal static class ModelSource
 {
     /// <summary>The environment variable that names a model.</summary>
@@ -15,18 +15,20 @@ internal static class ModelSource
     private const string BuiltIn = "built-in model";
 
     /// <summary>Opens a model to run.</summary>
-    public static QedModel Open(string? path, ModelOptions options) => Path(path) is { } file
+    public static QedModel Open(string? path, ModelOptions options) => File(path) is { } file
         ? QedModel.Open(file, options)
         : QedModel.Open(BuiltInStream(), BuiltIn, options);
 
     /// <summary>Opens a file to look at, of any architecture.</summary>
-    public static GgufFile OpenFile(string? path) => Path(path) is { } file
+    public static GgufFile OpenFile(string? path) => File(path) is { } file
         ? GgufFile.Open(file)
         : GgufFile.Open(BuiltInStream(), BuiltIn);
 
-    private static string? Path(string? given)
+    /// <summary>The file to open, or null for the built-in model.</summary>
+    /// <param name="given">The file that was named, or null.</param>
+    public static string? File(string? given)
     {
-        string? path = given ?? Environment.GetEnvironmentVariable(Variable);
+        string? path = given ?? Bundled.Own?.Path ?? Environment.GetEnvironmentVariable(Variable);
         return string.IsNullOrEmpty(path) ? null : path;
     }
 

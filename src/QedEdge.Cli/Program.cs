@@ -12,15 +12,9 @@ internal static class Program
     {
         StandardStreams.KeepClosedOnesTaken(); // before anything opens a file, as the next line does
         FileSizeLimit.BecomeAnError();
-        // Text may begin with @: no response files.
-        ParseResult parsed = BuildRoot().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (UnknownOption.Find(parsed, args) is { } unknown)
-            return Terminal.Fail(ExitCode.Usage, unknown);
-        if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
-            return Terminal.Fail(ExitCode.Usage, $"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { Output = Terminal.Writer(), EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return Run(args);
         }
         catch (Exception e) when (e is UsageException or InvalidOptionException)
         {
@@ -48,11 +42,25 @@ internal static class Program
         }
     }
 
+    private static int Run(string[] args)
+    {
+        RootCommand root = BuildRoot();
+        args = Bundled.Arguments(root, args);
+        // Text may begin with @: no response files.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (UnknownOption.Find(parsed, args) is { } unknown)
+            throw new UsageException(unknown);
+        if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
+            throw new UsageException($"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
+        return parsed.Invoke(new InvocationConfiguration { Output = Terminal.Writer(), EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
     private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
     {
         GenerateCommand.Create(),
         ChatCommand.Create(),
         BakeCommand.Create(),
+        BundleCommand.Create(),
         ScoreCommand.Create(),
         ChooseCommand.Create(),
         PerplexityCommand.Create(),

@@ -10,7 +10,13 @@ internal static class UsageError
     {
         if (parsed.CommandResult.Command is RootCommand root && parsed.UnmatchedTokens.Count > 0)
             return $"unknown command '{parsed.UnmatchedTokens[0]}'; commands: {string.Join(", ", root.Subcommands.Select(command => command.Name))}";
-        string message = string.Join(' ', parsed.Errors[0].Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return Describe(parsed.Errors[0].Message);
+    }
+
+    /// <summary>An error of the parser's in one line.</summary>
+    public static string Describe(string error)
+    {
+        string message = string.Join(' ', error.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         int type = message.IndexOf(" as expected type ", StringComparison.Ordinal);
         if (type < 0)
             return message;

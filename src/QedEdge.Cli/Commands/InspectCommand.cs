@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using QedEdge.Gguf;
 
 namespace QedEdge.Cli.Commands;
@@ -23,18 +24,26 @@ internal sealed class InspectCommand
 
     private int Run(ParseResult parsed)
     {
-        using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_file) ?? parsed.GetValue(_common.Model));
+        string? path = parsed.GetValue(_file) ?? parsed.GetValue(_common.Model);
+        using GgufFile file = ModelSource.OpenFile(path);
+        ModelBundle? bundle = ModelSource.File(path) is { } given ? ModelBundle.Find(given) : null;
         MemoryNeed? memory = MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize));
         if (parsed.GetValue(_common.Json))
-            WriteJson(file, memory);
+            WriteJson(file, memory, bundle);
         else
-            WriteText(file, memory);
+            WriteText(file, memory, bundle);
         return ExitCode.Done;
     }
 
-    private static void WriteText(GgufFile file, MemoryNeed? memory)
+    private static void WriteText(GgufFile file, MemoryNeed? memory, ModelBundle? bundle)
     {
         Terminal.WriteLine($"{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
+        if (bundle is not null)
+        {
+            Terminal.WriteLine($"bundled with an executable of {bundle.ExecutableLength} bytes, at byte {bundle.ModelOffset}, {bundle.ModelLength} bytes");
+            if (bundle.Defaults.Length > 0)
+                Terminal.WriteLine($"  defaults        {Terminal.Visible(Encoding.UTF8.GetString(bundle.Defaults).Trim())}");
+        }
         IReadOnlyList<KeyValuePair<string, string>> card = ModelCard.Of(file);
         if (card.Count > 0)
             Terminal.WriteLine("");
@@ -55,13 +64,22 @@ internal sealed class InspectCommand
         }
     }
 
-    private static void WriteJson(GgufFile file, MemoryNeed? memory) => Terminal.WriteJson(json =>
+    private static void WriteJson(GgufFile file, MemoryNeed? memory, ModelBundle? bundle) => Terminal.WriteJson(json =>
     {
         json.WriteString("file", file.Name);
         json.WriteNumber("version", file.Version);
         json.WriteNumber("bytes", file.Length);
         json.WriteNumber("alignment", file.Alignment);
         json.WriteString("layout", Layout(file));
+        if (bundle is not null)
+        {
+            json.WriteStartObject("bundle");
+            json.WriteNumber("executable_bytes", bundle.ExecutableLength);
+            json.WriteNumber("model_offset", bundle.ModelOffset);
+            json.WriteNumber("model_bytes", bundle.ModelLength);
+            json.WriteString("defaults", Encoding.UTF8.GetString(bundle.Defaults));
+            json.WriteEndObject();
+        }
         json.WriteStartObject("card");
         foreach (KeyValuePair<string, string> line in ModelCard.Of(file))
             json.WriteString(line.Key.ToLowerInvariant().Replace(' ', '_'), line.Value);

@@ -17,7 +17,7 @@ internal static class ManCommand
             new($"{ExitCode.Model}", "The model cannot be used."),
             new($"{ExitCode.Interrupted}", "Interrupted; what was generated stays printed."),
         ],
-        Environment = [new(ModelSource.Variable, "The model file of commands that are given none; without it they take the model built into the executable.")],
+        Environment = [new(ModelSource.Variable, "The model file of commands that are given none; without it they take the model built into the executable. A bundle takes its own.")],
     };
 
     public static Command Create() => DocumentationCommands.Man(Manual, text => Terminal.Write(text));

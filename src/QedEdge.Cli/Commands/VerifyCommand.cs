@@ -25,7 +25,8 @@ internal sealed class VerifyCommand
     {
         string? path = parsed.GetValue(_file) ?? parsed.GetValue(_common.Model);
         using GgufFile file = ModelSource.OpenFile(path);
-        IReadOnlyList<string> damaged = GgufChecksums.Verify(file);
+        ModelBundle? bundle = ModelSource.File(path) is { } given ? ModelBundle.Find(given) : null;
+        IReadOnlyList<string> damaged = [.. GgufChecksums.Verify(file), .. bundle?.Verify() ?? []];
         string digest = damaged.Count > 0 || !GoldenDigest.IsIn(file) ? "none" : CheckDigest(parsed, path);
         if (parsed.GetValue(_common.Json))
         {
@@ -43,7 +44,7 @@ internal sealed class VerifyCommand
         }
         else if (damaged.Count == 0 && digest != "differs")
         {
-            Terminal.WriteLine($"{file.Name}: {file.Tensors.Count} tensors and the header match their checksums");
+            Terminal.WriteLine($"{file.Name}: {file.Tensors.Count} tensors and the header{(bundle is null ? "" : ", the executable and its defaults")} match their checksums");
             if (digest == "matches")
                 Terminal.WriteLine("this machine computes the digest that the file names");
             else if (digest == "incomparable")

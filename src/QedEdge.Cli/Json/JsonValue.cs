@@ -79,6 +79,9 @@ internal sealed class JsonValue
     /// <summary>Whether it is a number.</summary>
     public bool IsNumber => _kind == JsonTokenType.Number;
 
+    /// <summary>Whether it is true or false.</summary>
+    public bool IsBoolean => _kind is JsonTokenType.True or JsonTokenType.False;
+
     /// <summary>Whether it is an array.</summary>
     public bool IsArray => _kind == JsonTokenType.StartArray;
 

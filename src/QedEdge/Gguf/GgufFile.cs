@@ -71,7 +71,7 @@ public sealed class GgufFile : IDisposable
     }
 
     /// <summary>Maps a file and reads its header.</summary>
-    /// <param name="path">The file's path.</param>
+    /// <param name="path">The file's path; of a bundle, the model in it is opened.</param>
     /// <exception cref="ModelFormatException">It cannot be read, is no GGUF file, or is short, damaged or of an unsupported kind.</exception>
     public static GgufFile Open(string path)
     {
@@ -84,7 +84,15 @@ public sealed class GgufFile : IDisposable
         {
             throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
         }
-        return Open(mapped.View, path, mapped);
+        try
+        {
+            return ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);
+        }
+        catch
+        {
+            mapped.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Opens a file and reads all of it into memory, unless its layout is plain: then it stays mapped.</summary>
@@ -108,7 +116,7 @@ public sealed class GgufFile : IDisposable
             }
             try
             {
-                MappedFile.Read(path, memory);
+                MappedFile.Read(path, ModelBundle.Find(path)?.ModelOffset ?? 0, memory);
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {

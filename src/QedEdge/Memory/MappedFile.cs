@@ -64,19 +64,20 @@ internal sealed unsafe partial class MappedFile : IDisposable
         return new MappedFile(path, mapping, new NativeView(mapping.Start + before, length));
     }
 
-    /// <summary>Reads a file from beginning to end.</summary>
+    /// <summary>Reads a part of a file from beginning to end.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="offset">The part's first byte.</param>
     /// <param name="destination">Receives as many bytes as it holds.</param>
     /// <exception cref="IOException">The file cannot be read, or is shorter.</exception>
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
-    public static void Read(string path, AlignedBuffer<byte> destination)
+    public static void Read(string path, long offset, AlignedBuffer<byte> destination)
     {
         const int Piece = 1 << 22;
         using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
         for (long position = 0; position < destination.Count;)
         {
-            int read = RandomAccess.Read(handle, destination.Slice(position, (int)Math.Min(Piece, destination.Count - position)), position);
-            position += read > 0 ? read : throw new EndOfStreamException($"{path} ends at byte {position}; it was changed while it was read");
+            int read = RandomAccess.Read(handle, destination.Slice(position, (int)Math.Min(Piece, destination.Count - position)), offset + position);
+            position += read > 0 ? read : throw new EndOfStreamException($"{path} ends at byte {offset + position}; it was changed while it was read");
         }
     }
 

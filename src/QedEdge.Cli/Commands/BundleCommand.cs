@@ -1,0 +1,69 @@
+using System.CommandLine;
+using QedEdge.Gguf;
+using QedEdge.Memory;
+
+namespace QedEdge.Cli.Commands;
+
+/// <summary><c>qed bundle</c>: this executable and a model as one file.</summary>
+internal sealed class BundleCommand
+{
+    private const string Executable = "qed", Model = "model.gguf", Defaults = "defaults.json"; // what a bundle is taken apart into
+
+    private readonly CommonOptions _common = new();
+    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "The executable to write; with --extract, the folder", Required = true };
+    private readonly Option<string?> _runtime = new("--runtime") { HelpName = "FILE", Description = "The 'qed' to bundle, of any system and processor; this one if not given" };
+    private readonly Option<string?> _defaults = new("--defaults") { HelpName = "FILE", Description = "Options the bundle runs with unless told otherwise, as JSON: {\"command\": \"chat\", \"system\": \"You are a poet.\", \"temp\": 0.7}" };
+    private readonly Option<string?> _extract = new("--extract") { HelpName = "FILE", Description = $"Take this bundle apart instead, into {Executable}, {Model} and {Defaults}" };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace existing files" };
+
+    public static Command Create()
+    {
+        var self = new BundleCommand();
+        var command = new Command("bundle", "Make one executable of this program and a model: it runs without any option.\n\nExample: qed bundle -m qed.gguf -o story")
+        {
+            self._common.Model, self._output, self._runtime, self._defaults, self._extract, self._force,
+        };
+        CommonOptions.NeedsName(self._output!);
+        foreach (Option<string?> option in new[] { self._runtime, self._defaults, self._extract })
+            CommonOptions.NeedsName(option);
+        command.SetAction(self.Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        string output = parsed.GetValue(_output)!;
+        if (parsed.GetValue(_extract) is { } bundle)
+        {
+            if (parsed.GetValue(_common.Model) is not null || parsed.GetValue(_runtime) is not null || parsed.GetValue(_defaults) is not null)
+                throw new UsageException("--extract goes with --output alone");
+            Extract(bundle, output, parsed.GetValue(_force));
+            return ExitCode.Done;
+        }
+        string runtime = parsed.GetValue(_runtime) ?? (RuntimeInfo.Detect().IsNativeCode ? Environment.ProcessPath : null)
+            ?? throw new UsageException("this is no native executable; name one with --runtime FILE (README: dotnet publish)");
+        string model = ModelSource.File(parsed.GetValue(_common.Model)) ?? throw new UsageException("name a model file with --model FILE; the built-in one is in every executable");
+        byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults((RootCommand)parsed.RootCommandResult.Command, file) : [];
+        ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force));
+        Terminal.Note($"{output}: run it as it is, or with what '{Executable}' takes");
+        return ExitCode.Done;
+    }
+
+    private static void Extract(string path, string folder, bool force)
+    {
+        ModelBundle bundle = ModelBundle.Find(path) ?? throw new QedException($"{path}: is no bundle, or cannot be read");
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new QedException($"{folder}: the folder cannot be created: {e.Message}", e);
+        }
+        bundle.Extract(Path.Combine(folder, Executable), Path.Combine(folder, Model), force);
+        if (bundle.Defaults.Length == 0)
+            return;
+        using var defaults = new AtomicFile(Path.Combine(folder, Defaults), force);
+        defaults.Fill(stream => stream.Write(bundle.Defaults));
+    }
+}

@@ -1,0 +1,137 @@
+using System.Text.Json.Nodes;
+using QedEdge.Conversion;
+using QedEdge.Quantization;
+
+namespace QedEdge.Tests.Published;
+
+/// <summary>qed bundle: one file that runs by itself, can be looked into, and comes apart into what it was made of.</summary>
+public sealed class BundleTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+    private readonly string _model, _bundle;
+
+    public BundleTests()
+    {
+        _model = Path.Combine(_folder, "tiny.gguf");
+        _bundle = Path.Combine(_folder, "story");
+        CheckpointConverter.Convert(TestData.TinyQed, _model, new ConversionOptions { Type = BlockFormat.Q4_0 });
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void ABundle_NeedsNoOptions_AndIsTheProgramWithTheModel()
+    {
+        Qed("bundle", "-m", _model, "-o", _bundle);
+        string expected = Qed("generate", "-m", _model, "Once upon a time", "-n", "20", "--seed", "5").Output;
+        Assert.NotEqual(expected, Qed("generate", "Once upon a time", "-n", "20", "--seed", "5").Output); // the built-in model is another
+        foreach (string[] arguments in (string[][])[["Once upon a time", "-n", "20", "--seed", "5"], ["generate", "Once upon a time", "-n", "20", "--seed", "5"], ["-n", "20", "--seed", "5", "Once upon a time"]])
+            Assert.Equal(expected, Run(arguments).Output);
+        Assert.NotEqual("\n", Run().Output); // a story from nothing
+        Assert.Equal(Qed("--version").Output, Run("--version").Output);
+        Assert.Equal(expected, Tools.Run(_bundle, ["Once upon a time", "-n", "20", "--seed", "5"], start => start.Environment["QED_MODEL"] = "/nowhere").Output);
+        // It is a model file too, for another program.
+        foreach (string load in new[] { "map", "ram" })
+            Assert.Equal(expected, Qed("generate", "-m", _bundle, "Once upon a time", "-n", "20", "--seed", "5", "--load", load).Output);
+        Assert.Contains("the executable and its defaults match", Run("verify").Output);
+        JsonNode shown = JsonNode.Parse(Qed("inspect", _bundle, "--json").Output)!["bundle"]!;
+        Assert.Equal(new FileInfo(_model).Length, (long)shown["model_bytes"]!);
+        Assert.Equal(0, (long)shown["model_offset"]! % 65536);
+    }
+
+    [Fact]
+    public void Defaults_HoldUnlessToldOtherwise()
+    {
+        string defaults = Path.Combine(_folder, "defaults.json");
+        File.WriteAllText(defaults, """{"command": "generate", "seed": 5, "max-tokens": 20, "stop": ["xyzzy", "king"], "ignore-eos": true, "json": true}""");
+        Qed("bundle", "-m", _model, "-o", _bundle, "--defaults", defaults);
+        JsonNode all = JsonNode.Parse(Run("Once upon a time").Output)!;
+        Assert.Equal(5, (int)all["seed"]!);
+        Assert.DoesNotContain("king", (string)all["text"]!);
+        Assert.Equal((string)all["text"]!, (string)JsonNode.Parse(Qed("generate", "-m", _model, "Once upon a time", "--seed", "5", "-n", "20", "--stop", "xyzzy", "--stop", "king", "--ignore-eos", "--json").Output)!["text"]!);
+        JsonNode other = JsonNode.Parse(Run("Once upon a time", "-n", "3", "-s", "6", "--stop", "none").Output)!;
+        Assert.Equal((6, 3), ((int)other["seed"]!, (int)other["generated_tokens"]!));
+        Assert.StartsWith("[", Run("logits", "--tokens", "1").Output); // they are those of one command
+
+        File.WriteAllText(defaults, """{"command": "chat", "system": "You are a king.", "max-tokens": 5, "verbose-prompt": true}""");
+        Qed("bundle", "-m", _model, "-o", _bundle, "--defaults", defaults, "--force");
+        Assert.Contains("king", Tools.Run("sh", ["-c", $"echo Hello | {_bundle}"]).Error); // in the prompt
+
+        foreach ((string text, string message) in new[] { ("{\"temperature\": 1}", "no option 'temperature'"), ("{\"command\": \"dance\"}", "no command 'dance'"), ("{\"temp\": \"hot\"}", "must be a number"), ("[]", "not a JSON object") })
+        {
+            File.WriteAllText(defaults, text);
+            ProgramResult result = PublishedPrograms.Run("qed", "x64", "bundle", "-m", _model, "-o", Path.Combine(_folder, "x"), "--defaults", defaults);
+            OneLine.AssertError(1, result);
+            Assert.Contains(message, result.Error);
+        }
+        Assert.False(File.Exists(Path.Combine(_folder, "x")));
+    }
+
+    [Fact]
+    public void ItComesApart_IntoTheSameBytes()
+    {
+        string defaults = Path.Combine(_folder, "defaults.json"), parts = Path.Combine(_folder, "parts"), program = PublishedPrograms.File("qed", "x64");
+        File.WriteAllText(defaults, "{\"seed\": 1}\n");
+        Qed("bundle", "-m", _model, "-o", _bundle, "--defaults", defaults);
+        Qed("bundle", "--extract", _bundle, "-o", parts);
+        foreach ((string whole, string part) in new[] { (program, "qed"), (_model, "model.gguf"), (defaults, "defaults.json") })
+            Assert.Equal(File.ReadAllBytes(whole), File.ReadAllBytes(Path.Combine(parts, part)));
+        Assert.Equal(0, Tools.Run(Path.Combine(parts, "qed"), ["--version"]).ExitCode);
+        Assert.Contains("is a bundle already", Refused("bundle", "-m", _bundle, "-o", Path.Combine(_folder, "x")));
+        Assert.Contains("is a bundle already", Refused("bundle", "-m", _model, "--runtime", _bundle, "-o", Path.Combine(_folder, "x")));
+        Assert.Contains("is no executable", Refused("bundle", "-m", _model, "--runtime", _model, "-o", Path.Combine(_folder, "x")));
+        Assert.Contains("is no bundle", Refused("bundle", "--extract", program, "-o", parts));
+        Assert.Contains("exists already", Refused("bundle", "--extract", _bundle, "-o", parts));
+    }
+
+    [Fact]
+    public void Damage_IsFound()
+    {
+        Qed("bundle", "-m", _model, "-o", _bundle);
+        byte[] sound = File.ReadAllBytes(_bundle);
+        long program = new FileInfo(PublishedPrograms.File("qed", "x64")).Length;
+        Assert.Contains("damaged: executable", Damaged(program - 1, 1, "verify", _bundle));
+        Assert.Contains("damaged: ", Damaged(sound.Length - 64 - 100, 1, "verify", _bundle)); // the last tensor
+        Assert.Contains("footer is damaged", Damaged(sound.Length - 20, 3, "verify", _bundle));
+        byte[] changed = [.. sound];
+        changed[^20] ^= 1;
+        File.WriteAllBytes(_bundle, changed);
+        OneLine.AssertError(3, Tools.Run(_bundle, ["Once"]));
+
+        string Damaged(long at, int code, params string[] arguments)
+        {
+            byte[] bytes = [.. sound];
+            bytes[at] ^= 1;
+            File.WriteAllBytes(_bundle, bytes);
+            ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
+            OneLine.AssertError(code, result);
+            return result.Error;
+        }
+    }
+
+    [Fact]
+    public void AnExecutableForAnotherProcessor_IsBundledHere_AndRunsThere()
+    {
+        Tools.Require("qemu-aarch64-static");
+        Qed("bundle", "-m", _model, "--runtime", PublishedPrograms.File("qed", "arm64"), "-o", _bundle);
+        ProgramResult result = Tools.Run("qemu-aarch64-static", ["-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a72", _bundle, "Once upon a time", "-n", "10", "--seed", "5"]);
+        Assert.Equal((0, Qed("generate", "-m", _model, "Once upon a time", "-n", "10", "--seed", "5").Output), (result.ExitCode, result.Output));
+    }
+
+    private ProgramResult Run(params string[] arguments) => Done(Tools.Run(_bundle, arguments));
+
+    private static ProgramResult Qed(params string[] arguments) => Done(PublishedPrograms.Run("qed", "x64", arguments));
+
+    private static ProgramResult Done(ProgramResult result)
+    {
+        Assert.True(result.ExitCode == 0, result.Error);
+        return result;
+    }
+
+    private static string Refused(params string[] arguments)
+    {
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
+        OneLine.AssertError(1, result);
+        return result.Error;
+    }
+}
