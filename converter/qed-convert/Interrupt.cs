@@ -24,7 +24,7 @@ internal sealed class Interrupt : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
-        _source.Dispose();
+        // The source is left to the collector: a handler may be running still.
     }
 
     private void Cancel(PosixSignalContext context)

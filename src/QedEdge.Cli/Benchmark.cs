@@ -5,7 +5,8 @@ namespace QedEdge.Cli;
 /// <summary>One line of <c>qed bench</c>.</summary>
 internal sealed record BenchmarkResult(string Test, int Depth, int Sequences, int Threads, double TokensPerSecond, double Deviation, double WeightGigabytes, double PlainReadGigabytes)
 {
-    public double ReadShare => PlainReadGigabytes > 0 ? WeightGigabytes / PlainReadGigabytes : 0;
+    /// <summary>The weights' speed beside plain reading's; not a number for prefill, which reads them once for many tokens.</summary>
+    public double ReadShare => WeightGigabytes / PlainReadGigabytes;
 }
 
 /// <summary>Times feeding of random tokens: whole (prefill) or one by one (decode). Medians, since machines are shared.</summary>
@@ -59,6 +60,6 @@ internal sealed class Benchmark(QedModel model, int repetitions, KvCacheType kvT
 
         if (!_plainRead.TryGetValue(threads, out double plain))
             _plainRead[threads] = plain = PlainRead.GigabytesPerSecond(model, threads);
-        return new BenchmarkResult(test, depth, sequences, threads, median, deviation, median / sequences * model.WeightBytesPerToken / 1e9, plain);
+        return new BenchmarkResult(test, depth, sequences, threads, median, deviation, step == 1 ? median / sequences * model.WeightBytesPerToken / 1e9 : double.NaN, plain);
     }
 }

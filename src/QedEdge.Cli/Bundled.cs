@@ -47,7 +47,7 @@ internal static class Bundled
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{path}: cannot be read: {e.Message}", e);
+            throw QedException.Unreadable(path, e);
         }
         try
         {

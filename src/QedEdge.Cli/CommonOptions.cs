@@ -53,11 +53,14 @@ internal sealed class CommonOptions
         command.Options.Add(Verbose);
     }
 
-    /// <summary>Opens the model that was asked for.</summary>
-    public QedModel OpenModel(ParseResult parsed) => OpenModel(parsed, parsed.GetValue(Model));
+    /// <summary>Opens the model that was asked for, and warns where it may not fit into memory.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="sequences">Sessions that it is opened for.</param>
+    /// <param name="window">Positions of each where no --ctx-size is given, or null for the model's context length.</param>
+    public QedModel OpenModel(ParseResult parsed, int sequences = 1, int? window = null) => OpenModel(parsed, parsed.GetValue(Model), sequences, window);
 
     /// <summary>Opens a model file.</summary>
-    public QedModel OpenModel(ParseResult parsed, string? path)
+    public QedModel OpenModel(ParseResult parsed, string? path, int sequences = 1, int? window = null)
     {
         string? isa = parsed.GetValue(Isa);
         QedModel model = ModelSource.Open(path, new ModelOptions
@@ -65,11 +68,14 @@ internal sealed class CommonOptions
             InstructionSet = isa == "auto" ? null : isa,
             Loading = parsed.GetValue(Load) == "ram" ? ModelLoading.Memory : ModelLoading.Map,
         });
-        if ((parsed.GetValue(ContextSize) ?? 1) is >= 1 and int positions && positions <= model.Config.ContextLength
-            && MemoryNeed.Of(model.File, parsed.GetValue(ContextSize)) is { } need && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), FreeMemory.Bytes()) is { } warning)
+        int positions = parsed.GetValue(ContextSize) ?? Math.Min(window ?? int.MaxValue, model.Config.ContextLength);
+        if (positions >= 1 && positions <= model.Config.ContextLength && MemoryNeed.Of(model.File, positions) is { } need
+            && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), sequences, FreeMemory.Bytes()) is { } warning)
         {
             Terminal.Note(warning);
         }
+        if (parsed.GetValue(Verbose))
+            Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {FreeMemory.Size(model.WeightBytesPerToken)} of weights a token");
         return model;
     }
 
@@ -96,7 +102,7 @@ internal sealed class CommonOptions
         for (int i = 0; i < parts.Length; i++)
         {
             if (!int.TryParse(parts[i], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out numbers[i]))
-                throw new UsageException($"{option}: '{parts[i]}' is not a whole number; give ids as 1,5,7");
+                throw new UsageException($"{option}: '{parts[i]}' is not a whole number; give them as 1,5,7");
         }
         return numbers;
     }

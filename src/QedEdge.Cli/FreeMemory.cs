@@ -8,37 +8,43 @@ internal static class FreeMemory
     /// <summary>Bytes that can be had without anything being pushed out, as far as it can be known: Linux's MemAvailable, and no more than a container may have.</summary>
     public static long Bytes()
     {
-        long limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long available = Number("/proc/meminfo", "MemAvailable:") is { } kilobytes ? kilobytes * 1024 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return Math.Min(available, Number("/sys/fs/cgroup/memory.max", "") ?? long.MaxValue);
+    }
+
+    /// <summary>The number behind a word at a line's beginning, in a file of the kernel's; null where there is none.</summary>
+    private static long? Number(string path, string word)
+    {
         try
         {
-            foreach (string line in File.ReadLines("/proc/meminfo"))
+            foreach (string line in File.ReadLines(path))
             {
-                if (line.StartsWith("MemAvailable:", StringComparison.Ordinal)
-                    && long.TryParse(line.AsSpan(13).Trim().TrimEnd(" kB"), NumberStyles.None, CultureInfo.InvariantCulture, out long kilobytes))
-                {
-                    return Math.Min(limit, kilobytes * 1024);
-                }
+                if (line.StartsWith(word, StringComparison.Ordinal) && long.TryParse(line.AsSpan(word.Length).Trim().TrimEnd(" kB"), NumberStyles.None, CultureInfo.InvariantCulture, out long number))
+                    return number;
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Not Linux, or /proc is not mounted.
+            // Not Linux, or the file system is not mounted.
         }
-        return limit;
+        return null;
     }
 
     /// <summary>What is to be said before a model runs in memory that is short; null where it is not.</summary>
     /// <param name="name">The model's file.</param>
     /// <param name="need">What it needs.</param>
     /// <param name="type">How keys and values are stored.</param>
+    /// <param name="sequences">Sessions that fill their contexts.</param>
     /// <param name="free">Bytes that are free.</param>
-    public static string? Warning(string name, MemoryNeed need, KvCacheType type, long free)
+    public static string? Warning(string name, MemoryNeed need, KvCacheType type, int sequences, long free)
     {
-        if (need.Peak(type) <= free)
+        long peak = need.Fixed + sequences * need.Kv(type);
+        if (peak <= free)
             return null;
         if (need.Fixed > free)
-            return $"warning: {name} needs {Size(need.Fixed)} besides keys and values, and {Size(free)} of memory are free: it will be read from the disk again and again; see 'qed plan'";
-        return $"warning: {name} needs {Size(need.Peak(type))} when its context of {need.Context} positions is full, and {Size(free)} of memory are free, enough for {need.LongestContext(type, free)}; see 'qed plan' and --ctx-size";
+            return $"warning: {name} needs {Size(need.Fixed)} besides keys and values, and {Size(free)} of memory are free: expect it to be slow, or to be ended by the system; see 'qed plan'";
+        string what = sequences == 1 ? $"its context of {need.Context} positions is" : $"{sequences} contexts of {need.Context} positions are";
+        return $"warning: {name} needs {Size(peak)} when {what} full, and {Size(free)} of memory are free, enough for {need.LongestContext(type, need.Fixed + (free - need.Fixed) / sequences)}; see 'qed plan' and --ctx-size";
     }
 
     /// <summary>A size for people.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
@@ -21,12 +22,12 @@ internal sealed class Interrupt : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
-        _source.Dispose();
+        // The source is left to the collector: a handler may be running still.
     }
 
     private void Cancel(PosixSignalContext context)
     {
-        context.Cancel = !_source.IsCancellationRequested;
+        context.Cancel = !_source.IsCancellationRequested && !StandardStreams.IsWaiting; // who waits for input is ended at once
         _source.Cancel();
     }
 }

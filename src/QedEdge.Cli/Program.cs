@@ -32,7 +32,11 @@ internal static class Program
         {
             return ExitCode.Done; // the reader has seen enough: 'qed … | head -1'
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
+        catch (OutOfMemoryException)
+        {
+            return Terminal.Fail(ExitCode.Failed, "memory is short; a smaller --ctx-size, --kv-type q8_0 or fewer --sequences take less, and 'qed plan' says how much");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return Terminal.Fail(ExitCode.Failed, e.Message);
         }

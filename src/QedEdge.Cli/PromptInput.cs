@@ -49,13 +49,13 @@ internal sealed class PromptInput(string what = "prompt")
         return parsed.GetValue(_tokens) is { } tokens ? CommonOptions.ParseNumbers("--tokens", tokens) : null;
     }
 
-    /// <summary>The text, as UTF-8; empty where none was given.</summary>
+    /// <summary>The text, as UTF-8; empty where none was given. Of a file or standard input the last line end is none of it, nor is a byte order mark.</summary>
     /// <exception cref="UsageException">It cannot be read.</exception>
     public byte[] ReadText(ParseResult parsed)
     {
         string? argument = parsed.GetValue(_text), file = parsed.GetValue(_file);
-        return argument == "-" || file == "-" ? Terminal.ReadInput()
-            : file is not null ? ReadFile(file)
+        return argument == "-" || file == "-" ? Content(Terminal.ReadInput())
+            : file is not null ? Content(ReadFile(file))
             : Encoding.UTF8.GetBytes(argument ?? parsed.GetValue(_option) ?? "");
     }
 
@@ -69,6 +69,14 @@ internal sealed class PromptInput(string what = "prompt")
         return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");
     }
 
+    private static byte[] Content(byte[] text)
+    {
+        int begin = text.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0, end = text.Length;
+        if (end > begin && text[end - 1] == '\n')
+            end -= end - 1 > begin && text[end - 2] == '\r' ? 2 : 1;
+        return text[begin..end];
+    }
+
     private int Given(ParseResult parsed) =>
         new[] { parsed.GetValue(_text), parsed.GetValue(_option), parsed.GetValue(_file), parsed.GetValue(_tokens) }.Count(value => value is not null);
 
@@ -80,7 +88,7 @@ internal sealed class PromptInput(string what = "prompt")
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"{path}: cannot be read: {e.Message}");
+            throw new UsageException(QedException.Unreadable(path, e).Message);
         }
     }
 }

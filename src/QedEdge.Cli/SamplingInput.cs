@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using QedEdge.Generation;
 using QedEdge.Gguf;
@@ -10,14 +11,14 @@ namespace QedEdge.Cli;
 internal sealed class SamplingInput
 {
     private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
-    private readonly Option<float?> _temperature = new("--temp") { HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
+    private readonly Option<float?> _temperature = new("--temp") { CustomParser = Number, HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
     private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
-    private readonly Option<float?> _topP = new("--top-p") { HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
-    private readonly Option<float?> _minP = new("--min-p") { HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
-    private readonly Option<float?> _typical = new("--typical") { HelpName = "X", Description = "Only tokens about as surprising as is to be expected, that sum to X (locally typical sampling); 1 is off" };
-    private readonly Option<float?> _repeat = new("--repeat-penalty") { HelpName = "X", Description = "Divides logits of the last tokens; 1 is off" };
-    private readonly Option<float?> _presence = new("--presence-penalty") { HelpName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
-    private readonly Option<float?> _frequency = new("--frequency-penalty") { HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
+    private readonly Option<float?> _topP = new("--top-p") { CustomParser = Number, HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
+    private readonly Option<float?> _minP = new("--min-p") { CustomParser = Number, HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
+    private readonly Option<float?> _typical = new("--typical") { CustomParser = Number, HelpName = "X", Description = "Only tokens about as surprising as is to be expected, that sum to X (locally typical sampling); 1 is off" };
+    private readonly Option<float?> _repeat = new("--repeat-penalty") { CustomParser = Number, HelpName = "X", Description = "Divides logits of the last tokens; 1 is off" };
+    private readonly Option<float?> _presence = new("--presence-penalty") { CustomParser = Number, HelpName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
+    private readonly Option<float?> _frequency = new("--frequency-penalty") { CustomParser = Number, HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
     private readonly Option<int?> _window = new("--repeat-last-n") { HelpName = "N", Description = "How many of the last tokens the penalties look at (default: 64)" };
     private readonly Option<string[]> _bias = new("--logit-bias") { HelpName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
     private readonly Option<ulong?> _seed = new("--seed", "-s") { HelpName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
@@ -30,6 +31,16 @@ internal sealed class SamplingInput
     {
         foreach (Option option in new Option[] { _maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _bias, _seed, _greedy, _stop, _ignoreEos })
             command.Options.Add(option);
+    }
+
+    /// <summary>A number with a point. The parser's own takes the comma of other languages for one between thousands: 0,8 would be 8.</summary>
+    private static float? Number(ArgumentResult result)
+    {
+        string text = result.Tokens[^1].Value;
+        if (float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value))
+            return value;
+        result.AddError($"{((OptionResult)result.Parent!).Option.Name}: '{text}' is not a number; it is written 0.8");
+        return null;
     }
 
     /// <summary>The texts that end generation.</summary>

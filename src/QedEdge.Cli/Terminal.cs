@@ -60,7 +60,7 @@ internal static class Terminal
     /// <summary>Says what went wrong in one line and passes the exit code on.</summary>
     public static int Fail(int exitCode, string message)
     {
-        Note("error: " + message.ReplaceLineEndings(" "));
+        Note("error: " + Visible(message.ReplaceLineEndings(" ")));
         return exitCode;
     }
 

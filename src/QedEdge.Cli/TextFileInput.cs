@@ -1,5 +1,6 @@
 using System.CommandLine;
 using QedEdge.Evaluation;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli;
@@ -7,9 +8,10 @@ namespace QedEdge.Cli;
 /// <summary>A text file of any size, read in windows.</summary>
 internal sealed class TextFileInput
 {
-    private const int DefaultWindow = 1024;
+    /// <summary>Tokens of a window where no --ctx-size is given.</summary>
+    public const int DefaultWindow = 1024;
 
-    private readonly Option<string> _file = new("--file", "-f") { HelpName = "FILE", Description = "The text; a line that is nothing but <|word|> ends a document", Required = true };
+    private readonly Option<string> _file = new("--file", "-f") { HelpName = "FILE", Description = "The text; a line that is nothing but <|word|> ends a document, and so does the line end after a million characters", Required = true };
     private readonly Option<int?> _stride = new("--stride") { HelpName = "N", Description = "New tokens of each window; the rest is what they see before them (default: all but one)" };
 
     private long _bytes; // of the text's tokens so far
@@ -26,20 +28,20 @@ internal sealed class TextFileInput
     public string Path(ParseResult parsed) => parsed.GetValue(_file)!;
 
     /// <summary>Which part of the file has been read; not a number for what is no plain file.</summary>
-    public double Share(ParseResult parsed)
-    {
-        var file = new FileInfo(Path(parsed));
-        return file.Exists && file.Length > 0 ? Math.Min(1, (double)_bytes / file.Length) : double.NaN;
-    }
+    public double Share(ParseResult parsed) => FileLinks.Length(Path(parsed)) is > 0 and long length ? Math.Min(1, (double)_bytes / length) : double.NaN;
 
     /// <summary>The file's windows, their size and how many tokens of each are new.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model whose tokens they are.</param>
+    /// <param name="common">The common options.</param>
+    /// <param name="most">The context length of another model that gets them too.</param>
     /// <exception cref="UsageException">Sizes that do not go together.</exception>
-    public (IEnumerable<TextWindow> Windows, int Size, int Stride) Windows(ParseResult parsed, QedModel model, CommonOptions common)
+    public (IEnumerable<TextWindow> Windows, int Size, int Stride) Windows(ParseResult parsed, QedModel model, CommonOptions common, int most = int.MaxValue)
     {
         Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
-        int context = model.Config.ContextLength, size = parsed.GetValue(common.ContextSize) ?? Math.Min(DefaultWindow, context);
+        int context = Math.Min(most, model.Config.ContextLength), size = parsed.GetValue(common.ContextSize) ?? Math.Min(DefaultWindow, context);
         if (size < 2 || size > context)
-            throw new UsageException($"--ctx-size must be 2 to {context}, the model's context length; got {size}");
+            throw new UsageException($"--ctx-size must be 2 to {context}, the context length; got {size}");
         int stride = parsed.GetValue(_stride) ?? size - 1;
         if (stride < 1 || stride >= size)
             throw new UsageException($"--stride must be 1 to {size - 1}, below the window's size; got {stride}");
@@ -48,7 +50,7 @@ internal sealed class TextFileInput
         TextWindow Counted(TextWindow window)
         {
             foreach (int id in window.Ids.AsSpan(window.Begin))
-                _bytes += tokenizer.IsSpecial(id) ? 0 : tokenizer.Piece(id).Length;
+                _bytes += tokenizer.TextBytes(id);
             return window;
         }
     }

@@ -11,16 +11,17 @@ internal static class UnknownOption
     /// <summary>The error for the first argument that looks like an option, or null. After <c>--</c> everything is text.</summary>
     public static string? Find(ParseResult parsed, string[] args)
     {
-        if (args.Contains("--"))
-            return null;
+        int rest = Array.IndexOf(args, "--");
         string? unknown = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value)
-            .Concat(parsed.UnmatchedTokens).FirstOrDefault(value => value.Length > 1 && value[0] == '-' && (value[1] == '-' || char.IsLetter(value[1])));
+            .Concat(parsed.UnmatchedTokens).FirstOrDefault(value => value.Length > 1 && value[0] == '-' && (rest < 0 || args.AsSpan(0, rest).Contains(value)) && (value[1] == '-' || char.IsLetter(value[1])));
         if (unknown is null)
             return null;
         string name = unknown.Split('=')[0];
         string? nearest = parsed.CommandResult.Command.Options.SelectMany(option => option.Aliases.Append(option.Name))
             .Where(known => known.StartsWith("--", StringComparison.Ordinal)).MinBy(known => Distance(known, name));
-        string suggestion = nearest is not null && Distance(nearest, name) <= FarthestSuggestion ? $"did you mean '{nearest}'?" : "see --help, or put -- before text that begins with a dash";
+        nearest = nearest is not null && Distance(nearest, name) <= FarthestSuggestion ? nearest : parsed.CommandResult.Command.Options.Select(option => option.Name)
+            .FirstOrDefault(known => name.Length > 3 && (known.StartsWith(name, StringComparison.Ordinal) || name.StartsWith(known, StringComparison.Ordinal)));
+        string suggestion = nearest is not null ? $"did you mean '{nearest}'?" : "see --help, or put -- before text that begins with a dash";
         return $"unknown option '{name}'; {suggestion}";
     }
 

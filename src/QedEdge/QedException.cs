@@ -9,7 +9,13 @@ public class QedException : Exception
     public QedException(string message, Exception? inner = null) : base(message, inner) { }
 
     /// <summary>The error for a text or another input that cannot be read.</summary>
-    internal static QedException Unreadable(string path, Exception exception) => new($"{path}: cannot be read: {FirstLine(exception)}", exception);
+    public static QedException Unreadable(string path, Exception exception) => new($"{path}: " + exception switch
+    {
+        _ when Directory.Exists(path) => "is a folder; name a file in it",
+        FileNotFoundException or DirectoryNotFoundException => "there is no such file",
+        UnauthorizedAccessException => "no permission to read it",
+        _ => $"cannot be read: {FirstLine(exception)}",
+    }, exception);
 
     /// <summary>The first line of another error's message, short and printable.</summary>
     internal static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());

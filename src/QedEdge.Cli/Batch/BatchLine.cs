@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using QedEdge.Cli.Chat;
 using QedEdge.Cli.Json;
 using QedEdge.Generation;
 using QedEdge.Sampling;
@@ -41,20 +43,39 @@ internal sealed record BatchLine(JsonValue? Id, string Prompt, int[] Tokens, str
             throw new QedException("give one of \"score\" and \"choices\"");
         if (score is not null || choices is not null ? tokens is not null : given == 0)
             throw new QedException(given == 0 ? "there is no \"prompt\", \"messages\", \"tokens\" or \"score\"" : "\"score\" and \"choices\" go with \"prompt\" or \"messages\"");
-        string text = messages is not null ? Render(model, messages.Array()) : prompt?.String() ?? "";
+        List<ChatMessage>? chat = messages is null ? null : Messages(model, messages.Array());
+        string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
         int[] ids = tokens is not null ? [.. tokens.Array().Select(id => id.Int32())]
-            : score is null && choices is null ? Encode(model, text)
-            : [];
-        return new BatchLine(line.Find("id"), text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), line.Find("stop") is { } stop ? Texts(stop) : stops,
+            : score is not null || choices is not null ? []
+            : chat is not null ? [.. Conversation.Encode(CommonOptions.TokenizerOf(model), chat, first: true)]
+            : Encode(model, text);
+        return new BatchLine(line.Find("id"), text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : Conversation.Tags],
             line.Find("logprobs")?.Int32() is not { } likely ? 0
                 : likely is >= 0 and <= TokenRecord.MostLikely ? likely
                 : throw new QedException($"\"logprobs\" must be 0 to {TokenRecord.MostLikely}"));
     }
 
-    private static string Render(QedModel model, IReadOnlyList<JsonValue> messages)
+    /// <summary>What a line's record has as its id: the line's own, else its number.</summary>
+    public static string IdOf(long number, string line)
+    {
+        try
+        {
+            if (JsonValue.ParseObject(Encoding.UTF8.GetBytes(line)).Find("id") is { } id)
+                return id.StringOrNumber();
+        }
+        catch (QedException)
+        {
+            // A line that cannot be used.
+        }
+        return number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static List<ChatMessage> Messages(QedModel model, IReadOnlyList<JsonValue> messages)
     {
         ChatTemplate.EnsureSupported(CommonOptions.TokenizerOf(model), model.File.Name);
-        return ChatTemplate.RenderPrompt(messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String())));
+        if (messages.SelectMany(message => message.Names).FirstOrDefault(name => name is not "role" and not "content") is { } unknown)
+            throw new QedException($"a message's \"{unknown}\" is unknown; known are role and content");
+        return [.. messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String()))];
     }
 
     private static int[] Encode(QedModel model, string text)
@@ -102,7 +123,7 @@ internal sealed record BatchLine(JsonValue? Id, string Prompt, int[] Tokens, str
         var biases = new Dictionary<int, float>();
         foreach ((string name, JsonValue value) in members)
         {
-            if (!int.TryParse(name, System.Globalization.CultureInfo.InvariantCulture, out int id))
+            if (!int.TryParse(name, CultureInfo.InvariantCulture, out int id))
                 throw new QedException($"\"logit_bias\" has '{name}', which is no token id");
             biases[id] = value.IsNumber ? value.Single() : value.String() == "-inf" ? float.NegativeInfinity : throw new QedException($"\"logit_bias.{name}\" must be a number or \"-inf\"");
         }

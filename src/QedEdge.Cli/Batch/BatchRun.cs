@@ -31,50 +31,50 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
 
     /// <summary>Runs lines, in order; a line's record has the place that the line has among them, behind those that are there.</summary>
     /// <param name="lines">Number and text of each.</param>
-    /// <param name="onLine">Called when a line is done.</param>
+    /// <param name="onProgress">Called for each token and line.</param>
     /// <param name="cancellation">Ends the run; lines under way are left out.</param>
-    public void Run(IEnumerable<(long Number, string Line)> lines, Action onLine, CancellationToken cancellation)
+    public void Run(IEnumerable<(long Number, string Line)> lines, Action onProgress, CancellationToken cancellation)
     {
         using SessionBatch batch = model.CreateBatch(sequences, options);
-        new BatchGenerator(batch).Run(Requests(lines, onLine, cancellation), cancellation);
+        new BatchGenerator(batch).Run(Requests(lines, onProgress, cancellation), cancellation);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _scorer?.Dispose();
 
-    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, string Line)> lines, Action onLine, CancellationToken cancellation)
+    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, string Line)> lines, Action onProgress, CancellationToken cancellation)
     {
         long index = output.Count;
         foreach ((long number, string text) in lines)
         {
             long place = index++;
-            if (Begin(number, text, record => { output.Add(place, record); Lines++; onLine(); }, cancellation) is { } request)
+            if (Begin(number, text, record => { output.Add(place, record); Lines++; onProgress(); }, onProgress, cancellation) is { } request)
                 yield return request;
         }
     }
 
     /// <summary>Does a line, or returns what is to be generated for it.</summary>
-    private GenerationRequest? Begin(long number, string text, Action<Action<Utf8JsonWriter>> done, CancellationToken cancellation)
+    private GenerationRequest? Begin(long number, string text, Action<Action<Utf8JsonWriter>> done, Action onProgress, CancellationToken cancellation)
     {
         JsonValue? id = null;
+        Action<Utf8JsonWriter> record;
         try
         {
             JsonValue json = JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
             id = json.Find("id") is { } given ? given.StringOrNumber() is null ? null : given : null;
             ulong seed = seeds ? defaults.Sampling.Seed + (ulong)(number - 1) : (ulong)Random.Shared.Next();
             BatchLine line = BatchLine.Read(json, model, defaults with { Sampling = defaults.Sampling with { Seed = seed } }, stops);
-            if (line.Choices is not null || line.Score is not null)
-            {
-                done(Scored(line, cancellation, number));
-                return null;
-            }
-            return Generated(line, number, done, Failed);
+            if (line.Choices is null && line.Score is null)
+                return Generated(line, number, done, Failed, onProgress);
+            record = Scored(line, cancellation, number);
         }
         catch (QedException e)
         {
             Failed(e);
             return null;
         }
+        done(record);
+        return null;
 
         void Failed(QedException e)
         {
@@ -87,7 +87,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
         }
     }
 
-    private GenerationRequest Generated(BatchLine line, long number, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed)
+    private GenerationRequest Generated(BatchLine line, long number, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed, Action onProgress)
     {
         Tokenizer? tokenizer = model.Tokenizer;
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
@@ -102,6 +102,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
             OnToken = (id, logits) =>
             {
                 Tokens++;
+                onProgress();
                 tokens.Add(TokenRecord.Of(id, logits, line.Likely));
                 if (decoder is not null)
                     text.Append(stop.Append(decoder.Append(id)));

@@ -14,12 +14,13 @@ internal sealed class RecordFile : IDisposable
     private readonly string? _path; // null for standard output
     private readonly string _part = "";
     private readonly FileStream? _stream;
+    private readonly bool _force;
     private readonly SortedDictionary<long, byte[]> _early = []; // records whose turn has not come
     private long _next;
 
-    private RecordFile(string? path, string part, FileStream? stream, long count, JsonValue? last)
+    private RecordFile(string? path, string part, FileStream? stream, long count, JsonValue? last, bool force)
     {
-        (_path, _part, _stream, _next, Last) = (path, part, stream, count, last);
+        (_path, _part, _stream, _next, Last, _force) = (path, part, stream, count, last, force);
     }
 
     /// <summary>Records that are there already, and in order.</summary>
@@ -29,7 +30,7 @@ internal sealed class RecordFile : IDisposable
     public JsonValue? Last { get; }
 
     /// <summary>Records to standard output.</summary>
-    public static RecordFile ToOutput() => new(null, "", null, 0, null);
+    public static RecordFile ToOutput() => new(null, "", null, 0, null, false);
 
     /// <summary>Records to a file.</summary>
     /// <param name="path">The file.</param>
@@ -39,19 +40,34 @@ internal sealed class RecordFile : IDisposable
     /// <exception cref="QedException">The file exists, a run was stopped, another one is at it, or it cannot be written.</exception>
     public static RecordFile ToFile(string path, bool resume, bool force, Action<JsonValue>? onRecord = null)
     {
-        string part = path + ".part";
+        string part = FileLinks.Resolve(path) + ".part"; // on the disk of the file that it becomes
         if (File.Exists(part) && !resume && !force)
             throw new QedException($"{part}: is left from a run that was stopped; --resume goes on with it, --force begins anew");
         AtomicFile.Check(path, force);
         try
         {
-            var stream = new FileStream(part, resume ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+            var stream = new FileStream(part, resume ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             (long count, JsonValue? last) = KeepWhole(stream, part, onRecord);
-            return new RecordFile(path, part, stream, count, last);
+            return new RecordFile(path, part, stream, count, last, force);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new QedException($"{part}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <summary>Reads the records of a file that is complete.</summary>
+    /// <exception cref="QedException">It cannot be read, or is none.</exception>
+    public static void Read(string path, Action<JsonValue> onRecord)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read);
+            Scan(stream, path, onRecord);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw QedException.Unreadable(path, e);
         }
     }
 
@@ -79,7 +95,7 @@ internal sealed class RecordFile : IDisposable
         {
             _stream.Flush(flushToDisk: true);
             _stream.Dispose();
-            File.Move(_part, FileLinks.Resolve(_path!), overwrite: true);
+            File.Move(_part, FileLinks.Resolve(_path!), _force);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -110,6 +126,15 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Cuts off what a killed run has left of a line, and counts the whole ones.</summary>
     private static (long Count, JsonValue? Last) KeepWhole(FileStream stream, string part, Action<JsonValue>? onRecord)
     {
+        (long count, long whole, JsonValue? last) = Scan(stream, part, onRecord);
+        stream.SetLength(whole);
+        stream.Position = whole;
+        return (count, last);
+    }
+
+    /// <summary>Reads whole lines, and tells how many they are and how long.</summary>
+    private static (long Count, long Bytes, JsonValue? Last) Scan(FileStream stream, string path, Action<JsonValue>? onRecord)
+    {
         var line = new List<byte>();
         byte[] buffer = new byte[1 << 16];
         long count = 0, whole = 0;
@@ -123,14 +148,12 @@ internal sealed class RecordFile : IDisposable
                     continue;
                 whole += line.Count;
                 count++;
-                last = Record(line, part, count);
+                last = Record(line, path, count);
                 onRecord?.Invoke(last);
                 line.Clear();
             }
         }
-        stream.SetLength(whole);
-        stream.Position = whole;
-        return (count, last);
+        return (count, whole, last);
     }
 
     private static JsonValue Record(List<byte> line, string part, long number)

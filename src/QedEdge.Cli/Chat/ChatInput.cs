@@ -24,12 +24,16 @@ internal sealed class ChatInput : IDisposable
             Terminal.NotePart(text);
     }
 
+    /// <summary>Whether the last message was more than a line: then it is no command, whatever it begins with.</summary>
+    public bool IsBlock { get; private set; }
+
     /// <summary>The next message, or null at the end.</summary>
     public string? Read()
     {
         Prompt();
         if (Line() is not { } line)
             return null;
+        IsBlock = line.TrimEnd() == Quotes || line.EndsWith('\\');
         if (line.TrimEnd() == Quotes)
             return Block();
         var message = new StringBuilder();

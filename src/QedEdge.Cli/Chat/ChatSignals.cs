@@ -32,12 +32,16 @@ internal sealed class ChatSignals : IDisposable
     }
 
     /// <summary>Whether the program is to end.</summary>
-    public bool IsEnding { get; private set; }
+    public bool IsEnding
+    {
+        get => Volatile.Read(ref field);
+        private set => Volatile.Write(ref field, value);
+    }
 
     /// <summary>Runs an answer that a signal can cancel.</summary>
     public T Run<T>(Func<CancellationToken, T> answer)
     {
-        using var source = new CancellationTokenSource();
+        var source = new CancellationTokenSource(); // not disposed: a handler may be running still when the answer ends
         Volatile.Write(ref _answer, source);
         try
         {

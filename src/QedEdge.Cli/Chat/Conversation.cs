@@ -11,7 +11,10 @@ namespace QedEdge.Cli.Chat;
 internal sealed class Conversation(Session session, Tokenizer tokenizer, GenerationOptions options, IReadOnlyList<string> stops)
 {
     private readonly Generator _generator = new(session, options);
-    private readonly string[] _stops = [.. stops, "<|user|>", "<|system|>", ChatTemplate.AnswerTag.TrimEnd()];
+    /// <summary>What begins another message: an answer has ended before it.</summary>
+    public static readonly string[] Tags = ["<|user|>", "<|system|>", ChatTemplate.AnswerTag.TrimEnd()];
+
+    private readonly string[] _stops = [.. stops, .. Tags];
     private readonly List<int> _unfed = []; // what the last turn chose and did not feed
 
     /// <summary>Tokens of the conversation.</summary>
@@ -61,11 +64,20 @@ internal sealed class Conversation(Session session, Tokenizer tokenizer, Generat
         bool first = session.Position == 0 && _unfed.Count == 0;
         List<ChatMessage> messages = first && System is not null ? [new ChatMessage("system", System)] : [];
         messages.Add(new ChatMessage("user", message));
-        var ids = new List<int>(_unfed);
-        // Tags are ordinary text, and what a user writes is never a special token.
+        return [.. _unfed, .. Encode(tokenizer, messages, first)];
+    }
+
+    /// <summary>Messages and the question for an answer as token ids. Tags are ordinary text, and what a user writes is never a special token.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="messages">The messages.</param>
+    /// <param name="first">Whether the conversation begins with them; else they follow an answer.</param>
+    /// <exception cref="QedException">A role that the format does not have.</exception>
+    public static List<int> Encode(Tokenizer tokenizer, IEnumerable<ChatMessage> messages, bool first)
+    {
+        var ids = new List<int>();
         string text = ChatTemplate.RenderPrompt(messages);
         tokenizer.Encode(first ? text : "\n" + text, ids, EncodeOptions.Plain | (first && tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0));
-        return [.. ids];
+        return ids;
     }
 
     /// <summary>Answers a message.</summary>

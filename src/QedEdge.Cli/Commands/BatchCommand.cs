@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using QedEdge.Cli.Batch;
 using QedEdge.Cli.Json;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -11,9 +11,9 @@ internal sealed class BatchCommand
 {
     private readonly CommonOptions _common = new();
     private readonly SamplingInput _sampling = new();
-    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (README); - reads standard input", Required = true };
+    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", Required = true };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives a line for each, in order; standard output if not given" };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where a run that was stopped has left FILE.part" };
+    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where a run with the same options that was stopped has left FILE.part" };
     private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
     private readonly Option<string?> _shard = new("--shard") { HelpName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
     private readonly Option<int> _sequences = new("--sequences") { HelpName = "N", Description = "Sequences generated together", DefaultValueFactory = _ => 8 };
@@ -46,7 +46,9 @@ internal sealed class BatchCommand
             Terminal.Note($"{path}: is complete already");
             return ExitCode.Done;
         }
-        using QedModel model = _common.OpenModel(parsed);
+        if (input != "-" && !File.Exists(input))
+            throw new QedException($"{input}: {(Directory.Exists(input) ? "is a folder; name a file in it" : "there is no such file")}");
+        using QedModel model = _common.OpenModel(parsed, parsed.GetValue(_sequences));
         var options = _sampling.Options(parsed, model);
         using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force);
         using var run = new BatchRun(model, _common.SessionOptions(parsed), parsed.GetValue(_sequences), options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
@@ -55,8 +57,9 @@ internal sealed class BatchCommand
         using var interrupt = new Interrupt();
         try
         {
-            using var progress = new ProgressLine("tokens");
-            run.Run(lines, () => progress.Report(run.Tokens, output.Count / total), interrupt.Token);
+            // Not between records on the same terminal.
+            using ProgressLine? progress = path is null && StandardStreams.OutputIsTerminal ? null : new ProgressLine("tokens", output.Count / total);
+            run.Run(lines, () => progress?.Report(run.Tokens, output.Count / total), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -85,25 +88,11 @@ internal sealed class BatchCommand
                 yield return (number, line);
                 continue;
             }
-            if (skipped == done && output.Last is { } last && last.Get("id").StringOrNumber() != Id(number, line))
+            if (skipped == done && output.Last is { } last && last.Get("id").StringOrNumber() != BatchLine.IdOf(number, line))
                 throw new QedException($"{input}: line {number} has another id than the last record that was written; the output belongs to another input, begin anew with --force");
         }
         if (skipped < done)
             throw new QedException($"{input}: has {skipped} lines for {done} records that were written; the output belongs to another input, begin anew with --force");
-    }
-
-    private static string Id(long number, string line)
-    {
-        try
-        {
-            if (JsonValue.ParseObject(Encoding.UTF8.GetBytes(line)).Find("id") is { } id)
-                return id.StringOrNumber();
-        }
-        catch (QedException)
-        {
-            // Its record has the line's number.
-        }
-        return number.ToString(CultureInfo.InvariantCulture);
     }
 
     private static (int Index, int Count) Shard(string? text)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
 using QedEdge.Memory;
 
@@ -45,6 +46,8 @@ internal sealed class BenchCommand
         var results = new List<BenchmarkResult>();
         int[] prompts = Sizes("--n-prompt", parsed.GetValue(_prompts)!), generated = Sizes("--n-gen", parsed.GetValue(_generated)!);
         int[] depths = Sizes("--n-depth", parsed.GetValue(_depths)!), batches = Sizes("--sequences", parsed.GetValue(_sequences)!);
+        if (!prompts.Concat(generated).Any(n => n > 0))
+            throw new UsageException("there is nothing to measure: give --n-prompt or --n-gen above 0");
         foreach (int count in threads)
         {
             foreach (int depth in depths)
@@ -89,7 +92,7 @@ internal sealed class BenchCommand
         foreach (BenchmarkResult r in results)
         {
             Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {r.WeightGigabytes,13:0.0} {r.PlainReadGigabytes,16:0.0} {r.ReadShare,7:0.0%}"));
+                $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {Shown(r.WeightGigabytes, "0.0"),13} {r.PlainReadGigabytes,16:0.0} {Shown(r.ReadShare, "0.0%"),7}"));
         }
     }
 
@@ -99,7 +102,7 @@ internal sealed class BenchCommand
         foreach (BenchmarkResult r in results)
         {
             Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test},{r.Depth},{r.Sequences},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{r.WeightGigabytes:0.###},{r.PlainReadGigabytes:0.###},{r.ReadShare:0.####}"));
+                $"{r.Test},{r.Depth},{r.Sequences},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{Shown(r.WeightGigabytes, "0.###")},{r.PlainReadGigabytes:0.###},{Shown(r.ReadShare, "0.####")}"));
         }
     }
 
@@ -119,13 +122,15 @@ internal sealed class BenchCommand
             json.WriteNumber("threads", r.Threads);
             json.WriteNumber("tokens_per_second", Math.Round(r.TokensPerSecond, 3));
             json.WriteNumber("stddev", Math.Round(r.Deviation, 3));
-            json.WriteNumber("weight_gb_per_second", Math.Round(r.WeightGigabytes, 3));
+            json.WriteFinite("weight_gb_per_second", Math.Round(r.WeightGigabytes, 3));
             json.WriteNumber("plain_read_gb_per_second", Math.Round(r.PlainReadGigabytes, 3));
-            json.WriteNumber("read_share", Math.Round(r.ReadShare, 4));
+            json.WriteFinite("read_share", Math.Round(r.ReadShare, 4));
             json.WriteEndObject();
         }
         json.WriteEndArray();
     });
+
+    private static string Shown(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
 
     private static int[] Sizes(string option, string text)
     {

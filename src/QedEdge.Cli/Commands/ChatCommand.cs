@@ -63,7 +63,7 @@ internal sealed class ChatCommand
         {
             try
             {
-                if (message.StartsWith('/'))
+                if (message.StartsWith('/') && !input.IsBlock)
                 {
                     if (!Obey(message, conversation, ref file))
                         break;

@@ -19,6 +19,7 @@ internal sealed class DetokenizeCommand
         {
             self._ids, self._common.Model, self._special, self._lines, self._common.Json,
         };
+        CommonOptions.NeedsName(self._lines);
         command.SetAction(self.Run);
         return command;
     }

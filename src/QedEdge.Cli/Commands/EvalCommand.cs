@@ -44,8 +44,9 @@ internal sealed class EvalCommand
         if (parsed.GetValue(_limit) < 1)
             throw new UsageException("--limit must be 1 or more");
         string? path = parsed.GetValue(_output);
-        if (path is null && parsed.GetValue(_resume))
-            throw new UsageException("--resume goes with --output");
+        bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force);
+        if (resume && (path is null || force))
+            throw new UsageException("--resume goes with --output, and not with --force");
         List<(EvaluationTask Task, string Path)> tasks = Tasks(parsed);
         using QedModel model = _common.OpenModel(parsed);
         using Session session = model.CreateSession(_common.SessionOptions(parsed));
@@ -54,13 +55,20 @@ internal sealed class EvalCommand
         var run = new EvaluationRun(session, protocol, style, parsed.GetValue(_limit));
         foreach ((EvaluationTask task, string file) in tasks)
             run.Add(task, file);
+        if (resume && File.Exists(path))
+        {
+            RecordFile.Read(path, run.Restore);
+            Report(parsed, run, model, protocol, style);
+            return ExitCode.Done;
+        }
         double total = run.CountQuestions();
-        using RecordFile? records = path is null ? null : RecordFile.ToFile(path, parsed.GetValue(_resume), parsed.GetValue(_force), run.Restore);
+        using RecordFile? records = path is null ? null : RecordFile.ToFile(path, resume, force, run.Restore);
         using var interrupt = new Interrupt();
         try
         {
-            using var progress = new ProgressLine("questions");
-            run.Run(records, done => progress.Report(done, done / total), interrupt.Token);
+            long before = Math.Max(0, (records?.Count ?? 0) - 1); // the header is none
+            using var progress = new ProgressLine("questions", before / total);
+            run.Run(records, done => progress.Report(done - before, done / total), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
@@ -71,11 +79,16 @@ internal sealed class EvalCommand
         if (run.Results.FirstOrDefault(result => result.Accuracy.Count == 0) is { } empty)
             throw new QedException($"{tasks.First(task => task.Task == empty.Task).Path}: holds no questions");
         records?.Commit();
+        Report(parsed, run, model, protocol, style);
+        return ExitCode.Done;
+    }
+
+    private void Report(ParseResult parsed, EvaluationRun run, QedModel model, ChoiceProtocol protocol, PromptStyle style)
+    {
         if (parsed.GetValue(_common.Json))
             WriteJson(run, model, protocol, style);
         else
             WriteTable(run, model, protocol, style);
-        return ExitCode.Done;
     }
 
     private List<(EvaluationTask Task, string Path)> Tasks(ParseResult parsed)
@@ -96,7 +109,7 @@ internal sealed class EvalCommand
         {
             int equals = given.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? given : given[..equals];
-            if (equals < 0 || !EvaluationTask.All.Any(task => task.Name == name))
+            if (equals < 0 || equals == given.Length - 1 || !EvaluationTask.All.Any(task => task.Name == name))
                 throw new UsageException($"--task: '{given}' is not NAME=FILE with a NAME of {string.Join(", ", EvaluationTask.All.Select(task => task.Name))}");
             files[name] = given[(equals + 1)..];
         }
@@ -111,12 +124,14 @@ internal sealed class EvalCommand
         Line($"{"task",-15} {"questions",9}  {"acc",-16}  {"acc_norm",-16}  {"QED-75M published",17}");
         foreach (TaskResult result in run.Results)
             Line($"{result.Task.Name,-15} {result.Accuracy.Count,9}  {Share(result.Accuracy),-16}  {Share(result.NormalizedAccuracy),-16}  {result.Task.Published,17:0.000000}");
-        Line($"{"average",-15} {"",9}  {run.Results.Average(result => result.Accuracy.Mean),-16:0.0000}  {run.Results.Average(result => result.NormalizedAccuracy.Mean),-16:0.0000}  {PublishedAverage,17:0.000000}");
+        if (run.IsWhole)
+            Line($"{"average",-15} {"",9}  {run.Results.Average(result => result.Accuracy.Mean),-16:0.0000}  {run.Results.Average(result => result.NormalizedAccuracy.Mean),-16:0.0000}  {PublishedAverage,17:0.000000}");
         foreach (TaskResult result in run.Results.Where(result => result.MeanOfGroups is not null))
             Line($"{result.Task.Name}: the mean of {result.Groups.Count} subjects' accuracies is {result.MeanOfGroups:0.0000}");
-        Line($"published averages of others: {Peers}");
+        if (run.IsWhole)
+            Line($"published averages of others: {Peers}");
 
-        static string Share(TaskResult.Share share) => string.Create(CultureInfo.InvariantCulture, $"{share.Mean:0.0000} ± {share.Error:0.0000}");
+        static string Share(TaskResult.Share share) => string.Create(CultureInfo.InvariantCulture, $"{share.Mean:0.0000}{(share.Count > 1 ? $" ± {share.Error:0.0000}" : "")}");
         static void Line(FormattableString text) => Terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
     }
 
@@ -147,6 +162,8 @@ internal sealed class EvalCommand
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        if (!run.IsWhole)
+            return;
         json.WriteFinite("average", run.Results.Average(result => result.Accuracy.Mean));
         json.WriteFinite("published_average", PublishedAverage);
     });

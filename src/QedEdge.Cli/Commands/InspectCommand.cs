@@ -24,6 +24,8 @@ internal sealed class InspectCommand
 
     private int Run(ParseResult parsed)
     {
+        if (parsed.GetValue(_file) is not null && parsed.GetValue(_common.Model) is not null)
+            throw new UsageException("give the file once: as FILE or with --model");
         string? path = parsed.GetValue(_file) ?? parsed.GetValue(_common.Model);
         using GgufFile file = ModelSource.OpenFile(path);
         ModelBundle? bundle = ModelSource.File(path) is { } given ? ModelBundle.Find(given) : null;

@@ -34,7 +34,7 @@ internal sealed class PerplexityCommand
         string? plot = parsed.GetValue(_plot);
         if (plot is not null)
             AtomicFile.Check(plot, parsed.GetValue(_force));
-        using QedModel model = _common.OpenModel(parsed);
+        using QedModel model = _common.OpenModel(parsed, window: TextFileInput.DefaultWindow);
         (IEnumerable<TextWindow> windows, int size, int stride) = _text.Windows(parsed, model, _common);
         using Session session = model.CreateSession(_common.SessionOptions(parsed) with { ContextLength = size });
         using var interrupt = new Interrupt();

@@ -39,12 +39,13 @@ internal sealed class ScoreCommand
         if (page is not null)
             AtomicFile.Check(page, parsed.GetValue(_force));
         using QedModel model = _common.OpenModel(parsed);
+        byte[] text = _text.Tokens(parsed) is null && _text.IsGiven(parsed) ? _text.ReadText(parsed) : []; // before signals are listened to
         TextScore score;
         using (var interrupt = new Interrupt())
         {
             try
             {
-                score = Score(parsed, model, interrupt.Token);
+                score = Score(parsed, model, text, interrupt.Token);
             }
             catch (OperationCanceledException)
             {
@@ -60,7 +61,7 @@ internal sealed class ScoreCommand
         return ExitCode.Done;
     }
 
-    private TextScore Score(ParseResult parsed, QedModel model, CancellationToken cancellation)
+    private TextScore Score(ParseResult parsed, QedModel model, byte[] text, CancellationToken cancellation)
     {
         string? context = parsed.GetValue(_context);
         int[]? tokens = _text.Tokens(parsed), labels = parsed.GetValue(_labels) is { } list ? CommonOptions.ParseNumbers("--labels", list) : null;
@@ -75,7 +76,7 @@ internal sealed class ScoreCommand
             return TextScore.OfLabels(session, tokens!, labels, parsed.GetValue(_shifted) ? LabelConvention.SamePosition : LabelConvention.NextPosition, cancellation);
         if (tokens is not null)
             return TextScore.OfTokens(session, tokens, cancellation);
-        return TextScore.OfText(session, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(context ?? ""), _text.ReadText(parsed), cancellation);
+        return TextScore.OfText(session, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(context ?? ""), text, cancellation);
     }
 
     private static void WritePage(string path, bool force, QedModel model, TextScore score)

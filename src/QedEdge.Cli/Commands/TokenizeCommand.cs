@@ -22,6 +22,7 @@ internal sealed class TokenizeCommand
         {
             self._text, self._common.Model, self._special, self._plain, self._lines, self._common.Json,
         };
+        CommonOptions.NeedsName(self._lines);
         command.SetAction(self.Run);
         return command;
     }

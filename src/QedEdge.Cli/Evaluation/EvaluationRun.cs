@@ -3,6 +3,7 @@ using System.Text.Json;
 using QedEdge.Cli.Batch;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Evaluation;
@@ -20,6 +21,9 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     /// <summary>The tasks' results so far.</summary>
     public IEnumerable<TaskResult> Results => _tasks.Select(task => task.Result);
 
+    /// <summary>Whether all tasks of the published table are there: only then averages compare.</summary>
+    public bool IsWhole => _tasks.Count == EvaluationTask.All.Count;
+
     /// <summary>Adds a task to be run.</summary>
     public void Add(EvaluationTask task, string path) => _tasks.Add((new TaskResult(task), path));
 
@@ -34,6 +38,9 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
         json.WriteString("protocol", Name(protocol));
         json.WriteString("prompts", Name(style));
         json.WriteString("tasks", string.Join(' ', _tasks.Select(task => task.Result.Task.Name)));
+        json.WriteString("data", string.Join(' ', _tasks.Select(task => FileLinks.Length(task.Path))));
+        json.WriteString("kv_type", KvCacheTypes.NameOf(session.KvType));
+        json.WriteNumber("context", session.Capacity);
         json.WriteNumber("limit", limit ?? 0);
     }
 
@@ -122,6 +129,8 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     private double Score(string prompt, string choice, CancellationToken cancellation)
     {
         (int[] ids, int begin) = ChoiceScorer.Encode(_tokenizer, prompt, choice, protocol);
+        if (begin >= ids.Length)
+            throw new QedException($"choice '{choice}' has no token to count");
         int cut = Math.Max(0, ids.Length - 1 - session.Capacity);
         double sum = 0;
         foreach (double score in SequenceScorer.LogProbabilities(session, ids.AsSpan(cut), Math.Max(1, begin - cut), cancellation))

@@ -21,7 +21,7 @@ internal static class JsonLines
     }
 
     /// <summary>Whether a file can be read more than once: a pipe cannot, and has no length.</summary>
-    public static bool CanBeReadAgain(string path) => new FileInfo(path) is { Exists: true, Length: > 0 };
+    public static bool CanBeReadAgain(string path) => FileLinks.Length(path) > 0;
 
     /// <summary>Reads every line of a file and prints one object for each.</summary>
     /// <exception cref="QedException">A line is not such an object; the message names the line.</exception>
@@ -49,7 +49,7 @@ internal static class JsonLines
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{path}: cannot be read: {e.Message}", e);
+            throw QedException.Unreadable(path, e);
         }
     }
 
@@ -61,7 +61,7 @@ internal static class JsonLines
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{path}: cannot be read: {e.Message}", e);
+            throw QedException.Unreadable(path, e);
         }
     }
 }

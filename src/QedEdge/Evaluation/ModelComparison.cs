@@ -1,3 +1,5 @@
+using QedEdge.Text;
+
 namespace QedEdge.Evaluation;
 
 /// <summary>Runs two models side by side over a text.</summary>
@@ -18,6 +20,8 @@ public static class ModelComparison
         int vocab = reference.VocabSize;
         if (session.VocabSize != vocab)
             throw new InvalidOptionException($"the models have {vocab} and {session.VocabSize} tokens in their vocabularies; only models of the same vocabulary can be compared");
+        if (reference.Model.Tokenizer is { } first && session.Model.Tokenizer is { } second && FirstDifference(first, second) is { } id)
+            throw new InvalidOptionException($"token {id} has another text in {session.Model.File.Name} than in {reference.Model.File.Name}; only models of the same vocabulary can be compared");
         var statistics = new DivergenceStatistics();
         var expected = new float[Together * vocab];
         foreach ((int[] window, int scored) in windows)
@@ -28,19 +32,29 @@ public static class ModelComparison
             {
                 ReadOnlySpan<int> tokens = window.AsSpan(begin, Math.Min(Together, window.Length - begin));
                 reference.Feed(tokens, new FeedOptions { Cancellation = cancellation, OnLogits = (t, logits) => logits.CopyTo(expected.AsSpan(t * vocab)) });
-                int first = begin;
+                int start = begin;
                 session.Feed(tokens, new FeedOptions
                 {
                     Cancellation = cancellation,
                     OnLogits = (t, logits) =>
                     {
-                        if (first + t + 1 >= scored && first + t + 1 < window.Length)
-                            statistics.Add(expected.AsSpan(t * vocab, vocab), logits, window[first + t + 1]);
+                        if (start + t + 1 >= scored && start + t + 1 < window.Length)
+                            statistics.Add(expected.AsSpan(t * vocab, vocab), logits, window[start + t + 1]);
                     },
                 });
             }
             onWindow?.Invoke(statistics.Count);
         }
         return statistics;
+    }
+
+    private static int? FirstDifference(Tokenizer a, Tokenizer b)
+    {
+        for (int id = 0; id < Math.Max(a.VocabSize, b.VocabSize); id++)
+        {
+            if (id >= a.VocabSize || id >= b.VocabSize || !a.Piece(id).AsSpan().SequenceEqual(b.Piece(id)))
+                return id;
+        }
+        return null;
     }
 }

@@ -23,7 +23,7 @@ public static class Perplexity
             for (int i = 0; i < scores.Length; i++)
             {
                 int id = window.Ids[window.Begin + i];
-                statistics.Add(window.Begin + i, scores[i], tokenizer.IsSpecial(id) ? 0 : tokenizer.Piece(id).Length);
+                statistics.Add(window.Begin + i, scores[i], tokenizer.TextBytes(id));
             }
             statistics.Windows++;
             onWindow?.Invoke(statistics);

@@ -13,7 +13,7 @@ public sealed class PerplexityStatistics
     /// <summary>Tokens scored.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Bytes of text of the tokens scored; special tokens have none.</summary>
+    /// <summary>Bytes of text of the tokens scored; special tokens have none, the unknown one stands for one.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Windows they were in.</summary>

@@ -26,6 +26,13 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
     /// <inheritdoc/>
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
+    /// <summary>Whether a thread is reading one of these streams.</summary>
+    public static bool IsWaiting
+    {
+        get => Volatile.Read(ref field);
+        private set => Volatile.Write(ref field, value);
+    }
+
     /// <summary>Whether a descriptor is a terminal.</summary>
     public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
 
@@ -36,7 +43,9 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
         {
             while (true)
             {
+                IsWaiting = true;
                 nint count = ReadBytes(descriptor, start, (nuint)buffer.Length);
+                IsWaiting = false;
                 if (count >= 0)
                     return (int)count;
                 WaitOrThrow();

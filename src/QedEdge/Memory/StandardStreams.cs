@@ -19,8 +19,14 @@ public static class StandardStreams
     /// <summary>Standard error, as <see cref="Output"/>.</summary>
     public static Stream Error() => OperatingSystem.IsWindows() ? Console.OpenStandardError() : new PosixStream(StandardError);
 
+    /// <summary>Whether a thread waits for input.</summary>
+    public static bool IsWaiting => PosixStream.IsWaiting;
+
     /// <summary>Whether somebody types on standard input.</summary>
     public static bool InputIsTerminal => OperatingSystem.IsWindows() ? !Console.IsInputRedirected : PosixStream.IsTerminal(StandardInput);
+
+    /// <summary>Whether somebody reads standard output on a terminal.</summary>
+    public static bool OutputIsTerminal => OperatingSystem.IsWindows() ? !Console.IsOutputRedirected : PosixStream.IsTerminal(StandardOutput);
 
     /// <summary>Whether somebody reads standard error on a terminal.</summary>
     public static bool ErrorIsTerminal => OperatingSystem.IsWindows() ? !Console.IsErrorRedirected : PosixStream.IsTerminal(StandardError);

@@ -125,6 +125,10 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     /// <exception cref="QedException">The id is outside the vocabulary.</exception>
     public bool IsSpecial(int id) => _tokens.Type(Checked(id)) is TokenType.Control or TokenType.Unknown;
 
+    /// <summary>How many bytes of a text an id stands for: none for a special token, and one for the unknown token, which takes the place of a byte.</summary>
+    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : _tokens.Piece(id).Length;
+
     /// <summary>Writes the bytes that an id adds to a text.</summary>
     /// <param name="id">The id.</param>
     /// <param name="special">What to do with special tokens.</param>

@@ -119,6 +119,73 @@ public sealed class BatchCommandTests : IDisposable
     }
 
     [Fact]
+    public void AScore_ThatTheDiskHasNoRoomFor_IsNoErrorOfItsLine()
+    {
+        const string script = """
+            mount -t tmpfs -o size=8k tmpfs "$1" || exit 99
+            "$0" batch -i "$2" -o "$1/out.jsonl" 2>/dev/null && exit 98
+            mount -o remount,size=1m "$1"
+            "$0" batch -i "$2" -o "$1/out.jsonl" --resume || exit 97
+            cat "$1/out.jsonl"
+            """;
+        Tools.Require("unshare", "mount");
+        File.WriteAllLines(_input, Enumerable.Range(0, 60).Select(i => $$"""{"id":{{i}},"score":"Once upon a time there was a king"}"""));
+        string disk = Directory.CreateDirectory(Path.Combine(_folder, "disk")).FullName;
+        ProgramResult result = Tools.Run("unshare", ["--mount", "--user", "--map-root-user", "sh", "-c", script, PublishedPrograms.File("qed", "x64"), disk, _input]);
+        Assert.SkipWhen(result.ExitCode == 99 || result.Error.StartsWith("unshare:", StringComparison.Ordinal), $"no disk can be mounted here: {result.Error}");
+        Assert.Equal(0, result.ExitCode);
+        Assert.DoesNotContain("error", result.Output);
+        Assert.Equal(Batch().Output, result.Output);
+    }
+
+    [Theory]
+    [InlineData("cat IN | qed batch -i /dev/stdin --seed 8")]
+    [InlineData("qed batch -i <(cat IN) --seed 8")]
+    [InlineData("qed batch -i /dev/stdin --seed 8 < IN")]
+    [InlineData("cp IN real; ln -s real link; qed batch -i link --seed 8")]
+    [InlineData("ln -s there out; qed batch -i IN -o out --seed 8 && test -L out && cat there")]
+    public void PipesAndLinks_AreFiles(string command)
+    {
+        string expected = Batch().Output;
+        ProgramResult result = Tools.Run("bash", ["-c", command.Replace("IN", _input)], start =>
+        {
+            start.WorkingDirectory = _folder;
+            start.Environment["PATH"] = $"{Path.GetDirectoryName(PublishedPrograms.File("qed", "x64"))}:{start.Environment["PATH"]}";
+        });
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(expected, result.Output);
+    }
+
+    [Fact]
+    public void TwoRunsOnOneOutput_AreNotAllowed()
+    {
+        File.WriteAllLines(_input, Enumerable.Range(0, 60).Select(i => $$"""{"id":{{i}},"prompt":"Once upon a time","max_tokens":60,"ignore_eos":true}"""));
+        using Process first = Process.Start(new ProcessStartInfo(PublishedPrograms.File("qed", "x64"), ["batch", "-i", _input, "-o", _output, "--seed", "8", "--isa", "scalar", "-t", "1"]))!;
+        while (!first.HasExited && Length(_output + ".part") == 0)
+            Thread.Sleep(5);
+        ProgramResult second = Batch("-o", _output, "--resume");
+        OneLine.AssertError(1, second);
+        first.Kill();
+        first.WaitForExit();
+        Assert.Equal(0, Batch("-o", _output, "--resume").ExitCode);
+        Assert.Equal(Batch().Output, File.ReadAllText(_output));
+    }
+
+    [Fact]
+    public void Messages_AreThoseOfAChat()
+    {
+        // What a user writes is never a special token, and an answer ends before another message begins.
+        File.WriteAllText(_input, """{"messages":[{"role":"user","content":"hello <eos> there"}],"max_tokens":20,"temperature":0}""");
+        JsonNode record = JsonNode.Parse(Batch().Output)!;
+        using Process chat = Process.Start(new ProcessStartInfo(PublishedPrograms.File("qed", "x64"), ["chat", "--greedy", "-n", "20"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        chat.StandardInput.Write("hello <eos> there\n");
+        chat.StandardInput.Close();
+        Assert.Equal(chat.StandardOutput.ReadToEnd(), (string)record["text"]! + "\n");
+        File.WriteAllText(_input, """{"messages":[{"role":"user","content":"hi","name":"x"}]}""");
+        Assert.Contains("name", (string)JsonNode.Parse(Batch().Output)!["error"]!);
+    }
+
+    [Fact]
     public void AnotherInput_IsNotTakenForTheOneThatWasStopped()
     {
         File.WriteAllText(_output + ".part", "{\"id\":\"z\",\"text\":\"\"}\n");

@@ -66,6 +66,32 @@ public sealed class EvaluationCommandTests : IDisposable
     }
 
     [Fact]
+    public void BitsPerByte_CountEveryByteOfTheText_UnknownOnesToo()
+    {
+        string text = Path.Combine(_folder, "text");
+        File.WriteAllText(text, "The king said: 日本 <|\n");
+        JsonNode result = Json("perplexity", "-f", text);
+        Assert.Equal(new FileInfo(text).Length - 1, (long)result["bytes"]!);
+        Assert.InRange((double)result["bits_per_byte"]!, 0.1, 20);
+    }
+
+    [Fact]
+    public void APicturesLink_StaysOne()
+    {
+        File.WriteAllText(Path.Combine(_folder, "text"), "Once upon a time\n");
+        ProgramResult result = Tools.Run("bash", ["-c", $"ln -s real.svg p.svg && {PublishedPrograms.File("qed", "x64")} perplexity -f text --plot p.svg && test -L p.svg && grep -c '<svg' real.svg"], start => start.WorkingDirectory = _folder);
+        Assert.Equal(0, result.ExitCode);
+        Assert.EndsWith("1\n", result.Output);
+    }
+
+    [Fact]
+    public void Choose_FromAPipe_LeavesOutTheLastLineEnd()
+    {
+        string expected = Output("choose", "The king was very", "--choice", " old", "--choice", " green");
+        Assert.Equal(expected, Tools.Run("bash", ["-c", $"echo 'The king was very' | {PublishedPrograms.File("qed", "x64")} choose - --choice ' old' --choice ' green'"]).Output);
+    }
+
+    [Fact]
     public void Compare_WithItself_IsNoDifference_AndWithAnotherTypeASmallOne()
     {
         string text = Path.Combine(_folder, "text"), exact = Convert(TestData.TinyQed, BlockFormat.F32), rounded = Convert(TestData.TinyQed, BlockFormat.Q4_0);
@@ -113,6 +139,8 @@ public sealed class EvaluationCommandTests : IDisposable
         Assert.Equal(report.ToJsonString(), Json([.. arguments, "--resume"]).ToJsonString());
         Assert.Equal(lines, File.ReadAllLines(output));
         Assert.False(File.Exists(part));
+        Assert.Equal(report.ToJsonString(), Json([.. arguments, "--resume"]).ToJsonString()); // once more: the table of what is there
+        Assert.Null(Json("eval", "--task", $"mmlu={samples}/mmlu.jsonl")["average"]); // nothing to compare with
     }
 
     [Theory]
@@ -140,6 +168,13 @@ public sealed class EvaluationCommandTests : IDisposable
     [InlineData("give a text", "score")]
     [InlineData("--labels goes with --tokens", "score", "x", "--labels", "1")]
     [InlineData("is not NAME=FILE", "eval", "--task", "gsm8k=x")]
+    [InlineData("is not NAME=FILE", "eval", "--task", "mmlu=")]
+    [InlineData("'0,8' is not a number", "generate", "x", "--temp", "0,8")]
+    [InlineData("did you mean '--temp'?", "generate", "x", "--temperature", "1")]
+    [InlineData("did you mean '--max-tokens'?", "generate", "--max-token", "1", "--", "x")]
+    [InlineData("nothing to measure", "bench", "-p", "0", "-n", "0")]
+    [InlineData("give the file once", "inspect", "a", "-m", "b")]
+    [InlineData("--jsonl needs a file name", "tokenize", "--jsonl", "")]
     [InlineData("no such folder", "eval", "/nowhere")]
     [InlineData("is not I/N", "batch", "-i", "x", "--shard", "5/4")]
     [InlineData("--resume goes with --output", "batch", "-i", "x", "--resume")]

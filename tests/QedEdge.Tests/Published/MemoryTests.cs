@@ -50,11 +50,12 @@ public sealed class MemoryTests : IDisposable
     {
         using GgufFile file = GgufFile.Open(Model("packed"));
         MemoryNeed need = MemoryNeed.Of(file)!;
-        Assert.Null(FreeMemory.Warning("m", need, KvCacheType.Auto, need.Peak(KvCacheType.Auto)));
+        Assert.Null(FreeMemory.Warning("m", need, KvCacheType.Auto, 1, need.Peak(KvCacheType.Auto)));
         long free = need.Fixed + need.Kv(KvCacheType.F16) / 2 + 1;
-        Assert.Contains("enough for 512;", FreeMemory.Warning("m", need, KvCacheType.F16, free));
+        Assert.Contains("enough for 512;", FreeMemory.Warning("m", need, KvCacheType.F16, 1, free));
         Assert.Equal(512, need.LongestContext(KvCacheType.F16, free));
-        Assert.Contains("besides keys and values", FreeMemory.Warning("m", need, KvCacheType.F16, need.Fixed - 1));
+        Assert.Contains("enough for 256;", FreeMemory.Warning("m", need, KvCacheType.F16, 2, free));
+        Assert.Contains("besides keys and values", FreeMemory.Warning("m", need, KvCacheType.F16, 1, need.Fixed - 1));
         Assert.InRange(FreeMemory.Bytes(), 1, long.MaxValue);
     }
 

@@ -32,6 +32,47 @@ public sealed partial class TerminalTests : IDisposable
         Assert.True(text.Length < whole.Length / 2);
     }
 
+    /// <summary>Whatever waits for its input ends at the first signal.</summary>
+    [Theory]
+    [InlineData("score", "-")]
+    [InlineData("batch", "-i", "-")]
+    [InlineData("eval", "--task", "mmlu=-")]
+    [InlineData("choose", "-", "--choice", "a")]
+    public void WaitingForInput_EndsAtTheFirstSignal(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        Thread.Sleep(500);
+        Assert.False(process.HasExited);
+        Assert.Equal(0, Kill(process.Id, 15));
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "the program does not end");
+    }
+
+    /// <summary>A signal that comes while an answer ends must find what it cancels.</summary>
+    [Fact]
+    public async Task Chat_UnderManySignals_DoesNotCrash()
+    {
+        var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), "chat", "-n", "1", "--greedy", "-c", "64"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        Task input = Task.Run(() =>
+        {
+            for (int i = 0; i < 3000; i++)
+                process.StandardInput.Write("hi\n");
+            process.StandardInput.Close();
+        });
+        Thread.Sleep(300);
+        while (!process.HasExited)
+        {
+            _ = Kill(process.Id, 2);
+            Thread.Sleep(1);
+        }
+        await input;
+        Assert.Equal(0, process.ExitCode);
+        Assert.DoesNotContain("xception", await error);
+        await output;
+    }
+
     [Fact]
     public void Progress_IsALineThatChangesOnATerminal_AndNothingShortInALog()
     {
@@ -72,6 +113,7 @@ public sealed partial class TerminalTests : IDisposable
         // What was saved goes on as the conversation did.
         Assert.True(File.Exists(saved));
         ProgramResult again = Chat("/save " + saved + "\n", "-n", "5"), loaded = Chat("Hm\n/save " + saved + "\n", "-n", "5", "--load-session", saved);
+        Assert.DoesNotContain("unknown", Chat("\"\"\"\n/no command in a block\n\"\"\"\n", "-n", "2").Error);
         Assert.Contains("exists already", again.Error); // of another conversation
         Assert.DoesNotContain("error", loaded.Error);
     }
