@@ -1,6 +1,7 @@
 using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
+using QedEdge.Quantization;
 using QedEdge.Memory;
 using QedEdge.Text;
 
@@ -46,8 +47,10 @@ internal static class CheckpointConverter
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
-        var provenance = new Provenance(options, plan, adapter, calibrated.Exact, DigestPrompt(tokenizer, checkpoint.Config.ContextLength), calibrated.Tokens);
+        var provenance = new Provenance(options, plan, adapter, calibrated, DigestPrompt(tokenizer, checkpoint.Config.ContextLength));
         provenance.Write(writer);
+        if (calibrated.CalibrationText is { } unused && !provenance.IsCalibrated)
+            report.Warnings.Add($"{unused.Name} changed nothing: no matrix is of a type that --method {(options.Method == QuantizationMethod.Search ? "search weighs by a text" : "gptq rounds by a text")}");
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);

@@ -1,4 +1,4 @@
-using System.IO.Hashing;
+using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
@@ -14,12 +14,12 @@ namespace QedEdge.Conversion;
 /// <param name="options">What is converted.</param>
 /// <param name="plan">The tensors.</param>
 /// <param name="adapter">The adapter that is merged, or null.</param>
-/// <param name="exact">The model with float32 weights, or null: then nothing is measured.</param>
+/// <param name="calibrated">The model with float32 weights and the texts, where there are any.</param>
 /// <param name="prompt">The digest's prompt.</param>
-/// <param name="calibrationTokens">Tokens of the calibration text that were used.</param>
-internal sealed class Provenance(ConversionOptions options, TensorPlan plan, LoraAdapter? adapter, QedModel? exact, int[] prompt, long calibrationTokens)
+internal sealed class Provenance(ConversionOptions options, TensorPlan plan, LoraAdapter? adapter, Calibrated calibrated, int[] prompt)
 {
-    private bool Measures => exact is not null && options.MeasureText is not null;
+    /// <summary>Whether a text had a part in what the weights became.</summary>
+    public bool IsCalibrated => calibrated.CalibrationText is not null && (options.Method == QuantizationMethod.Search ? Has(PackedLayout.HasNibbles) : Has(PackedLayout.HasScales));
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
     private readonly bool _hasDigest = plan.Tensors.Any(static tensor => tensor.IsMatrix && PackedLayout.HasScales(tensor.Format));
@@ -29,16 +29,16 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     {
         writer.Add(GgufKeys.Recipe, Recipe());
         writer.Add(GgufKeys.SourceChecksums, new ulong[plan.Tensors.Count]);
-        if (options.CalibrationText is { } calibration)
+        if (IsCalibrated)
         {
-            writer.Add(GgufKeys.CalibrationText, Path.GetFileName(calibration));
-            writer.Add(GgufKeys.CalibrationChecksum, ChecksumOf(calibration));
-            writer.Add(GgufKeys.CalibrationTokens, (uint)calibrationTokens);
+            writer.Add(GgufKeys.CalibrationText, calibrated.CalibrationText!.Name);
+            writer.Add(GgufKeys.CalibrationChecksum, calibrated.CalibrationText.Checksum);
+            writer.Add(GgufKeys.CalibrationTokens, (uint)calibrated.CalibrationText.Tokens);
         }
-        if (Measures)
+        if (calibrated.MeasureText is { } text)
         {
-            writer.Add(GgufKeys.MeasuredText, Path.GetFileName(options.MeasureText!));
-            writer.Add(GgufKeys.MeasuredChecksum, ChecksumOf(options.MeasureText!));
+            writer.Add(GgufKeys.MeasuredText, text.Name);
+            writer.Add(GgufKeys.MeasuredChecksum, text.Checksum);
             writer.Add(GgufKeys.MeasuredTokens, 0u);
             foreach (string key in new[] { GgufKeys.MeasuredPerplexity, GgufKeys.MeasuredExactPerplexity, GgufKeys.MeasuredMeanDivergence,
                 GgufKeys.MeasuredMedianDivergence, GgufKeys.MeasuredHighDivergence, GgufKeys.MeasuredSameTop })
@@ -62,7 +62,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     /// <param name="cancellation">Stops the work.</param>
     public void Complete(GgufWriter writer, string path, Action<double, string>? progress, CancellationToken cancellation)
     {
-        if (!_hasDigest && !Measures)
+        if (!_hasDigest && calibrated.MeasureText is null)
             return;
         using QedModel model = QedModel.Open(path);
         if (_hasDigest)
@@ -72,9 +72,9 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
             writer.Set(GgufKeys.DigestArithmetic, (uint)digest.Arithmetic);
             writer.Set(GgufKeys.DigestValue, digest.Value);
         }
-        if (Measures)
+        if (calibrated.MeasureText is { } text)
         {
-            DivergenceStatistics measured = Measure(model, progress, cancellation);
+            DivergenceStatistics measured = Measure(model, text.Windows, progress, cancellation);
             writer.Set(GgufKeys.MeasuredTokens, (uint)measured.Count);
             writer.Set(GgufKeys.MeasuredPerplexity, (float)measured.Perplexity);
             writer.Set(GgufKeys.MeasuredExactPerplexity, (float)measured.ReferencePerplexity);
@@ -86,11 +86,10 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     }
 
     /// <summary>The model as it runs, int8 activations and cache included, beside the float32 one.</summary>
-    private DivergenceStatistics Measure(QedModel model, Action<double, string>? progress, CancellationToken cancellation)
+    private DivergenceStatistics Measure(QedModel model, int[][] windows, Action<double, string>? progress, CancellationToken cancellation)
     {
-        int[][] windows = Texts.Windows(exact!, options.MeasureText!, options.MeasureTokens);
         var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.TeamSize };
-        using Session reference = exact!.CreateSession(session with { KvType = KvCacheType.F32 });
+        using Session reference = calibrated.Exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);
         double tokens = windows.Sum(static window => (double)window.Length);
         return ModelComparison.Run(reference, actual, windows.Select(ids => new TextWindow(ids, 1)), done => progress?.Invoke(done / tokens, "measuring"), cancellation);
@@ -105,30 +104,15 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         string embedding = Name(plan.Tensors[0].Format);
         string method = options.Method switch
         {
-            QuantizationMethod.Search when Has(PackedLayout.HasNibbles) => options.CalibrationText is null ? ", scales by search" : ", scales by search, weighted by calibration",
+            QuantizationMethod.Search when Has(PackedLayout.HasNibbles) => !IsCalibrated ? ", scales by search" : ", scales by search, weighted by calibration",
             QuantizationMethod.ErrorFeedback when Has(PackedLayout.HasScales) => ", error feedback (GPTQ) by calibration",
             _ => "",
         };
-        string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {ChecksumOf(adapter.WeightsFile):x16})";
+        string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {Texts.ChecksumOf(adapter.WeightsFile):x16})";
         return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}{lora}";
-
-        bool Has(Func<BlockFormat, bool> kind) => plan.Tensors.Any(tensor => tensor.IsMatrix && kind(tensor.Format));
 
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }
 
-    private static ulong ChecksumOf(string path)
-    {
-        try
-        {
-            using FileStream stream = File.OpenRead(path);
-            var hash = new XxHash3();
-            hash.Append(stream);
-            return hash.GetCurrentHashAsUInt64();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw QedException.Unreadable(path, exception);
-        }
-    }
+    private bool Has(Func<BlockFormat, bool> kind) => plan.Tensors.Any(tensor => tensor.IsMatrix && kind(tensor.Format));
 }

@@ -1,12 +1,49 @@
+using System.IO.Hashing;
 using QedEdge.Evaluation;
 
 namespace QedEdge.Conversion;
+
+/// <summary>A text as it was read: what the file says of it holds even where it is changed while the conversion runs.</summary>
+/// <param name="Name">The file's name, without its folder.</param>
+/// <param name="Checksum">The XXH3-64 of the file.</param>
+/// <param name="Windows">Its token ids.</param>
+internal sealed record ConversionText(string Name, ulong Checksum, int[][] Windows)
+{
+    /// <summary>Token ids in all.</summary>
+    public long Tokens => Windows.Sum(static window => (long)window.Length);
+}
 
 /// <summary>Texts that a conversion runs models on.</summary>
 internal static class Texts
 {
     /// <summary>The longest window: attention's time grows with its square, and what flows into a matrix hardly changes any more.</summary>
     private const int LongestWindow = 2048;
+
+    /// <summary>Reads a text once, for all that is to be done with it.</summary>
+    /// <inheritdoc cref="Windows"/>
+    public static ConversionText Read(QedModel model, string path, int mostTokens)
+    {
+        ulong before = ChecksumOf(path);
+        int[][] windows = Windows(model, path, mostTokens);
+        return ChecksumOf(path) == before ? new ConversionText(Path.GetFileName(path), before, windows) : throw new QedException($"{path}: was changed while it was read");
+    }
+
+    /// <summary>The XXH3-64 of a file.</summary>
+    /// <exception cref="QedException">It cannot be read.</exception>
+    public static ulong ChecksumOf(string path)
+    {
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            var hash = new XxHash3();
+            hash.Append(stream);
+            return hash.GetCurrentHashAsUInt64();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw QedException.Unreadable(path, exception);
+        }
+    }
 
     /// <summary>A text's beginning as windows of the model's context, or of 2,048 tokens where that is longer.</summary>
     /// <param name="model">The model, for its tokenizer and context.</param>

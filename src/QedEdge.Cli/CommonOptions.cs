@@ -23,6 +23,9 @@ internal sealed class CommonOptions
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
 
+    /// <summary>Whether the command has more to say for --verbose, at its end.</summary>
+    public bool SaysMoreItself { get; init; }
+
     public CommonOptions()
     {
         NeedsName(Model);
@@ -74,7 +77,7 @@ internal sealed class CommonOptions
         {
             Terminal.Note(warning);
         }
-        if (parsed.GetValue(Verbose))
+        if (parsed.GetValue(Verbose) && !SaysMoreItself)
             Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {FreeMemory.Size(model.WeightBytesPerToken)} of weights a token");
         return model;
     }

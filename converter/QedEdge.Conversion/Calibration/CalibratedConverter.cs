@@ -29,11 +29,14 @@ internal static class CalibratedConverter
             using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
             if (!OperatingSystem.IsWindows())
                 File.Delete(exactFile); // mapped it stays until it is closed: nothing is left behind, however this ends
-            if (options.MeasureText is { } measured)
-                Texts.Windows(exact, measured, 2);
-            return options.CalibrationText is { } text
-                ? Calibrate(folder, output, options, exact, Texts.Windows(exact, text, options.CalibrationTokens), workFile, progress, cancellation)
-                : CheckpointConverter.Convert(folder, output, options, new Calibrated(exact), progress, cancellation);
+            var calibrated = new Calibrated(exact)
+            {
+                CalibrationText = options.CalibrationText is { } calibration ? Texts.Read(exact, calibration, options.CalibrationTokens) : null,
+                MeasureText = options.MeasureText is { } measure ? Texts.Read(exact, measure, options.MeasureTokens) : null,
+            };
+            return calibrated.CalibrationText is null
+                ? CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation)
+                : Calibrate(folder, output, options, calibrated, workFile, progress, cancellation);
         }
         finally
         {
@@ -41,8 +44,9 @@ internal static class CalibratedConverter
         }
     }
 
-    private static ConversionReport Calibrate(string folder, string output, ConversionOptions options, QedModel exact, int[][] windows, string workFile, Action<double, string>? progress, CancellationToken cancellation)
+    private static ConversionReport Calibrate(string folder, string output, ConversionOptions options, Calibrated calibrated, string workFile, Action<double, string>? progress, CancellationToken cancellation)
     {
+        (QedModel exact, int[][] windows) = (calibrated.Exact!, calibrated.CalibrationText!.Windows);
         Dictionary<string, BlockFormat> formats = Formats(folder, options);
         if (options.TargetBitsPerWeight is double target)
         {
@@ -55,7 +59,7 @@ internal static class CalibratedConverter
         try
         {
             using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.TeamSize), done);
-            var calibrated = new Calibrated(exact) { Matrices = calibrator.Run(progress, cancellation), Tokens = windows.Sum(static window => (long)window.Length) };
+            calibrated = calibrated with { Matrices = calibrator.Run(progress, cancellation) };
             ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation);
             done.Delete();
             return report;
@@ -99,6 +103,9 @@ internal sealed record Calibrated(QedModel? Exact)
     /// <summary>Matrices that were quantized by what flows into them, by their names in the file.</summary>
     public IReadOnlyDictionary<string, EncodedMatrix> Matrices { get; init; } = new Dictionary<string, EncodedMatrix>();
 
-    /// <summary>Tokens of the calibration text.</summary>
-    public long Tokens { get; init; }
+    /// <summary>The calibration text, or null.</summary>
+    public ConversionText? CalibrationText { get; init; }
+
+    /// <summary>The text that the file is measured on, or null.</summary>
+    public ConversionText? MeasureText { get; init; }
 }

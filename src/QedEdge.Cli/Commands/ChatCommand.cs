@@ -21,7 +21,7 @@ internal sealed class ChatCommand
         A line that ends with \ goes on in the next one; lines between two lines of three quotes are one message.
         """;
 
-    private readonly CommonOptions _common = new();
+    private readonly CommonOptions _common = new() { SaysMoreItself = true };
     private readonly SamplingInput _sampling = new();
     private readonly ContextInput _context = new(overflow: "slide");
     private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "The system message" };

@@ -12,7 +12,7 @@ namespace QedEdge.Cli.Commands;
 /// <summary><c>qed generate</c>: streams a continuation of a prompt.</summary>
 internal sealed class GenerateCommand
 {
-    private readonly CommonOptions _common = new();
+    private readonly CommonOptions _common = new() { SaysMoreItself = true };
     private readonly PromptInput _prompt = new();
     private readonly SamplingInput _sampling = new();
     private readonly ContextInput _context = new(overflow: "stop");

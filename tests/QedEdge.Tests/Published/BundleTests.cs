@@ -57,7 +57,7 @@ public sealed class BundleTests : IDisposable
         Qed("bundle", "-m", _model, "-o", _bundle, "--defaults", defaults, "--force");
         Assert.Contains("king", Tools.Run("sh", ["-c", $"echo Hello | {_bundle}"]).Error); // in the prompt
 
-        foreach ((string text, string message) in new[] { ("{\"temperature\": 1}", "no option 'temperature'"), ("{\"command\": \"dance\"}", "no command 'dance'"), ("{\"temp\": \"hot\"}", "must be a number"), ("[]", "not a JSON object") })
+        foreach ((string text, string message) in new[] { ("{\"temperature\": 1}", "no option 'temperature'"), ("{\"command\": \"dance\"}", "no command 'dance'"), ("{\"temp\": \"hot\"}", "is not a number"), ("[]", "not a JSON object") })
         {
             File.WriteAllText(defaults, text);
             ProgramResult result = PublishedPrograms.Run("qed", "x64", "bundle", "-m", _model, "-o", Path.Combine(_folder, "x"), "--defaults", defaults);

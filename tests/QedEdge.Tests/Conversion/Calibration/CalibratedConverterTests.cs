@@ -134,6 +134,38 @@ public sealed class CalibratedConverterTests : IDisposable
         Assert.Equal(["binary", "empty"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
     }
 
+    /// <summary>What the file says of its texts is what was read, whatever became of them meanwhile.</summary>
+    [Fact]
+    public void TextsThatChangeMeanwhile_AreNamedAsTheyWere()
+    {
+        string calibration = _folder["calibration"], measure = _folder["measure"];
+        File.Copy(Path.Combine(TestData.TinyQed, "calibration.txt"), calibration);
+        File.Copy(HeldOut, measure);
+        ConversionOptions options = Options with { CalibrationText = calibration, CalibrationTokens = 3000, MeasureText = measure, MeasureTokens = 500 };
+        CheckpointConverter.Convert(TestData.TinyQed, _folder["expected"], options);
+        bool changed = false;
+        CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], options, (_, what) =>
+        {
+            if (changed || !what.StartsWith("layer", StringComparison.Ordinal))
+                return;
+            changed = true;
+            File.WriteAllText(calibration, "Something else.");
+            File.Delete(measure);
+        });
+        Assert.True(changed);
+        Assert.Equal(File.ReadAllBytes(_folder["expected"]), File.ReadAllBytes(_folder["model"]));
+    }
+
+    [Fact]
+    public void ATextThatChangesNothing_IsNotNamed_ButWarnedOf()
+    {
+        ConversionReport report = CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], Options with { Type = BlockFormat.Q8_0, Method = QuantizationMethod.Search, CalibrationTokens = 1000 });
+        Assert.Contains("changed nothing", Assert.Single(report.Warnings));
+        using GgufFile file = GgufFile.Open(_folder["model"]);
+        Assert.False(file.Metadata.Contains(GgufKeys.CalibrationText));
+        Assert.DoesNotContain("calibration", file.Metadata.GetString(GgufKeys.Recipe));
+    }
+
     [Fact]
     public void PackedKernels_AgreeWithFakeQuantization()
     {
