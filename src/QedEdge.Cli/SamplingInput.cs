@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using QedEdge.Generation;
-using QedEdge.Gguf;
 using QedEdge.Sampling;
 
 namespace QedEdge.Cli;
@@ -62,11 +61,11 @@ internal sealed class SamplingInput
     /// <exception cref="ModelFormatException">The model's own defaults are not usable.</exception>
     public GenerationOptions Options(ParseResult parsed, QedModel model, int? maxTokens = null)
     {
-        (SamplingOptions defaults, int defaultMaxTokens, bool sample) = Defaults(model.File);
-        bool greedy = parsed.GetValue(_greedy) || (parsed.GetValue(_temperature) is null && !sample);
+        GenerationOptions asked = GenerationOptions.Of(model);
+        SamplingOptions defaults = asked.Sampling;
         var sampling = new SamplingOptions
         {
-            Temperature = greedy ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
+            Temperature = parsed.GetValue(_greedy) ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
             TopK = parsed.GetValue(_topK) ?? defaults.TopK,
             TopP = parsed.GetValue(_topP) ?? defaults.TopP,
             MinP = parsed.GetValue(_minP) ?? defaults.MinP,
@@ -79,7 +78,7 @@ internal sealed class SamplingInput
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         sampling.Validate();
-        int most = parsed.GetValue(_maxTokens) ?? maxTokens ?? defaultMaxTokens;
+        int most = parsed.GetValue(_maxTokens) ?? maxTokens ?? asked.MaxTokens;
         if (most < 0)
             throw new UsageException($"--max-tokens must be 0 or more, got {most}");
         return new GenerationOptions { Sampling = sampling, MaxTokens = most, IgnoreEos = parsed.GetValue(_ignoreEos) };
@@ -101,32 +100,5 @@ internal sealed class SamplingInput
 
         static float? Bias(string text) => text is "-inf" ? float.NegativeInfinity
             : float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value) ? value : null;
-    }
-
-    /// <summary>What the model's file says where the user says nothing.</summary>
-    /// <exception cref="ModelFormatException">A value is not usable.</exception>
-    private static (SamplingOptions Sampling, int MaxTokens, bool Sample) Defaults(GgufFile file)
-    {
-        const string Prefix = "general.sampling.";
-        GgufMetadata keys = file.Metadata;
-        var sampling = new SamplingOptions
-        {
-            Temperature = keys.FindFloat32(Prefix + "temperature") ?? SamplingOptions.Default.Temperature,
-            TopK = Int32(Prefix + "top_k") ?? SamplingOptions.Default.TopK,
-            TopP = keys.FindFloat32(Prefix + "top_p") ?? SamplingOptions.Default.TopP,
-        };
-        try
-        {
-            sampling.Validate();
-        }
-        catch (InvalidOptionException e)
-        {
-            throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the keys {Prefix}… are not usable: {e.Message}");
-        }
-        return (sampling, Int32(Prefix + "max_new_tokens") ?? new GenerationOptions().MaxTokens, keys.FindBool(Prefix + "do_sample") != false);
-
-        int? Int32(string key) => keys.FindUInt32(key) is not { } value ? null
-            : value <= int.MaxValue ? (int)value
-            : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
     }
 }

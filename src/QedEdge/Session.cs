@@ -52,7 +52,7 @@ public sealed class Session : IDisposable
     /// <summary>Whether there are logits: the last call fed a token and nothing was taken back since.</summary>
     public bool HasLogits => Sequence.HasLogits;
 
-    /// <summary>The logits after the last token fed [VocabSize]; overwritten by the next feed.</summary>
+    /// <summary>The logits after the last token fed [VocabSize], in unmanaged memory that stays where it is; overwritten by the next feed.</summary>
     /// <exception cref="InvalidOperationException">Nothing was fed yet.</exception>
     public ReadOnlySpan<float> Logits
     {

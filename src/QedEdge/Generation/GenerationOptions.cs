@@ -1,3 +1,4 @@
+using QedEdge.Gguf;
 using QedEdge.Sampling;
 
 namespace QedEdge.Generation;
@@ -16,6 +17,36 @@ public sealed record GenerationOptions
 
     /// <summary>Goes on to <see cref="MaxTokens"/> whatever is chosen.</summary>
     public bool IgnoreEos { get; init; }
+
+    /// <summary>What a model's file asks for (<c>general.sampling.*</c>), and the defaults where it says nothing; greedy where it says not to sample.</summary>
+    /// <exception cref="ModelFormatException">A value is not usable.</exception>
+    public static GenerationOptions Of(QedModel model)
+    {
+        GgufFile file = model.File;
+        GgufMetadata keys = file.Metadata;
+        var sampling = new SamplingOptions
+        {
+            Temperature = keys.FindFloat32(GgufKeys.SamplingTemperature) ?? SamplingOptions.Default.Temperature,
+            TopK = Int32(GgufKeys.SamplingTopK) ?? SamplingOptions.Default.TopK,
+            TopP = keys.FindFloat32(GgufKeys.SamplingTopP) ?? SamplingOptions.Default.TopP,
+        };
+        try
+        {
+            sampling.Validate();
+        }
+        catch (InvalidOptionException e)
+        {
+            throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the keys general.sampling.… are not usable: {e.Message}");
+        }
+        if (keys.FindBool(GgufKeys.SamplingDoSample) == false)
+            sampling = sampling with { Temperature = 0f };
+        var options = new GenerationOptions { Sampling = sampling };
+        return Int32(GgufKeys.SamplingMaxNewTokens) is { } most ? options with { MaxTokens = most } : options;
+
+        int? Int32(string key) => keys.FindUInt32(key) is not { } value ? null
+            : value <= int.MaxValue ? (int)value
+            : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
+    }
 
     /// <summary>The token that ends a model's generation, or null.</summary>
     internal int? End(QedModel model) => IgnoreEos ? null : EosId ?? model.Config.EosId;
