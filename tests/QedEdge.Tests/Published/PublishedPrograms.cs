@@ -1,16 +1,20 @@
 namespace QedEdge.Tests.Published;
 
-/// <summary>The ahead-of-time compiled executables as users get them, published once per test run into artifacts/published.</summary>
+/// <summary>The ahead-of-time compiled executables and libraries as users get them, published once per test run into artifacts/published.</summary>
 internal static class PublishedPrograms
 {
     /// <summary>The folder of the cross compiler's C library, where the emulator finds it.</summary>
-    private const string Arm64Root = "/usr/aarch64-linux-gnu";
+    public const string Arm64Root = "/usr/aarch64-linux-gnu";
 
     private static readonly Dictionary<string, Lazy<string>> Programs = new()
     {
         ["qed x64"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed")),
         ["qed x64-v4"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed", "x86-64-v4")),
         ["qed arm64"] = new(() => Publish("src/QedEdge.Cli", "linux-arm64", "qed")),
+        ["libqed.so x64"] = new(() => Publish("src/QedEdge.Native", "linux-x64", "libqed.so")),
+        ["libqed.a x64"] = new(() => Publish("src/QedEdge.Native", "linux-x64", "libqed.a")),
+        ["libqed.so arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.so")),
+        ["libqed.a arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.a")),
         ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
         ["qed-convert arm64"] = new(() => Publish("converter/qed-convert", "linux-arm64", "qed-convert")),
     };
@@ -54,7 +58,7 @@ internal static class PublishedPrograms
             ? ["-p:CppCompilerAndLinker=clang", "-p:LinkerFlavor=lld", "-p:ObjCopyName=aarch64-linux-gnu-objcopy", "-p:SysRoot="]
             : instructionSet == "" ? [] : [$"-p:IlcInstructionSet={instructionSet}"];
         ProgramResult result = Tools.Run("dotnet",
-            ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross],
+            ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross, .. name.EndsWith(".a", StringComparison.Ordinal) ? ["-p:NativeLib=Static"] : Array.Empty<string>()],
             start =>
             {
                 // Variables of the build that started this test would steer the new one.
