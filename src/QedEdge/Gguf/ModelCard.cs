@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 
 namespace QedEdge.Gguf;
 
@@ -13,6 +15,11 @@ public static class ModelCard
         var lines = new List<KeyValuePair<string, string>>();
         if (metadata.FindString(GgufKeys.Recipe) is { } recipe)
             Add("made by", recipe);
+        if (metadata.Contains(GgufKeys.SourceChecksums))
+        {
+            ulong[] source = [.. metadata.GetArray(GgufKeys.SourceChecksums).UInt64()];
+            Add("source", $"{source.Length} tensors (XXH3 of their XXH3s {XxHash3.HashToUInt64(MemoryMarshal.AsBytes<ulong>(source)):x16})");
+        }
         if (metadata.FindString(GgufKeys.CalibrationText) is { } calibration)
             Add("calibrated on", Text(calibration, GgufKeys.CalibrationTokens, GgufKeys.CalibrationChecksum));
         if (metadata.FindString(GgufKeys.MeasuredText) is { } measured)
