@@ -63,7 +63,12 @@ internal sealed class CommonOptions
     public QedModel OpenModel(ParseResult parsed, int sequences = 1, int? window = null) => OpenModel(parsed, parsed.GetValue(Model), sequences, window);
 
     /// <summary>Opens a model file.</summary>
-    public QedModel OpenModel(ParseResult parsed, string? path, int sequences = 1, int? window = null)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="sequences">Sessions that it is opened for.</param>
+    /// <param name="window">Positions of each where no --ctx-size is given, or null for the model's context length.</param>
+    /// <param name="beside">A model that is open at the same time, or null.</param>
+    public QedModel OpenModel(ParseResult parsed, string? path, int sequences = 1, int? window = null, QedModel? beside = null)
     {
         string? isa = parsed.GetValue(Isa);
         QedModel model = ModelSource.Open(path, new ModelOptions
@@ -73,7 +78,7 @@ internal sealed class CommonOptions
         });
         int positions = parsed.GetValue(ContextSize) ?? Math.Min(window ?? int.MaxValue, model.Config.ContextLength);
         if (positions >= 1 && positions <= model.Config.ContextLength && MemoryNeed.Of(model.File, positions) is { } need
-            && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), sequences, FreeMemory.Bytes()) is { } warning)
+            && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), sequences, FreeMemory.Bytes() - (beside?.File.Length ?? 0)) is { } warning)
         {
             Terminal.Note(warning);
         }

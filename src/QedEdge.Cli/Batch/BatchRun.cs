@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using QedEdge.Cli.Commands;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
@@ -140,7 +139,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
             return json =>
             {
                 WriteId(json, line.Id, number);
-                ChooseCommand.WriteJson(json, line.Choices, scores);
+                ChoiceRecord.Write(json, line.Choices, scores);
             };
         }
         TextScore score = TextScore.OfText(_scorer, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);

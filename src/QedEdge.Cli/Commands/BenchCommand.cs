@@ -48,27 +48,38 @@ internal sealed class BenchCommand
         int[] depths = Sizes("--n-depth", parsed.GetValue(_depths)!), batches = Sizes("--sequences", parsed.GetValue(_sequences)!);
         if (!prompts.Concat(generated).Any(n => n > 0))
             throw new UsageException("there is nothing to measure: give --n-prompt or --n-gen above 0");
-        foreach (int count in threads)
+        bool json = parsed.GetValue(_common.Json), csv = parsed.GetValue(_csv);
+        int tests = threads.Length * depths.Length * batches.Length * (prompts.Count(n => n > 0) + generated.Count(n => n > 0));
+        using (ProgressLine? progress = json ? new ProgressLine("tests") : null) // the others print each row as it comes
         {
-            foreach (int depth in depths)
+            foreach (int count in threads)
             {
-                foreach (int sequences in batches)
+                foreach (int depth in depths)
                 {
-                    foreach (int n in prompts.Where(n => n > 0))
-                        results.Add(benchmark.Prefill(n, depth, sequences, count));
-                    foreach (int n in generated.Where(n => n > 0))
-                        results.Add(benchmark.Decode(n, depth, sequences, count));
+                    foreach (int sequences in batches)
+                    {
+                        foreach (int n in prompts.Where(n => n > 0))
+                            Add(benchmark.Prefill(n, depth, sequences, count));
+                        foreach (int n in generated.Where(n => n > 0))
+                            Add(benchmark.Decode(n, depth, sequences, count));
+                    }
                 }
+            }
+
+            void Add(BenchmarkResult result)
+            {
+                results.Add(result);
+                progress?.Report(results.Count, (double)results.Count / tests);
+                if (csv && !json)
+                    WriteCsv(result, isFirst: results.Count == 1);
+                else if (!json)
+                    WriteRow(model, benchmark.KvType, result, isFirst: results.Count == 1);
             }
         }
         if (plot is not null)
             PictureFile.Write(plot, parsed.GetValue(_force), Chart(model, benchmark.KvType, results).Write);
-        if (parsed.GetValue(_common.Json))
+        if (json)
             WriteJson(model, benchmark.KvType, results);
-        else if (parsed.GetValue(_csv))
-            WriteCsv(results);
-        else
-            WriteTable(model, benchmark.KvType, results);
         return ExitCode.Done;
     }
 
@@ -85,25 +96,23 @@ internal sealed class BenchCommand
         ],
     };
 
-    private static void WriteTable(QedModel model, string kvType, List<BenchmarkResult> results)
+    private static void WriteRow(QedModel model, string kvType, BenchmarkResult r, bool isFirst)
     {
-        Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
-        Terminal.WriteLine($"{"test",-8} {"depth",6} {"sequences",9} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
-        foreach (BenchmarkResult r in results)
+        if (isFirst)
         {
-            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {Shown(r.WeightGigabytes, "0.0"),13} {r.PlainReadGigabytes,16:0.0} {Shown(r.ReadShare, "0.0%"),7}"));
+            Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
+            Terminal.WriteLine($"{"test",-8} {"depth",6} {"sequences",9} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
         }
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {Shown(r.WeightGigabytes, "0.0"),13} {r.PlainReadGigabytes,16:0.0} {Shown(r.ReadShare, "0.0%"),7}"));
     }
 
-    private static void WriteCsv(List<BenchmarkResult> results)
+    private static void WriteCsv(BenchmarkResult r, bool isFirst)
     {
-        Terminal.WriteLine("test,depth,sequences,threads,tokens_per_second,stddev,weight_gb_per_second,plain_read_gb_per_second,read_share");
-        foreach (BenchmarkResult r in results)
-        {
-            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{r.Test},{r.Depth},{r.Sequences},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{Shown(r.WeightGigabytes, "0.###")},{r.PlainReadGigabytes:0.###},{Shown(r.ReadShare, "0.####")}"));
-        }
+        if (isFirst)
+            Terminal.WriteLine("test,depth,sequences,threads,tokens_per_second,stddev,weight_gb_per_second,plain_read_gb_per_second,read_share");
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{r.Test},{r.Depth},{r.Sequences},{r.Threads},{r.TokensPerSecond:0.###},{r.Deviation:0.###},{Shown(r.WeightGigabytes, "0.###")},{r.PlainReadGigabytes:0.###},{Shown(r.ReadShare, "0.####")}"));
     }
 
     private static void WriteJson(QedModel model, string kvType, List<BenchmarkResult> results) => Terminal.WriteJson(json =>

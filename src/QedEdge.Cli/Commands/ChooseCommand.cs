@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 
@@ -53,46 +52,16 @@ internal sealed class ChooseCommand
             return ExitCode.Interrupted;
         }
         if (parsed.GetValue(_common.Json))
-            Terminal.WriteJson(json => WriteJson(json, choices, scores));
+            Terminal.WriteJson(json => ChoiceRecord.Write(json, choices, scores));
         else
             WriteText(choices, scores);
         return ExitCode.Done;
     }
 
-    /// <summary>Writes scores as the members of a JSON object.</summary>
-    public static void WriteJson(Utf8JsonWriter json, IReadOnlyList<string> choices, ChoiceScore[] scores)
-    {
-        double[] shares = Shares(scores);
-        json.WriteNumber("best", Best(scores, score => score.Sum));
-        json.WriteNumber("best_per_character", Best(scores, score => score.PerCharacter));
-        json.WriteStartArray("choices");
-        for (int i = 0; i < scores.Length; i++)
-        {
-            json.WriteStartObject();
-            json.WriteString("choice", choices[i]);
-            json.WriteFinite("logprob", scores[i].Sum);
-            json.WriteNumber("tokens", scores[i].Tokens);
-            json.WriteFinite("logprob_per_token", scores[i].PerToken);
-            json.WriteFinite("logprob_per_character", scores[i].PerCharacter);
-            json.WriteFinite("share", shares[i]);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
-
     private static void WriteText(string[] choices, ChoiceScore[] scores)
     {
-        double[] shares = Shares(scores);
+        double[] shares = ChoiceRecord.Shares(scores);
         foreach (int i in Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i].Sum))
             Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shares[i],7:0.0%} {scores[i].Sum,11:0.0000}  {Terminal.Visible(choices[i])}"));
     }
-
-    /// <summary>The probabilities of the choices among themselves.</summary>
-    private static double[] Shares(ChoiceScore[] scores)
-    {
-        double max = scores.Max(score => score.Sum), sum = scores.Sum(score => Math.Exp(score.Sum - max));
-        return [.. scores.Select(score => Math.Exp(score.Sum - max) / sum)];
-    }
-
-    private static int Best(ChoiceScore[] scores, Func<ChoiceScore, double> value) => Array.IndexOf(scores, scores.MaxBy(value));
 }

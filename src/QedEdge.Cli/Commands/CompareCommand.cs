@@ -27,7 +27,7 @@ internal sealed class CompareCommand
     {
         if (parsed.GetValue(_models) is not [{ Length: > 0 } first, { Length: > 0 } second])
             throw new UsageException("give two model files: --model REFERENCE --model FILE");
-        using QedModel reference = _common.OpenModel(parsed, first, window: TextFileInput.DefaultWindow), model = _common.OpenModel(parsed, second, window: TextFileInput.DefaultWindow);
+        using QedModel reference = _common.OpenModel(parsed, first, window: TextFileInput.DefaultWindow), model = _common.OpenModel(parsed, second, window: TextFileInput.DefaultWindow, beside: reference);
         (IEnumerable<TextWindow> windows, int size, int stride) = _text.Windows(parsed, reference, _common, model.Config.ContextLength);
         SessionOptions options = _common.SessionOptions(parsed) with { ContextLength = size };
         using Session expected = reference.CreateSession(options), session = model.CreateSession(options);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using QedEdge.Cli.Batch;
 using QedEdge.Cli.Evaluation;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;

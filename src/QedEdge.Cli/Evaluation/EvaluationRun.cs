@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using QedEdge.Cli.Batch;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 using QedEdge.Memory;

@@ -5,7 +5,7 @@ namespace QedEdge.Cli.Evaluation;
 /// <summary>A task's right answers so far.</summary>
 internal sealed class TaskResult(EvaluationTask task)
 {
-    private readonly SortedDictionary<string, Share> _groups = [];
+    private readonly Dictionary<string, Share> _groups = [];
 
     /// <summary>The task.</summary>
     public EvaluationTask Task => task;

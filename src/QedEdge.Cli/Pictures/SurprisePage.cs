@@ -101,7 +101,7 @@ internal static class SurprisePage
                 text = "\uFFFD"; // the text ends within a character
             if (grey != (scored == 0))
                 output.Write((grey = !grey) ? "<i>" : "</i>");
-            string figures = grey ? "" : Figures(text, bits, scored, pieces, begin, end);
+            string figures = grey ? "" : Figures(text, bits, scored);
             if (!grey && text.Length > 1 && text[0] == ' ' && text[1] != ' ')
             {
                 output.Write(" "); // between words: where a line breaks, its colour would stay behind
@@ -118,7 +118,7 @@ internal static class SurprisePage
     }
 
     /// <summary>What is said of tokens that are shown as one.</summary>
-    private static string Figures(string text, double bits, int tokens, IReadOnlyList<ScoredPiece> pieces, int begin, int end)
+    private static string Figures(string text, double bits, int tokens)
     {
         var line = new StringBuilder();
         line.Append('“').Append(text.Replace('\n', '↵').Replace('\t', '⇥')).Append('”');
@@ -126,14 +126,6 @@ internal static class SurprisePage
             line.Append($" in {Markup.Number(tokens)} tokens");
         string number = Markup.Number(bits);
         line.Append($" · {number} {(number == "1" ? "bit" : "bits")} · probability {Probability(bits)}");
-        string separator = tokens > 1 ? " · ranks " : " · rank ";
-        for (int i = begin; i < end; i++)
-        {
-            if (pieces[i].Rank is not { } rank)
-                continue;
-            line.Append(separator).Append(rank.ToString("#,##0", CultureInfo.InvariantCulture));
-            separator = ", ";
-        }
         return line.ToString();
     }
 

@@ -26,7 +26,7 @@ public sealed class GgufArray
         Count = entry.Count;
     }
 
-    /// <summary>The type of all elements; never <see cref="GgufValueType.Array"/>.</summary>
+    /// <summary>The type of all elements; those of an array of arrays can only be counted.</summary>
     public GgufValueType ElementType { get; }
 
     /// <summary>The number of elements.</summary>

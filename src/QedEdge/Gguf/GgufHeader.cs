@@ -11,6 +11,7 @@ internal static class GgufHeader
 {
     /// <summary>Alignment where a file does not say (GGUF specification).</summary>
     public const int DefaultAlignment = 32;
+    private const int DeepestArray = 4;
 
     /// <summary>The largest alignment accepted, in bytes.</summary>
     public const int LargestAlignment = 1 << 16;
@@ -138,20 +139,25 @@ internal static class GgufHeader
         return new Entry(type, elementType, count, start, reader.Position - start);
     }
 
-    private static int ReadElements(ref GgufReader reader, GgufValueType type)
+    private static int ReadElements(ref GgufReader reader, GgufValueType type, int depth = 1)
     {
         int at = reader.Position;
-        if (type == GgufValueType.Array)
-            throw reader.Error(ModelFault.Unsupported, "an array of arrays", at - 4);
+        if (depth > DeepestArray)
+            throw reader.Error(ModelFault.Unsupported, $"arrays of arrays, more than {DeepestArray} deep", at - 4);
         if (type > GgufValueType.Float64)
             throw reader.Damaged($"array element type {(uint)type} does not exist", at - 4);
         ulong count = reader.UInt64("an array's length");
         // Division, not multiplication: the count is anything up to 2^64.
-        int size = type == GgufValueType.String ? 8 : GgufValueTypes.Size(type);
+        int size = type == GgufValueType.String ? 8 : type == GgufValueType.Array ? 4 + 8 : GgufValueTypes.Size(type);
         if (count > (ulong)(reader.Remaining / size))
             throw count > GgufReader.Plausible ? reader.Damaged($"an array announces {count} elements, more than the file has", at) : reader.Short(count * (ulong)size, "an array");
         if (type == GgufValueType.String)
             reader.SkipStrings((int)count);
+        else if (type == GgufValueType.Array)
+        {
+            for (ulong i = 0; i < count; i++)
+                ReadElements(ref reader, (GgufValueType)reader.UInt32("an array's element type"), depth + 1);
+        }
         else
             CheckFixed(ref reader, type, reader.Take((int)count * size, "an array"), at);
         return (int)count;

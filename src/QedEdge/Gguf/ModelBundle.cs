@@ -51,6 +51,8 @@ public sealed class ModelBundle
     /// <exception cref="ModelFormatException">It is a bundle, and damaged.</exception>
     public static ModelBundle? Find(string path)
     {
+        if (FileLinks.Length(path) < FooterBytes)
+            return null; // a named pipe too: opening one would wait for a writer
         try
         {
             using var handle = File.OpenHandle(path);

@@ -94,6 +94,14 @@ public sealed class GgufFileTests
     }
 
     [Fact]
+    public void Open_TakesArraysOfArrays_AndPassesOverThem()
+    {
+        using var file = GgufSample.Open(new GgufBytes(0, 2).Array("nested", 9, 2).U32(4).U64(2).U32(7).U32(8).U32(9).U64(1).U32(String).U64(1).Text("a").Key("next", 4).U32(5).ToArray());
+        Assert.Equal("2 × Array", file.Metadata.Describe("nested"));
+        Assert.Equal("5", file.Metadata.Describe("next"));
+    }
+
+    [Fact]
     public void Open_TakesZeroDimensions_WhateverTheOthersAre()
     {
         using var file = GgufSample.Open(new GgufBytes(4)

@@ -11,14 +11,14 @@ public sealed class SurprisePageTests
     [Fact]
     public void Tokens_HaveTheirClassAndFigures()
     {
-        Rendered page = Rendered.Page([Piece("Once", 0.5, 1), Piece(" upon", 3.25, 4), Piece("\n\n", 20, 1234), Piece(" a", double.PositiveInfinity), Piece("b", 0)], "A & B", "model <m>");
+        Rendered page = Rendered.Page([Piece("Once", 0.5), Piece(" upon", 3.25), Piece("\n\n", 20), Piece(" a", double.PositiveInfinity), Piece("b", 0)], "A & B", "model <m>");
         XElement[] tokens = [.. Tokens(page)];
         Assert.Equal(["c0", "c2", "c7", "c7", "c0"], tokens.Select(static token => (string)token.Attribute("class")!));
         Assert.Equal(
         [
-            "“Once” · 0.5 bits · probability 70.71 % · rank 1",
-            "“ upon” · 3.25 bits · probability 10.51 % · rank 4",
-            "“↵↵” · 20 bits · probability 1 in 1,048,576 · rank 1,234",
+            "“Once” · 0.5 bits · probability 70.71 %",
+            "“ upon” · 3.25 bits · probability 10.51 %",
+            "“↵↵” · 20 bits · probability 1 in 1,048,576",
             "“ a” · ∞ bits · probability 0",
             "“b” · 0 bits · probability 100 %",
         ], tokens.Select(static token => (string)token.Attribute("data-t")!));
@@ -55,10 +55,10 @@ public sealed class SurprisePageTests
     [Fact]
     public void PiecesOfACharacter_AreShownAsOne()
     {
-        Rendered page = Rendered.Page([Piece("a", 1, 1), Piece("", 2, 7), Piece("", 3, 8), Piece("😀", 0.5, 1), new ScoredPiece("", null), Piece("b", 1), Piece("", 4)]);
+        Rendered page = Rendered.Page([Piece("a", 1), Piece("", 2), Piece("", 3), Piece("😀", 0.5), new ScoredPiece("", null), Piece("b", 1), Piece("", 4)]);
         Assert.Equal("a😀b\uFFFD", Text(page));
         XElement[] tokens = [.. Tokens(page)];
-        Assert.Equal("“😀” in 3 tokens · 5.5 bits · probability 2.21 % · ranks 7, 8, 1", (string?)tokens[1].Attribute("data-t"));
+        Assert.Equal("“😀” in 3 tokens · 5.5 bits · probability 2.21 %", (string?)tokens[1].Attribute("data-t"));
         Assert.Equal("c3", (string?)tokens[1].Attribute("class"));
         Assert.Equal("“b” · 1 bit · probability 50 %", (string?)tokens[2].Attribute("data-t"));
         Assert.Equal("“\uFFFD” · 4 bits · probability 6.25 %", (string?)tokens[3].Attribute("data-t"));
@@ -105,7 +105,7 @@ public sealed class SurprisePageTests
         }
     }
 
-    private static ScoredPiece Piece(string text, double bits, int? rank = null) => new(text, -bits * Bit, rank);
+    private static ScoredPiece Piece(string text, double bits) => new(text, -bits * Bit);
 
     private static IEnumerable<XElement> Tokens(Rendered page) => page.Document.Descendants("span");
 

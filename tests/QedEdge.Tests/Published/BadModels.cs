@@ -54,7 +54,7 @@ internal static class BadModels
         Any("string length of 2^63", Damaged, "9223372036854775808", static () => Entry(static b => b.Key("k", String).U64(Huge))),
         Any("string beyond the file", ShortFile, "too early", static () => Entry(static b => b.Key("k", String).U64(1 << 29).Raw(1))),
         Any("array of an unknown type", Damaged, "element type 13", static () => Entry(static b => b.Array("k", 13, 1 << 20))),
-        Any("array of arrays", Unsupported, "array of arrays", static () => Entry(static b => b.Array("k", Array, 1).U32(4).U64(0))),
+        Any("arrays of arrays, too deep", Unsupported, "more than 4 deep", static () => Entry(static b => b.Array("k", Array, 1).U32(Array).U64(1).U32(Array).U64(1).U32(Array).U64(1).U32(4).U64(0))),
         Any("array length of 2^63", Damaged, "9223372036854775808", static () => Entry(static b => b.Array("k", 4, Huge).U64(0))),
         Any("array whose size wraps to 0", Damaged, "elements", static () => Entry(static b => b.Array("k", 10, 1UL << 61).U64(0))),
         Any("string array whose size wraps", Damaged, "elements", static () => Entry(static b => b.Array("k", String, (1UL << 61) + 1).Text(""))),

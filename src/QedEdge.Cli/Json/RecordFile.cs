@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using QedEdge.Cli.Json;
 using QedEdge.Memory;
 
-namespace QedEdge.Cli.Batch;
+namespace QedEdge.Cli.Json;
 
 /// <summary>
 /// Records, one JSON object a line, in order. Those in a file are written to FILE.part as they come and get the file's name when all are there, so that a run that was killed
@@ -15,7 +14,7 @@ internal sealed class RecordFile : IDisposable
     private readonly string _part = "";
     private readonly FileStream? _stream;
     private readonly bool _force;
-    private readonly SortedDictionary<long, byte[]> _early = []; // records whose turn has not come
+    private readonly Dictionary<long, byte[]> _early = []; // records whose turn has not come
     private long _next;
 
     private RecordFile(string? path, string part, FileStream? stream, long count, JsonValue? last, bool force)
