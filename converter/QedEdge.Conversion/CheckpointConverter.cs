@@ -51,6 +51,7 @@ internal static class CheckpointConverter
         provenance.Write(writer);
         if (calibrated.CalibrationText is { } unused && !provenance.IsCalibrated)
             report.Warnings.Add($"{unused.Name} changed nothing: no matrix is of a type that --method {(options.Method == QuantizationMethod.Search ? "search weighs by a text" : "gptq rounds by a text")}");
+        WarnOfTexts(calibrated, report.Warnings);
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
@@ -71,6 +72,15 @@ internal static class CheckpointConverter
         if (plan.Fallbacks is [string first, ..])
             report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;
+    }
+
+    private static void WarnOfTexts(Calibrated calibrated, List<string> warnings)
+    {
+        const int Few = 500; // tokens: less than this says nothing of a language
+        if (calibrated.CalibrationText is { Tokens: < Few } text)
+            warnings.Add($"{text.Name} has {text.Tokens} tokens, too few to calibrate on; some 16,000 or more are of use");
+        if (calibrated is { CalibrationText: { } calibration, MeasureText: { } measure } && calibration.Checksum == measure.Checksum)
+            warnings.Add($"{measure.Name} is what the file was calibrated on: what is measured on it says little of other texts");
     }
 
     private static void WriteTensors(TensorPlan plan, GgufWriter writer, ConversionReport report, TensorEncoder encoder, Action<double, string>? progress, CancellationToken cancellation)

@@ -112,13 +112,59 @@ public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
         Assert.InRange(between.Mean, 1e-5, ofLlama.Mean + ofQedEdge.Mean);
     }
 
-    /// <summary>llama.cpp's log-probabilities after each token [ids, vocabulary].</summary>
-    private static float[][] LogProbabilities(string model, int[] ids)
+    /// <summary>Files that llama.cpp's own quantizer made of our F16 file: those whose rule is ours are what we make ourselves, to the bit.</summary>
+    [Fact]
+    public void FilesOfLlamasQuantizer_OpenHere_AndAreTheModel()
+    {
+        Tools.Require("python3");
+        string source = Path.Combine(_folder, "f16.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, source, new ConversionOptions { Type = BlockFormat.F16, Layout = FileLayout.Plain, Architecture = FileArchitecture.Qwen2 });
+        using QedModel exact = QedModel.Open(source);
+        int[] ids = Texts.Windows(exact, Path.Combine(TestData.TinyQed, "heldout.txt"), 128)[0];
+        using Session reference = exact.CreateSession();
+        float[][] expected = Logits(reference, ids);
+        foreach (BlockFormat format in new[] { BlockFormat.Q8_0, BlockFormat.Q4_0, BlockFormat.IQ4_NL })
+        {
+            string theirs = Path.Combine(_folder, $"theirs-{format}.gguf"), ours = Path.Combine(_folder, $"ours-{format}.gguf");
+            ProgramResult result = Tools.Run("python3", [Path.Combine(TestData.Root, "tests", "oracle", "llama-quantize.py"), Modules(), source, theirs, format.ToString().ToLowerInvariant()]);
+            Assert.True(result.ExitCode == 0, result.Error);
+            CheckpointConverter.Convert(TestData.TinyQed, ours, new ConversionOptions { Type = format, EmbeddingType = format });
+            using QedModel foreign = QedModel.Open(theirs), own = QedModel.Open(ours);
+            using Session a = foreign.CreateSession(), b = own.CreateSession();
+            float[][] ourLogits = Logits(b, ids), theirLogits = Logits(a, ids);
+            DivergenceStatistics ofOurs = new(), ofTheirs = new();
+            for (int t = 0; t < ids.Length; t++)
+            {
+                // Scales of iq4_nl are searched for in another way there.
+                Assert.True(format == BlockFormat.IQ4_NL || ourLogits[t].AsSpan().SequenceEqual(theirLogits[t]), $"{format}, token {t}");
+                ofOurs.Add(expected[t], ourLogits[t], ids[0]);
+                ofTheirs.Add(expected[t], theirLogits[t], ids[0]);
+            }
+            Assert.InRange(ofTheirs.Mean, 1e-5, 1.5 * ofOurs.Mean);
+        }
+    }
+
+    private static float[][] Logits(Session session, int[] ids)
+    {
+        var rows = new float[ids.Length][];
+        session.Feed(ids, new FeedOptions { OnLogits = (t, logits) => rows[t] = logits.ToArray() });
+        return rows;
+    }
+
+    /// <summary>The folder with llama.cpp; skips the test where there is none.</summary>
+    private static string Modules()
     {
         string modules = Environment.GetEnvironmentVariable(Variable) ?? "";
         if (modules.Length == 0 && Environment.GetEnvironmentVariable("QED_REQUIRE_TOOLS") == "1")
             Assert.Fail($"{Variable} does not name a folder with node-llama-cpp");
         Assert.SkipWhen(modules.Length == 0, $"{Variable} does not name a folder with node-llama-cpp");
+        return modules;
+    }
+
+    /// <summary>llama.cpp's log-probabilities after each token [ids, vocabulary].</summary>
+    private static float[][] LogProbabilities(string model, int[] ids)
+    {
+        string modules = Modules();
         Tools.Require("node");
         ProgramResult result = Tools.Run("node", [Path.Combine(TestData.Root, "tests", "oracle", "llama-log-probabilities.mjs"), modules, model, string.Join(',', ids)]);
         Assert.True(result.ExitCode == 0, result.Error);

@@ -167,6 +167,16 @@ public sealed class CalibratedConverterTests : IDisposable
     }
 
     [Fact]
+    public void TextsThatSayLittle_AreWarnedOf()
+    {
+        File.WriteAllLines(_folder["text"], File.ReadLines(HeldOut).Take(2));
+        ConversionReport report = CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], Options with { CalibrationText = _folder["text"], MeasureText = _folder["text"] });
+        Assert.Equal(2, report.Warnings.Count);
+        Assert.Contains("too few", report.Warnings[0]);
+        Assert.Contains("says little", report.Warnings[1]);
+    }
+
+    [Fact]
     public void PackedKernels_AgreeWithFakeQuantization()
     {
         Convert("model", Options with { CalibrationTokens = 6000 });
