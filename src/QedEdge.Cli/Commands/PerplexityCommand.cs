@@ -70,7 +70,7 @@ internal sealed class PerplexityCommand
 
     private static void WriteText(QedModel model, PerplexityStatistics result, int size, int stride)
     {
-        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.File.Name}: {result.Count} tokens scored ({result.Bytes} bytes of text), each once, in {result.Windows} windows of {size} tokens at most, {stride} of them new"));
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{model.File.Name}: {result.Count} tokens scored, each once and the end of each document too ({result.Bytes} bytes of text); windows of {size} tokens at most, {stride} of them new: {result.Windows}"));
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"mean NLL       {result.Mean:0.000000} ± {result.MeanError:0.000000} nats"));
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"perplexity     {result.Perplexity:0.0000} ± {result.PerplexityError:0.0000}"));
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"bits per byte  {result.BitsPerByte:0.0000}"));

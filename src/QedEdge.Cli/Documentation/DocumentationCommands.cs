@@ -30,9 +30,9 @@ internal static class DocumentationCommands
         var command = new Command("completion", $"""
             Print a script with which a shell completes commands, options, their values and names of files.
 
-            Example: {program} completion bash > ~/.local/share/bash-completion/completions/{program}
-            Example: {program} completion zsh > ~/.zfunc/_{program}
-            Example: {program} completion fish > ~/.config/fish/completions/{program}.fish
+            Example: source <({program} completion bash)
+            Example: source <({program} completion zsh)
+            Example: {program} completion fish | source
             """) { shell };
         command.SetAction(parsed =>
         {

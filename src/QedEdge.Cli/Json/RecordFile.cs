@@ -40,6 +40,8 @@ internal sealed class RecordFile : IDisposable
     public static RecordFile ToFile(string path, bool resume, bool force, Action<JsonValue>? onRecord = null)
     {
         string part = FileLinks.Resolve(path) + ".part"; // on the disk of the file that it becomes
+        if (File.Exists(part) && IsLocked(part))
+            throw new QedException($"{part}: another run writes it; wait for its end");
         if (File.Exists(part) && !resume && !force)
             throw new QedException($"{part}: is left from a run that was stopped; --resume goes on with it, --force begins anew");
         AtomicFile.Check(path, force);
@@ -119,6 +121,23 @@ internal sealed class RecordFile : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new QedException($"{_part}: cannot be written: {e.Message.ReplaceLineEndings(" ")}; --resume goes on when there is room", e);
+        }
+    }
+
+    private static bool IsLocked(string part)
+    {
+        try
+        {
+            new FileStream(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+            return false;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false; // said when it is opened
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

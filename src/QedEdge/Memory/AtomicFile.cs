@@ -40,7 +40,7 @@ public sealed class AtomicFile : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new QedException($"{path}: cannot create a file in {folder}: {exception.Message.ReplaceLineEndings(" ")}", exception);
+            throw new QedException($"{path}: cannot create a file in {folder}: {(exception is UnauthorizedAccessException ? "no permission" : exception.Message.ReplaceLineEndings(" "))}", exception);
         }
     }
 
