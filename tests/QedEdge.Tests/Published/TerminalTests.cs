@@ -54,20 +54,23 @@ public sealed partial class TerminalTests : IDisposable
     {
         var start = new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), "chat", "-n", "1", "--greedy", "-c", "64"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        await process.StandardInput.WriteAsync("hi\n");
+        Assert.Equal(1, process.StandardOutput.ReadBlock(new char[1])); // it listens to signals now
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task input = Task.Run(() =>
         {
             for (int i = 0; i < 3000; i++)
                 process.StandardInput.Write("hi\n");
-            process.StandardInput.Close();
         });
-        Thread.Sleep(300);
-        while (!process.HasExited)
+        while (!input.IsCompleted && !process.HasExited)
         {
             _ = Kill(process.Id, 2);
             Thread.Sleep(1);
         }
         await input;
+        process.StandardInput.Close(); // no signal comes when it has ceased to listen
+        await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
         Assert.DoesNotContain("xception", await error);
         await output;
