@@ -1,8 +1,8 @@
 using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
-using QedEdge.Quantization;
 using QedEdge.Memory;
+using QedEdge.Quantization;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion;
@@ -49,9 +49,7 @@ internal static class CheckpointConverter
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
         var provenance = new Provenance(options, plan, adapter, calibrated, DigestPrompt(tokenizer, checkpoint.Config.ContextLength));
         provenance.Write(writer);
-        if (calibrated.CalibrationText is { } unused && !provenance.IsCalibrated)
-            report.Warnings.Add($"{unused.Name} changed nothing: no matrix is of a type that --method {(options.Method == QuantizationMethod.Search ? "search weighs by a text" : "gptq rounds by a text")}");
-        WarnOfTexts(calibrated, report.Warnings);
+        WarnOfTexts(calibrated, provenance.IsCalibrated, options.Method, report.Warnings);
         tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
@@ -74,9 +72,11 @@ internal static class CheckpointConverter
         return report;
     }
 
-    private static void WarnOfTexts(Calibrated calibrated, List<string> warnings)
+    private static void WarnOfTexts(Calibrated calibrated, bool hadPart, QuantizationMethod method, List<string> warnings)
     {
         const int Few = 500; // tokens: less than this says nothing of a language
+        if (calibrated.CalibrationText is { } unused && !hadPart)
+            warnings.Add($"{unused.Name} changed nothing: no matrix is of a type that --method {(method == QuantizationMethod.Search ? "search weighs by a text" : "gptq rounds by a text")}");
         if (calibrated.CalibrationText is { Tokens: < Few } text)
             warnings.Add($"{text.Name} has {text.Tokens} tokens, too few to calibrate on; some 16,000 or more are of use");
         if (calibrated is { CalibrationText: { } calibration, MeasureText: { } measure } && calibration.Checksum == measure.Checksum)

@@ -29,7 +29,7 @@ internal static class Bundled
         string[] line = given is null ? [own, .. args] : args;
         if (defaults is null || line[0] != own)
             return line;
-        ParseResult parsed = root.Parse(line, new System.CommandLine.ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = Program.Parse(root, line);
         return [own, .. Options(parsed.CommandResult, defaults), .. line[1..]];
     }
 
@@ -58,7 +58,7 @@ internal static class Bundled
             string[] known = [.. command.Options.Select(option => option.Name.TrimStart('-'))];
             if (defaults.Names.FirstOrDefault(name => name != Command && !known.Contains(name)) is { } unknown)
                 throw new QedException($"'{own}' has no option '{unknown}'");
-            ParseResult parsed = root.Parse([own, .. Options(root.Parse([own]).CommandResult, defaults)], new ParserConfiguration { ResponseFileTokenReplacer = null });
+            ParseResult parsed = Program.Parse(root, [own, .. Options(Program.Parse(root, [own]).CommandResult, defaults)]);
             if (parsed.Errors.FirstOrDefault(error => error.SymbolResult is OptionResult) is { } error)
                 throw new QedException(UsageError.Describe(error.Message));
         }

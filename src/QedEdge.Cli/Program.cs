@@ -50,14 +50,16 @@ internal static class Program
     {
         RootCommand root = BuildRoot();
         args = Bundled.Arguments(root, args);
-        // Text may begin with @: no response files.
-        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = Parse(root, args);
         if (UnknownOption.Find(parsed, args) is { } unknown)
             throw new UsageException(unknown);
         if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
             throw new UsageException($"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
         return parsed.Invoke(new InvocationConfiguration { Output = Terminal.Writer(), EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
+
+    /// <summary>Parses a command line. Text may begin with @: no response files.</summary>
+    public static ParseResult Parse(RootCommand root, string[] args) => root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
     {

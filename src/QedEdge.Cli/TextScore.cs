@@ -59,10 +59,7 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
             json.WriteEndArray();
         }
         json.WriteNumbers("ids", Ids);
-        json.WriteStartArray("logprobs");
-        foreach (double score in LogProbabilities)
-            json.WriteFiniteValue(score);
-        json.WriteEndArray();
+        json.WriteFinites("logprobs", LogProbabilities);
         json.WriteFinite("total", Total);
         json.WriteFinite("mean_nll", MeanNll);
         json.WriteFinite("perplexity", Perplexity);

@@ -9,7 +9,6 @@ using QedEdge.Text;
 namespace QedEdge.Cli.Batch;
 
 /// <summary>What one line of a batch asks for.</summary>
-/// <param name="Id">The line's id, or null.</param>
 /// <param name="Prompt">The prompt's text, for choices; null where it was given otherwise.</param>
 /// <param name="Tokens">The prompt's token ids.</param>
 /// <param name="Score">A text to score after the prompt, or null.</param>
@@ -17,7 +16,7 @@ namespace QedEdge.Cli.Batch;
 /// <param name="Options">What to generate.</param>
 /// <param name="Stops">Texts that end it.</param>
 /// <param name="Likely">How many likely tokens are reported for each token.</param>
-internal sealed record BatchLine(JsonValue? Id, string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int Likely)
+internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int Likely)
 {
     private static readonly string[] Known =
     [
@@ -49,7 +48,7 @@ internal sealed record BatchLine(JsonValue? Id, string Prompt, int[] Tokens, str
             : score is not null || choices is not null ? []
             : chat is not null ? [.. Conversation.Encode(CommonOptions.TokenizerOf(model), chat, first: true)]
             : Encode(model, text);
-        return new BatchLine(line.Find("id"), text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : Conversation.Tags],
+        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : Conversation.Tags],
             line.Find("logprobs")?.Int32() is not { } likely ? 0
                 : likely is >= 0 and <= TokenRecord.MostLikely ? likely
                 : throw new QedException($"\"logprobs\" must be 0 to {TokenRecord.MostLikely}"));

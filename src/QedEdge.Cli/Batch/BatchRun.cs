@@ -56,37 +56,43 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     private GenerationRequest? Begin(long number, string text, Action<Action<Utf8JsonWriter>> done, Action onProgress, CancellationToken cancellation)
     {
         JsonValue? id = null;
-        Action<Utf8JsonWriter> record;
+        Action<Utf8JsonWriter> members;
         try
         {
             JsonValue json = JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
-            id = json.Find("id") is { } given ? given.StringOrNumber() is null ? null : given : null;
+            if (json.Find("id") is { } given)
+            {
+                given.StringOrNumber(); // refuses what is neither
+                id = given;
+            }
             ulong seed = seeds ? defaults.Sampling.Seed + (ulong)(number - 1) : (ulong)Random.Shared.Next();
             BatchLine line = BatchLine.Read(json, model, defaults with { Sampling = defaults.Sampling with { Seed = seed } }, stops);
             if (line.Choices is null && line.Score is null)
-                return Generated(line, number, done, Failed, onProgress);
-            record = Scored(line, cancellation, number);
+                return Generated(line, Done, Failed, onProgress);
+            members = Scored(line, cancellation);
         }
         catch (QedException e)
         {
             Failed(e);
             return null;
         }
-        done(record);
+        Done(members);
         return null;
+
+        void Done(Action<Utf8JsonWriter> write) => done(json =>
+        {
+            WriteId(json, id, number);
+            write(json);
+        });
 
         void Failed(QedException e)
         {
             Errors++;
-            done(json =>
-            {
-                WriteId(json, id, number);
-                json.WriteString("error", $"line {number}: {e.Message}");
-            });
+            Done(json => json.WriteString("error", $"line {number}: {e.Message}"));
         }
     }
 
-    private GenerationRequest Generated(BatchLine line, long number, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed, Action onProgress)
+    private GenerationRequest Generated(BatchLine line, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed, Action onProgress)
     {
         Tokenizer? tokenizer = model.Tokenizer;
         StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
@@ -115,7 +121,6 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
                     text.Append(stop.Append(decoder.Flush())).Append(stop.Flush());
                 done(json =>
                 {
-                    WriteId(json, line.Id, number);
                     if (tokenizer is not null)
                         json.WriteString("text", text.ToString());
                     json.WriteNumbers("ids", tokens.Select(token => token.Id));
@@ -129,26 +134,18 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
         };
     }
 
-    private Action<Utf8JsonWriter> Scored(BatchLine line, CancellationToken cancellation, long number)
+    private Action<Utf8JsonWriter> Scored(BatchLine line, CancellationToken cancellation)
     {
         _scorer ??= model.CreateSession(options);
         if (line.Choices is not null)
         {
             ChoiceScore[] scores = ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation);
             Tokens += scores.Sum(score => score.Tokens);
-            return json =>
-            {
-                WriteId(json, line.Id, number);
-                ChoiceRecord.Write(json, line.Choices, scores);
-            };
+            return json => ChoiceRecord.Write(json, line.Choices, scores);
         }
         TextScore score = TextScore.OfText(_scorer, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);
         Tokens += score.Count;
-        return json =>
-        {
-            WriteId(json, line.Id, number);
-            score.WriteTo(json);
-        };
+        return score.WriteTo;
     }
 
     /// <summary>A line's own id, else its number.</summary>

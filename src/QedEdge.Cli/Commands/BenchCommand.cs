@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
-using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -17,17 +16,17 @@ internal sealed class BenchCommand
     private readonly Option<int> _repetitions = new("--repetitions", "-r") { HelpName = "N", Description = "Repetitions of each test", DefaultValueFactory = _ => 5 };
     private readonly Option<string?> _threads = new("--threads", "-t") { HelpName = "N", Description = "Threads; a list (1,2) runs every test with each" };
     private readonly Option<bool> _csv = new("--csv") { Description = "Print comma-separated values" };
-    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw the speeds by depth, as SVG" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing picture" };
+    private readonly PictureOutput _plot = new("--plot", "Draw the speeds by depth, as SVG");
 
     public static Command Create()
     {
         var self = new BenchCommand();
         var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2")
         {
-            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv, self._plot, self._force, self._common.Json,
+            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv,
         };
-        CommonOptions.NeedsName(self._plot);
+        self._plot.AddTo(command);
+        command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
         return command;
     }
@@ -37,9 +36,7 @@ internal sealed class BenchCommand
         int repetitions = parsed.GetValue(_repetitions);
         if (repetitions < 1)
             throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
-        string? plot = parsed.GetValue(_plot);
-        if (plot is not null)
-            AtomicFile.Check(plot, parsed.GetValue(_force));
+        _plot.Check(parsed);
         int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
         using QedModel model = _common.OpenModel(parsed);
         var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
@@ -76,8 +73,7 @@ internal sealed class BenchCommand
                     WriteRow(model, benchmark.KvType, result, isFirst: results.Count == 1);
             }
         }
-        if (plot is not null)
-            PictureFile.Write(plot, parsed.GetValue(_force), Chart(model, benchmark.KvType, results).Write);
+        _plot.Write(parsed, () => Chart(model, benchmark.KvType, results).Write);
         if (json)
             WriteJson(model, benchmark.KvType, results);
         return ExitCode.Done;

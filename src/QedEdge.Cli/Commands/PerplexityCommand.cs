@@ -3,7 +3,6 @@ using System.Globalization;
 using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
 using QedEdge.Evaluation;
-using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -12,17 +11,14 @@ internal sealed class PerplexityCommand
 {
     private readonly CommonOptions _common = new();
     private readonly TextFileInput _text = new();
-    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw the loss by position in the context, as SVG" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing picture" };
+    private readonly PictureOutput _plot = new("--plot", "Draw the loss by position in the context, as SVG");
 
     public static Command Create()
     {
         var self = new PerplexityCommand();
         var command = new Command("perplexity", "Measure how well the model predicts a text file.\n\nExample: qed perplexity -f story.txt --ctx-size 512 --stride 256");
         self._text.AddTo(command);
-        CommonOptions.NeedsName(self._plot);
-        command.Options.Add(self._plot);
-        command.Options.Add(self._force);
+        self._plot.AddTo(command);
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -31,9 +27,7 @@ internal sealed class PerplexityCommand
 
     private int Run(ParseResult parsed)
     {
-        string? plot = parsed.GetValue(_plot);
-        if (plot is not null)
-            AtomicFile.Check(plot, parsed.GetValue(_force));
+        _plot.Check(parsed);
         using QedModel model = _common.OpenModel(parsed, window: TextFileInput.DefaultWindow);
         (IEnumerable<TextWindow> windows, int size, int stride) = _text.Windows(parsed, model, _common);
         using Session session = model.CreateSession(_common.SessionOptions(parsed) with { ContextLength = size });
@@ -50,8 +44,7 @@ internal sealed class PerplexityCommand
         }
         if (result.Count == 0)
             throw new QedException($"{_text.Path(parsed)}: holds no text");
-        if (plot is not null)
-            PictureFile.Write(plot, parsed.GetValue(_force), Chart(model, result).Write);
+        _plot.Write(parsed, () => Chart(model, result).Write);
         if (parsed.GetValue(_common.Json))
             WriteJson(model, result, size, stride);
         else

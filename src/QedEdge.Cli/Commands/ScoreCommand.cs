@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using QedEdge.Cli.Pictures;
 using QedEdge.Evaluation;
-using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -16,17 +15,16 @@ internal sealed class ScoreCommand
     private readonly Option<string?> _context = new("--context") { HelpName = "TEXT", Description = "What stands before the text and is not scored" };
     private readonly Option<string?> _labels = new("--labels") { HelpName = "IDS", Description = "With --tokens: the label of each token, -100 where none is scored; the logits at t are scored against the label at t + 1" };
     private readonly Option<bool> _shifted = new("--labels-shifted") { Description = "The labels are shifted already: the logits at t are scored against the label at t" };
-    private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "Write the text as a page, coloured by surprise" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+    private readonly PictureOutput _html = new("--html", "Write the text as a page, coloured by surprise");
 
     public static Command Create()
     {
         var self = new ScoreCommand();
         var command = new Command("score", "Say how likely the model thinks a text.\n\nExample: qed score \"Once upon a time there was a king.\"");
         self._text.AddTo(command);
-        foreach (Option option in new Option[] { self._context, self._labels, self._shifted, self._html, self._force })
+        foreach (Option option in new Option[] { self._context, self._labels, self._shifted })
             command.Options.Add(option);
-        CommonOptions.NeedsName(self._html);
+        self._html.AddTo(command);
         self._common.AddRunOptions(command);
         command.Options.Add(self._common.Json);
         command.SetAction(self.Run);
@@ -35,9 +33,7 @@ internal sealed class ScoreCommand
 
     private int Run(ParseResult parsed)
     {
-        string? page = parsed.GetValue(_html);
-        if (page is not null)
-            AtomicFile.Check(page, parsed.GetValue(_force));
+        _html.Check(parsed);
         using QedModel model = _common.OpenModel(parsed);
         byte[] text = _text.Tokens(parsed) is null && _text.IsGiven(parsed) ? _text.ReadText(parsed) : []; // before signals are listened to
         TextScore score;
@@ -52,8 +48,7 @@ internal sealed class ScoreCommand
                 return ExitCode.Interrupted;
             }
         }
-        if (page is not null)
-            WritePage(page, parsed.GetValue(_force), model, score);
+        _html.Write(parsed, () => Page(model, score));
         if (parsed.GetValue(_common.Json))
             Terminal.WriteJson(score.WriteTo);
         else
@@ -79,7 +74,7 @@ internal sealed class ScoreCommand
         return TextScore.OfText(session, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(context ?? ""), text, cancellation);
     }
 
-    private static void WritePage(string path, bool force, QedModel model, TextScore score)
+    private static Action<TextWriter> Page(QedModel model, TextScore score)
     {
         if (score.Pieces is null)
             throw new UsageException("--html needs a text: not --labels, and a model with a tokenizer");
@@ -89,7 +84,7 @@ internal sealed class ScoreCommand
             pieces.Add(new ScoredPiece(decoder.Append(id).ToString(), null));
         for (int i = 0; i < score.Ids.Length; i++)
             pieces.Add(new ScoredPiece(decoder.Append(score.Ids[i]).ToString(), double.IsNaN(score.LogProbabilities[i]) ? null : score.LogProbabilities[i]));
-        PictureFile.Write(path, force, output => SurprisePage.Write(output, "How much each token surprised the model", $"Model: {model.File.Name}", pieces));
+        return output => SurprisePage.Write(output, "How much each token surprised the model", $"Model: {model.File.Name}", pieces);
     }
 
     private static void WriteText(TextScore score)

@@ -113,10 +113,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
             if (question.Group is not null)
                 json.WriteString("group", question.Group);
             json.WriteNumber("gold", question.Gold);
-            json.WriteStartArray("logprobs");
-            foreach (double score in scores)
-                json.WriteFiniteValue(score);
-            json.WriteEndArray();
+            json.WriteFinites("logprobs", scores);
             json.WriteNumber("best", best);
             json.WriteNumber("best_normalized", bestNormalized);
             json.WriteBoolean("correct", best == question.Gold);

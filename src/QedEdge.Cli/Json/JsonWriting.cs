@@ -33,8 +33,16 @@ internal static class JsonWriting
         json.WriteFiniteValue(value);
     }
 
-    /// <summary>As <see cref="WriteFinite"/>, in an array.</summary>
-    public static void WriteFiniteValue(this Utf8JsonWriter json, double value)
+    /// <summary>An array of such numbers.</summary>
+    public static void WriteFinites(this Utf8JsonWriter json, string name, IEnumerable<double> values)
+    {
+        json.WriteStartArray(name);
+        foreach (double value in values)
+            json.WriteFiniteValue(value);
+        json.WriteEndArray();
+    }
+
+    private static void WriteFiniteValue(this Utf8JsonWriter json, double value)
     {
         if (double.IsFinite(value))
             json.WriteNumberValue(Math.Round(value, Digits));

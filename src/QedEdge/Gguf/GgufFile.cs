@@ -86,7 +86,7 @@ public sealed class GgufFile : IDisposable
         }
         try
         {
-            return ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);
+            return !mapped.View.StartsWith("GGUF"u8) && ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);
         }
         catch
         {

@@ -153,7 +153,7 @@ public sealed class ModelBundle
 
     /// <summary>ELF, Mach-O (64 bits) or PE.</summary>
     private static bool IsExecutable(NativeView file) =>
-        file.Length > FooterBytes && file.Span(0, 4) is var magic && (magic.SequenceEqual("\u007FELF"u8) || magic.SequenceEqual((ReadOnlySpan<byte>)[0xCF, 0xFA, 0xED, 0xFE]) || magic.StartsWith("MZ"u8));
+        file.Length > FooterBytes && (file.StartsWith("\u007FELF"u8) || file.StartsWith([0xCF, 0xFA, 0xED, 0xFE]) || file.StartsWith("MZ"u8));
 
     private static byte[] Footer(NativeView executable, long offset, long model, byte[] defaults)
     {

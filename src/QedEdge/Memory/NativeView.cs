@@ -46,6 +46,9 @@ internal readonly unsafe struct NativeView
         return new NativeView(_start + offset, length);
     }
 
+    /// <summary>Whether the first bytes are these.</summary>
+    public bool StartsWith(ReadOnlySpan<byte> bytes) => Length >= bytes.Length && Span(0, bytes.Length).SequenceEqual(bytes);
+
     /// <summary>Copies the bytes to memory of the same length that the caller owns and may write.</summary>
     public void CopyTo(NativeView destination)
     {

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using QedEdge.Memory;
+
+namespace QedEdge.Cli;
+
+/// <summary>The option for a picture or page, and its file.</summary>
+/// <param name="name">The option's name.</param>
+/// <param name="description">What is drawn.</param>
+internal sealed class PictureOutput(string name, string description)
+{
+    private readonly Option<string?> _file = new(name) { HelpName = "FILE", Description = description };
+    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        CommonOptions.NeedsName(_file);
+        command.Options.Add(_file);
+        command.Options.Add(_force);
+    }
+
+    /// <summary>Says now what would stand in the way of the file.</summary>
+    /// <exception cref="QedException">As <see cref="AtomicFile"/>.</exception>
+    public void Check(ParseResult parsed)
+    {
+        if (parsed.GetValue(_file) is { } path)
+            AtomicFile.Check(path, parsed.GetValue(_force));
+    }
+
+    /// <summary>Writes the file, where it was asked for; it appears whole or not at all.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="draw">Makes what is to be written.</param>
+    /// <exception cref="QedException">It cannot be written.</exception>
+    public void Write(ParseResult parsed, Func<Action<TextWriter>> draw)
+    {
+        if (parsed.GetValue(_file) is not { } path)
+            return;
+        Action<TextWriter> write = draw();
+        using var file = new AtomicFile(path, parsed.GetValue(_force));
+        file.Fill(stream =>
+        {
+            using var output = new StreamWriter(stream, leaveOpen: true); // UTF-8
+            write(output);
+        });
+    }
+}
