@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace QedEdge.Conversion.Cli;
 
 /// <summary>
-/// Ctrl-C and SIGTERM as a token. Listens before any work starts (System.CommandLine's own handler comes after the start, and a signal
-/// between would leave a temporary file). The second signal ends the process at once: a hanging disk need not be waited for.
+/// Ctrl-C and SIGTERM as a token. Listens before any work starts, lest a signal leave a temporary file. The second signal
+/// ends the process at once: a hanging disk need not be waited for.
 /// </summary>
 internal sealed class Interrupt : IDisposable
 {

@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.Text;
-using QedEdge.Cli.Documentation;
+using QedEdge.CommandLine;
+using QedEdge.CommandLine.Documentation;
 
 namespace QedEdge.Conversion.Cli;
 
@@ -26,7 +26,8 @@ internal static class ManualCommands
     /// <summary>The command that prints a shell's script.</summary>
     public static Command CreateCompletion() => DocumentationCommands.Completion(Manual, Print);
 
-    private static void Print(string text)
+    /// <summary>Writes to standard output.</summary>
+    public static void Print(string text)
     {
         using Stream output = Console.OpenStandardOutput();
         output.Write(Encoding.UTF8.GetBytes(text));

@@ -1,3 +1,4 @@
+using QedEdge.CommandLine;
 using QedEdge.Conversion.Calibration;
 
 namespace QedEdge.Conversion.Cli;
@@ -24,14 +25,18 @@ internal static class ExitCode
 /// <summary>Runs a command's work and turns whatever happens into an exit code and at most one line on stderr.</summary>
 internal static class Outcome
 {
-    /// <summary>Runs the work away from the main thread, which waits for Ctrl-C.</summary>
+    /// <summary>Runs the work.</summary>
     /// <param name="work">Returns what reports on it: the output is there by then, and no trouble with the report makes the run a failure.</param>
-    public static async Task<int> Of(Func<Action> work)
+    public static int Of(Func<Action> work)
     {
         Action report;
         try
         {
-            report = await Task.Run(work);
+            report = work();
+        }
+        catch (UsageException exception)
+        {
+            return Fail(ExitCode.WrongUsage, $"{exception.Message} (see 'qed-convert --help')");
         }
         catch (ConversionPausedException exception)
         {

@@ -1,4 +1,5 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
+
 
 namespace QedEdge.Conversion.Cli;
 
@@ -6,23 +7,24 @@ namespace QedEdge.Conversion.Cli;
 internal static class RepackCommand
 {
     /// <summary>The command.</summary>
-    public static Command Create()
+    /// <param name="cancellation">Ends the work.</param>
+    public static Command Create(CancellationToken cancellation)
     {
-        var input = new Argument<string>("IN.gguf") { Description = "a QED model file of either layout" };
+        var input = new Argument("IN.gguf") { Description = "a QED model file of either layout", IsRequired = true };
         var output = Options.Output("OUT.gguf", "file to write");
-        var layout = Options.OneOf("--layout", "the order to write", null, "packed", "plain");
-        layout.Required = true;
+        var layout = new TextOption("--layout") { Description = "the order to write", Words = ["packed", "plain"], IsRequired = true };
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new Command("repack", "Changes a file's layout; values stay the same.\n\nExample: qed-convert repack tiny.gguf -o plain.gguf --layout plain") { input, output, layout, threads, force };
-        command.SetAction((parsed, cancellation) => Outcome.Of(() =>
+        var command = new Command("repack", "Changes a file's layout; values stay the same.\n\nExample: qed-convert repack tiny.gguf -o plain.gguf --layout plain",
+            input, output, layout, threads, force);
+        command.Action = parsed => Outcome.Of(() =>
         {
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
             var order = Options.Layout(parsed.GetValue(layout), plainByDefault: false);
             Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, Options.ThreadsOf(parsed, threads), parsed.GetValue(force), progress, cancellation));
             return () => Terminal.Print(report!, to);
-        }));
+        });
         return command;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using QedEdge.CommandLine;
 
 namespace QedEdge.Cli;
 

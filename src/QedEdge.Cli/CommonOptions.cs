@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Globalization;
+using QedEdge.CommandLine;
 using QedEdge.Text;
 
 namespace QedEdge.Cli;
@@ -7,39 +7,24 @@ namespace QedEdge.Cli;
 /// <summary>Options that several commands take, and what they mean.</summary>
 internal sealed class CommonOptions
 {
-    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "FILE", Description = "The model file; without it the built-in sample model, or the file that $QED_MODEL names" };
+    public TextOption Model { get; } = new("--model", "-m") { ValueName = "FILE", Description = "The model file; without it the built-in sample model, or the file that $QED_MODEL names" };
 
-    public Option<int?> Threads { get; } = new("--threads", "-t") { HelpName = "N", Description = "Threads; physical cores if not given" };
+    public IntegerOption Threads { get; } = new("--threads", "-t") { ValueName = "N", Description = "Threads; physical cores if not given" };
 
-    public Option<int?> ContextSize { get; } = new("--ctx-size", "-c") { HelpName = "N", Description = "Positions to hold; the model's context length if not given" };
+    public IntegerOption ContextSize { get; } = new("--ctx-size", "--ctx", "-c") { ValueName = "N", Description = "Positions to hold; the model's context length if not given" };
 
-    public Option<string> KvType { get; } = new("--kv-type") { HelpName = "TYPE", Description = "Storage of keys and values: auto, f32, f16, q8_0", DefaultValueFactory = _ => "auto" };
+    public TextOption KvType { get; } = new("--kv-type") { ValueName = "TYPE", Description = "Storage of keys and values: auto, f32, f16, q8_0", Words = ["auto", "f32", "f16", "q8_0"], Default = "auto" };
 
-    public Option<string> Load { get; } = new("--load") { HelpName = "HOW", Description = "How the model file is read: map, page by page when needed; ram, as a whole before it starts, for slow cards", DefaultValueFactory = _ => "map" };
+    public TextOption Load { get; } = new("--load") { ValueName = "HOW", Description = "How the model file is read: map, page by page when needed; ram, as a whole before it starts, for slow cards", Words = ["map", "ram"], Default = "map" };
 
-    public Option<string> Isa { get; } = new("--isa") { HelpName = "SET", Description = "Instruction set: auto, scalar, avx2, avx512, avxvnni, neon, neon-dp; all give the same bits", DefaultValueFactory = _ => "auto" };
+    public TextOption Isa { get; } = new("--isa") { ValueName = "SET", Description = "Instruction set: auto, scalar, avx2, avx512, avxvnni, neon, neon-dp; all give the same bits", Words = ["auto", "scalar", "avx2", "avx512", "avxvnni", "neon", "neon-dp"], Default = "auto" };
 
-    public Option<bool> Json { get; } = new("--json") { Description = "Print one JSON object instead of text" };
+    public Flag Json { get; } = new("--json") { Description = "Print one JSON object instead of text" };
 
-    public Option<bool> Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
+    public Flag Verbose { get; } = new("--verbose", "-v") { Description = "Say more on standard error" };
 
     /// <summary>Whether the command has more to say for --verbose, at its end.</summary>
     public bool SaysMoreItself { get; init; }
-
-    public CommonOptions()
-    {
-        NeedsName(Model);
-        Load.AcceptOnlyFromAmong("map", "ram");
-        KvType.AcceptOnlyFromAmong("auto", "f32", "f16", "q8_0");
-        Isa.CompletionSources.Add("auto", "scalar", "avx2", "avx512", "avxvnni", "neon", "neon-dp");
-    }
-
-    /// <summary>An empty name, as from a variable that is not set, is a mistake and no default.</summary>
-    public static void NeedsName(Option<string?> option) => option.Validators.Add(result =>
-    {
-        if (result.Tokens is [{ Value: "" }])
-            result.AddError($"{option.Name} needs a file name");
-    });
 
     /// <summary>Adds the options of commands that run a model.</summary>
     /// <param name="command">The command.</param>
@@ -47,13 +32,8 @@ internal sealed class CommonOptions
     public void AddRunOptions(Command command, bool model = true)
     {
         if (model)
-            command.Options.Add(Model);
-        command.Options.Add(Threads);
-        command.Options.Add(ContextSize);
-        command.Options.Add(KvType);
-        command.Options.Add(Load);
-        command.Options.Add(Isa);
-        command.Options.Add(Verbose);
+            command.Add(Model);
+        command.Add(Threads, ContextSize, KvType, Load, Isa, Verbose);
     }
 
     /// <summary>Opens the model that was asked for, and warns where it may not fit into memory.</summary>

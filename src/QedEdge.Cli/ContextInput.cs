@@ -1,19 +1,18 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
+
 
 namespace QedEdge.Cli;
 
 /// <summary>The options that say what happens beyond the context.</summary>
 internal sealed class ContextInput(string overflow)
 {
-    private readonly Option<string> _overflow = new("--overflow") { HelpName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", DefaultValueFactory = _ => overflow };
-    private readonly Option<int?> _sinks = new("--sinks") { HelpName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
+    private readonly TextOption _overflow = new("--overflow") { ValueName = "HOW", Description = "When the context is full: stop, or slide: forget the oldest tokens and go on", Words = ["stop", "slide"], Default = overflow };
+    private readonly IntegerOption _sinks = new("--sinks") { ValueName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        _overflow.AcceptOnlyFromAmong("stop", "slide");
-        command.Options.Add(_overflow);
-        command.Options.Add(_sinks);
+        command.Add(_overflow, _sinks);
     }
 
     /// <summary>A session's options with these.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using QedEdge.CommandLine;
 
 namespace QedEdge.Cli;
 

@@ -1,3 +1,4 @@
+using QedEdge.CommandLine;
 using QedEdge.Gguf;
 
 namespace QedEdge.Cli;

@@ -1,4 +1,4 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli;
@@ -8,15 +8,14 @@ namespace QedEdge.Cli;
 /// <param name="description">What is drawn.</param>
 internal sealed class PictureOutput(string name, string description)
 {
-    private readonly Option<string?> _file = new(name) { HelpName = "FILE", Description = description };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+    private readonly TextOption _file = new(name) { ValueName = "FILE", Description = description };
+    private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        CommonOptions.NeedsName(_file);
-        command.Options.Add(_file);
-        command.Options.Add(_force);
+        command.Add(_file);
+        command.Add(_force);
     }
 
     /// <summary>Says now what would stand in the way of the file.</summary>

@@ -1,6 +1,5 @@
-using System.CommandLine;
-using System.CommandLine.Invocation;
 using QedEdge.Cli.Commands;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli;
@@ -48,45 +47,36 @@ internal static class Program
 
     private static int Run(string[] args)
     {
-        RootCommand root = BuildRoot();
-        args = Bundled.Arguments(root, args);
-        ParseResult parsed = Parse(root, args);
-        if (UnknownOption.Find(parsed, args) is { } unknown)
-            throw new UsageException(unknown);
-        if (parsed.Action is ParseErrorAction || (parsed.Errors.Count > 0 && parsed.Action is null))
-            throw new UsageException($"{UsageError.Describe(parsed)} (see 'qed {CommandPath(parsed)}--help')");
-        return parsed.Invoke(new InvocationConfiguration { Output = Terminal.Writer(), EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        Command root = BuildRoot();
+        return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), text => Terminal.Write(text), Bundled.Complete);
     }
 
-    /// <summary>Parses a command line. Text may begin with @: no response files.</summary>
-    public static ParseResult Parse(RootCommand root, string[] args) => root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-
-    private static RootCommand BuildRoot() => new("Runs QED language models from one quantized file.")
+    private static Command BuildRoot() => new("qed", "Runs QED language models from one quantized file.")
     {
-        GenerateCommand.Create(),
-        ChatCommand.Create(),
-        BakeCommand.Create(),
-        BundleCommand.Create(),
-        ScoreCommand.Create(),
-        ChooseCommand.Create(),
-        PerplexityCommand.Create(),
-        CompareCommand.Create(),
-        EvalCommand.Create(),
-        BatchCommand.Create(),
-        LogitsCommand.Create(),
-        TokenizeCommand.Create(),
-        DetokenizeCommand.Create(),
-        InspectCommand.Create(),
-        PlanCommand.Create(),
-        VerifyCommand.Create(),
-        BenchCommand.Create(),
-        InfoCommand.Create(),
-        CompletionCommand.Create(),
-        ManCommand.Create(),
+        Commands =
+        [
+            GenerateCommand.Create(),
+            ChatCommand.Create(),
+            BakeCommand.Create(),
+            BundleCommand.Create(),
+            ScoreCommand.Create(),
+            ChooseCommand.Create(),
+            PerplexityCommand.Create(),
+            CompareCommand.Create(),
+            EvalCommand.Create(),
+            BatchCommand.Create(),
+            LogitsCommand.Create(),
+            TokenizeCommand.Create(),
+            DetokenizeCommand.Create(),
+            InspectCommand.Create(),
+            PlanCommand.Create(),
+            VerifyCommand.Create(),
+            BenchCommand.Create(),
+            InfoCommand.Create(),
+            CompletionCommand.Create(),
+            ManCommand.Create(),
+        ],
     };
-
-    private static string CommandPath(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
 }
 
 /// <summary>Exit codes of the command-line contract.</summary>

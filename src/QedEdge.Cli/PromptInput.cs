@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Text;
+using QedEdge.CommandLine;
 using QedEdge.Text;
 
 namespace QedEdge.Cli;
@@ -7,22 +7,21 @@ namespace QedEdge.Cli;
 /// <summary>A prompt as text, from a file, from standard input, or as token ids.</summary>
 internal sealed class PromptInput(string what = "prompt")
 {
-    private readonly Argument<string?> _text = new(what.ToUpperInvariant()) { Description = $"The {what}; - reads standard input", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string?> _option = new($"--{what}", "-p") { HelpName = "TEXT", Description = $"The {what}" };
-    private readonly Option<string?> _file = new("--file", "-f") { HelpName = "FILE", Description = $"A file that holds the {what}; - reads standard input" };
-    private readonly Option<string?> _tokens = new("--tokens") { HelpName = "IDS", Description = $"The {what} as token ids (1,5,7)" };
+    private readonly Argument _text = new(what.ToUpperInvariant()) { Description = $"The {what}; - reads standard input" };
+    private readonly TextOption _option = new($"--{what}", "-p") { ValueName = "TEXT", Description = $"The {what}" };
+    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = $"A file that holds the {what}; - reads standard input" };
+    private readonly TextOption _tokens = new("--tokens") { ValueName = "IDS", Description = $"The {what} as token ids (1,5,7)" };
 
     /// <summary>Adds argument and options to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="ids">Whether it takes token ids too.</param>
     public void AddTo(Command command, bool ids = true)
     {
-        CommonOptions.NeedsName(_file);
-        command.Arguments.Add(_text);
-        command.Options.Add(_option);
-        command.Options.Add(_file);
+        command.Add(_text);
+        command.Add(_option);
+        command.Add(_file);
         if (ids)
-            command.Options.Add(_tokens);
+            command.Add(_tokens);
     }
 
     /// <summary>Whether there is a prompt on the command line.</summary>

@@ -1,6 +1,5 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
+using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Sampling;
 
@@ -9,44 +8,33 @@ namespace QedEdge.Cli;
 /// <summary>The options that say how tokens are chosen and when generation ends.</summary>
 internal sealed class SamplingInput
 {
-    private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { HelpName = "N", Description = "New tokens at most; the model's own default, else 64" };
-    private readonly Option<float?> _temperature = new("--temp") { CustomParser = Number, HelpName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
-    private readonly Option<int?> _topK = new("--top-k") { HelpName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
-    private readonly Option<float?> _topP = new("--top-p") { CustomParser = Number, HelpName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
-    private readonly Option<float?> _minP = new("--min-p") { CustomParser = Number, HelpName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
-    private readonly Option<float?> _typical = new("--typical") { CustomParser = Number, HelpName = "X", Description = "Only tokens about as surprising as is to be expected, that sum to X (locally typical sampling); 1 is off" };
-    private readonly Option<float?> _repeat = new("--repeat-penalty") { CustomParser = Number, HelpName = "X", Description = "Divides logits of the last tokens; 1 is off" };
-    private readonly Option<float?> _presence = new("--presence-penalty") { CustomParser = Number, HelpName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
-    private readonly Option<float?> _frequency = new("--frequency-penalty") { CustomParser = Number, HelpName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
-    private readonly Option<int?> _window = new("--repeat-last-n") { HelpName = "N", Description = "How many of the last tokens the penalties look at (default: 64)" };
-    private readonly Option<string[]> _bias = new("--logit-bias") { HelpName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
-    private readonly Option<ulong?> _seed = new("--seed", "-s") { HelpName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
-    private readonly Option<bool> _greedy = new("--greedy") { Description = "Always the most likely token" };
-    private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "Ends before this text appears (repeatable)" };
-    private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
+    private readonly IntegerOption _maxTokens = new("--max-tokens", "-n") { ValueName = "N", Description = "New tokens at most; the model's own default, else 64" };
+    private readonly NumberOption _temperature = new("--temp") { ValueName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
+    private readonly IntegerOption _topK = new("--top-k") { ValueName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
+    private readonly NumberOption _topP = new("--top-p") { ValueName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
+    private readonly NumberOption _minP = new("--min-p") { ValueName = "X", Description = "Only tokens at least X times as likely as the likeliest; 0 is off" };
+    private readonly NumberOption _typical = new("--typical") { ValueName = "X", Description = "Only tokens about as surprising as is to be expected, that sum to X (locally typical sampling); 1 is off" };
+    private readonly NumberOption _repeat = new("--repeat-penalty") { ValueName = "X", Description = "Divides logits of the last tokens; 1 is off" };
+    private readonly NumberOption _presence = new("--presence-penalty") { ValueName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
+    private readonly NumberOption _frequency = new("--frequency-penalty") { ValueName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
+    private readonly IntegerOption _window = new("--repeat-last-n") { ValueName = "N", Description = "How many of the last tokens the penalties look at (default: 64)" };
+    private readonly TextsOption _bias = new("--logit-bias") { ValueName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
+    private readonly SeedOption _seed = new("--seed", "-s") { ValueName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
+    private readonly Flag _greedy = new("--greedy") { Description = "Always the most likely token" };
+    private readonly TextsOption _stop = new("--stop") { ValueName = "TEXT", Description = "Ends before this text appears (repeatable)" };
+    private readonly Flag _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _bias, _seed, _greedy, _stop, _ignoreEos })
-            command.Options.Add(option);
-    }
-
-    /// <summary>A number with a point. The parser's own takes the comma of other languages for one between thousands: 0,8 would be 8.</summary>
-    private static float? Number(ArgumentResult result)
-    {
-        string text = result.Tokens[^1].Value;
-        if (float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value))
-            return value;
-        result.AddError($"{((OptionResult)result.Parent!).Option.Name}: '{text}' is not a number; it is written 0.8");
-        return null;
+        command.Add(_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _bias, _seed, _greedy, _stop, _ignoreEos);
     }
 
     /// <summary>The texts that end generation.</summary>
     /// <exception cref="UsageException">One is empty.</exception>
     public string[] Stops(ParseResult parsed)
     {
-        string[] stops = parsed.GetValue(_stop) ?? [];
+        string[] stops = parsed.GetValue(_stop);
         return stops.Contains("") ? throw new UsageException("--stop needs a text") : stops;
     }
 
@@ -65,16 +53,16 @@ internal sealed class SamplingInput
         SamplingOptions defaults = asked.Sampling;
         var sampling = new SamplingOptions
         {
-            Temperature = parsed.GetValue(_greedy) ? 0f : parsed.GetValue(_temperature) ?? defaults.Temperature,
+            Temperature = parsed.GetValue(_greedy) ? 0f : (float?)parsed.GetValue(_temperature) ?? defaults.Temperature,
             TopK = parsed.GetValue(_topK) ?? defaults.TopK,
-            TopP = parsed.GetValue(_topP) ?? defaults.TopP,
-            MinP = parsed.GetValue(_minP) ?? defaults.MinP,
-            TypicalP = parsed.GetValue(_typical) ?? defaults.TypicalP,
-            RepeatPenalty = parsed.GetValue(_repeat) ?? defaults.RepeatPenalty,
-            PresencePenalty = parsed.GetValue(_presence) ?? defaults.PresencePenalty,
-            FrequencyPenalty = parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
+            TopP = (float?)parsed.GetValue(_topP) ?? defaults.TopP,
+            MinP = (float?)parsed.GetValue(_minP) ?? defaults.MinP,
+            TypicalP = (float?)parsed.GetValue(_typical) ?? defaults.TypicalP,
+            RepeatPenalty = (float?)parsed.GetValue(_repeat) ?? defaults.RepeatPenalty,
+            PresencePenalty = (float?)parsed.GetValue(_presence) ?? defaults.PresencePenalty,
+            FrequencyPenalty = (float?)parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
             PenaltyWindow = parsed.GetValue(_window) ?? defaults.PenaltyWindow,
-            LogitBias = Biases(parsed.GetValue(_bias) ?? [], model.Config.VocabSize),
+            LogitBias = Biases(parsed.GetValue(_bias), model.Config.VocabSize),
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         sampling.Validate();

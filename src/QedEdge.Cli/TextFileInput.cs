@@ -1,4 +1,4 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 using QedEdge.Memory;
 using QedEdge.Text;
@@ -11,17 +11,16 @@ internal sealed class TextFileInput
     /// <summary>Tokens of a window where no --ctx-size is given.</summary>
     public const int DefaultWindow = 1024;
 
-    private readonly Option<string> _file = new("--file", "-f") { HelpName = "FILE", Description = "The text; a line that is nothing but <|word|> ends a document, and so does the line end after a million characters", Required = true };
-    private readonly Option<int?> _stride = new("--stride") { HelpName = "N", Description = "New tokens of each window; the rest is what they see before them (default: all but one)" };
+    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = "The text; a line that is nothing but <|word|> ends a document, and so does the line end after a million characters", IsRequired = true };
+    private readonly IntegerOption _stride = new("--stride") { ValueName = "N", Description = "New tokens of each window; the rest is what they see before them (default: all but one)" };
 
     private long _bytes; // of the text's tokens so far
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        CommonOptions.NeedsName(_file!);
-        command.Options.Add(_file);
-        command.Options.Add(_stride);
+        command.Add(_file);
+        command.Add(_stride);
     }
 
     /// <summary>The file's name.</summary>

@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Text;
+using QedEdge.CommandLine;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -9,21 +9,18 @@ internal sealed class BakeCommand
 {
     private readonly CommonOptions _common = new();
     private readonly PromptInput _prompt = new();
-    private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "A system message instead of a prompt, in the chat format" };
-    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "The model file to write", Required = true };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+    private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "A system message instead of a prompt, in the chat format" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The model file to write", IsRequired = true };
+    private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     public static Command Create()
     {
         var self = new BakeCommand();
         var command = new Command("bake", "Store what prompts begin with inside a model file, so that it is never computed again.\n\nExample: qed bake \"Once upon a time, in a village by the sea,\" -o village.gguf");
         self._prompt.AddTo(command);
-        command.Options.Add(self._system);
-        command.Options.Add(self._output);
-        command.Options.Add(self._force);
-        CommonOptions.NeedsName(self._output!);
+        command.Add(self._system, self._output, self._force);
         self._common.AddRunOptions(command);
-        command.SetAction(self.Run);
+        command.Action = self.Run;
         return command;
     }
 

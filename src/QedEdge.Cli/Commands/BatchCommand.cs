@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Batch;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
@@ -11,25 +11,21 @@ internal sealed class BatchCommand
 {
     private readonly CommonOptions _common = new();
     private readonly SamplingInput _sampling = new();
-    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", Required = true };
-    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives a line for each, in order; standard output if not given" };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where a run with the same options that was stopped has left FILE.part" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
-    private readonly Option<string?> _shard = new("--shard") { HelpName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
-    private readonly Option<int> _sequences = new("--sequences") { HelpName = "N", Description = "Sequences generated together", DefaultValueFactory = _ => 8 };
+    private readonly TextOption _input = new("--input", "-i") { ValueName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", IsRequired = true };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given" };
+    private readonly Flag _resume = new("--resume") { Description = "Go on where a run with the same options that was stopped has left FILE.part" };
+    private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
+    private readonly TextOption _shard = new("--shard") { ValueName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
+    private readonly IntegerOption _sequences = new("--sequences") { ValueName = "N", Description = "Sequences generated together", Default = 8 };
 
     public static Command Create()
     {
         var self = new BatchCommand();
-        var command = new Command("batch", "Run many prompts from a file of JSON lines.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1")
-        {
-            self._input, self._output, self._resume, self._force, self._shard, self._sequences,
-        };
-        CommonOptions.NeedsName(self._input!);
-        CommonOptions.NeedsName(self._output);
+        var command = new Command("batch", "Run many prompts from a file of JSON lines.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1",
+            self._input, self._output, self._resume, self._force, self._shard, self._sequences);
         self._sampling.AddTo(command);
         self._common.AddRunOptions(command);
-        command.SetAction(self.Run);
+        command.Action = self.Run;
         return command;
     }
 
@@ -48,10 +44,11 @@ internal sealed class BatchCommand
         }
         if (input != "-" && !File.Exists(input))
             throw new QedException($"{input}: {(Directory.Exists(input) ? "is a folder; name a file in it" : "there is no such file")}");
-        using QedModel model = _common.OpenModel(parsed, parsed.GetValue(_sequences));
+        int sequences = parsed.GetValue(_sequences)!.Value; // it has a default
+        using QedModel model = _common.OpenModel(parsed, sequences);
         var options = _sampling.Options(parsed, model);
         using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force);
-        using var run = new BatchRun(model, _common.SessionOptions(parsed), parsed.GetValue(_sequences), options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
+        using var run = new BatchRun(model, _common.SessionOptions(parsed), sequences, options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
         IEnumerable<(long, string)> all = JsonLines.Read(input).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input);
         double total = JsonLines.CanBeReadAgain(input) ? all.LongCount() : double.NaN;
         using var interrupt = new Interrupt();

@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
+using QedEdge.CommandLine;
 
 namespace QedEdge.Cli.Commands;
 
@@ -9,31 +9,29 @@ namespace QedEdge.Cli.Commands;
 internal sealed class BenchCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Option<string> _prompts = new("--n-prompt", "-p") { HelpName = "N", Description = "Tokens to prefill; a list runs several tests", DefaultValueFactory = _ => "512" };
-    private readonly Option<string> _generated = new("--n-gen", "-n") { HelpName = "N", Description = "Tokens to decode", DefaultValueFactory = _ => "128" };
-    private readonly Option<string> _depths = new("--n-depth", "-d") { HelpName = "N", Description = "Positions cached before a test starts", DefaultValueFactory = _ => "0" };
-    private readonly Option<string> _sequences = new("--sequences") { HelpName = "N", Description = "Sequences computed together, each of that many tokens", DefaultValueFactory = _ => "1" };
-    private readonly Option<int> _repetitions = new("--repetitions", "-r") { HelpName = "N", Description = "Repetitions of each test", DefaultValueFactory = _ => 5 };
-    private readonly Option<string?> _threads = new("--threads", "-t") { HelpName = "N", Description = "Threads; a list (1,2) runs every test with each" };
-    private readonly Option<bool> _csv = new("--csv") { Description = "Print comma-separated values" };
+    private readonly TextOption _prompts = new("--n-prompt", "-p") { ValueName = "N", Description = "Tokens to prefill; a list runs several tests", Default = "512" };
+    private readonly TextOption _generated = new("--n-gen", "-n") { ValueName = "N", Description = "Tokens to decode", Default = "128" };
+    private readonly TextOption _depths = new("--n-depth", "-d") { ValueName = "N", Description = "Positions cached before a test starts", Default = "0" };
+    private readonly TextOption _sequences = new("--sequences") { ValueName = "N", Description = "Sequences computed together, each of that many tokens", Default = "1" };
+    private readonly IntegerOption _repetitions = new("--repetitions", "-r") { ValueName = "N", Description = "Repetitions of each test", Default = 5 };
+    private readonly TextOption _threads = new("--threads", "-t") { ValueName = "N", Description = "Threads; a list (1,2) runs every test with each" };
+    private readonly Flag _csv = new("--csv") { Description = "Print comma-separated values" };
     private readonly PictureOutput _plot = new("--plot", "Draw the speeds by depth, as SVG");
 
     public static Command Create()
     {
         var self = new BenchCommand();
-        var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2")
-        {
-            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv,
-        };
+        var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2",
+            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv);
         self._plot.AddTo(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 
     private int Run(ParseResult parsed)
     {
-        int repetitions = parsed.GetValue(_repetitions);
+        int repetitions = parsed.GetValue(_repetitions)!.Value; // it has a default
         if (repetitions < 1)
             throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
         _plot.Check(parsed);

@@ -1,4 +1,4 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 
@@ -10,23 +10,18 @@ internal sealed class BundleCommand
     private const string Executable = "qed", Model = "model.gguf", Defaults = "defaults.json"; // what a bundle is taken apart into
 
     private readonly CommonOptions _common = new();
-    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "The executable to write; with --extract, the folder", Required = true };
-    private readonly Option<string?> _runtime = new("--runtime") { HelpName = "FILE", Description = "The 'qed' to bundle, of any system and processor; this one if not given" };
-    private readonly Option<string?> _defaults = new("--defaults") { HelpName = "FILE", Description = "Options the bundle runs with unless told otherwise, as JSON: {\"command\": \"chat\", \"system\": \"You are a poet.\", \"temp\": 0.7}" };
-    private readonly Option<string?> _extract = new("--extract") { HelpName = "FILE", Description = $"Take this bundle apart instead, into {Executable}, {Model} and {Defaults}" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace existing files" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The executable to write; with --extract, the folder", IsRequired = true };
+    private readonly TextOption _runtime = new("--runtime") { ValueName = "FILE", Description = "The 'qed' to bundle, of any system and processor; this one if not given" };
+    private readonly TextOption _defaults = new("--defaults") { ValueName = "FILE", Description = "Options the bundle runs with unless told otherwise, as JSON: {\"command\": \"chat\", \"system\": \"You are a poet.\", \"temp\": 0.7}" };
+    private readonly TextOption _extract = new("--extract") { ValueName = "FILE", Description = $"Take this bundle apart instead, into {Executable}, {Model} and {Defaults}" };
+    private readonly Flag _force = new("--force") { Description = "Replace existing files" };
 
     public static Command Create()
     {
         var self = new BundleCommand();
-        var command = new Command("bundle", "Make one executable of this program and a model: it runs without any option.\n\nExample: qed bundle -m qed.gguf -o story")
-        {
-            self._common.Model, self._output, self._runtime, self._defaults, self._extract, self._force,
-        };
-        CommonOptions.NeedsName(self._output!);
-        foreach (Option<string?> option in new[] { self._runtime, self._defaults, self._extract })
-            CommonOptions.NeedsName(option);
-        command.SetAction(self.Run);
+        var command = new Command("bundle", "Make one executable of this program and a model: it runs without any option.\n\nExample: qed bundle -m qed.gguf -o story",
+            self._common.Model, self._output, self._runtime, self._defaults, self._extract, self._force);
+        command.Action = self.Run;
         return command;
     }
 
@@ -43,7 +38,7 @@ internal sealed class BundleCommand
         string runtime = parsed.GetValue(_runtime) ?? (RuntimeInfo.Detect().IsNativeCode ? Environment.ProcessPath : null)
             ?? throw new UsageException("this is no native executable; name one with --runtime FILE (README: dotnet publish)");
         string model = ModelSource.File(parsed.GetValue(_common.Model)) ?? throw new UsageException("name a model file with --model FILE; the built-in one is in every executable");
-        byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults((RootCommand)parsed.RootCommandResult.Command, file) : [];
+        byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults(parsed.Command.Root, file) : [];
         ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force));
         Terminal.Note($"{output}: run it as it is, or with what '{Executable}' takes");
         return ExitCode.Done;

@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Chat;
+using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Text;
 
@@ -24,19 +24,19 @@ internal sealed class ChatCommand
     private readonly CommonOptions _common = new() { SaysMoreItself = true };
     private readonly SamplingInput _sampling = new();
     private readonly ContextInput _context = new(overflow: "slide");
-    private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "The system message" };
-    private readonly Option<string?> _load = new("--load-session") { HelpName = "FILE", Description = "Go on with a conversation that /save has written" };
-    private readonly Option<bool> _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
+    private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "The system message" };
+    private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
+    private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
 
     public static Command Create()
     {
         var self = new ChatCommand();
-        var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1") { self._system, self._load, self._verbosePrompt };
-        CommonOptions.NeedsName(self._load);
+        var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1",
+            self._system, self._load, self._verbosePrompt);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
         self._common.AddRunOptions(command);
-        command.SetAction(self.Run);
+        command.Action = self.Run;
         return command;
     }
 

@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 
 namespace QedEdge.Cli.Commands;
@@ -11,18 +11,18 @@ internal sealed class ChooseCommand
 {
     private readonly CommonOptions _common = new();
     private readonly PromptInput _prompt = new();
-    private readonly Option<string[]> _choices = new("--choice") { HelpName = "TEXT", Description = "A text that may follow the prompt, exactly as it follows: a word after a word begins with a space (repeatable)", Required = true };
-    private readonly Option<string> _protocol = new("--protocol") { HelpName = "NAME", Description = "What is counted: standard, all tokens of the choice; qed, as for QED's published results", DefaultValueFactory = _ => "standard" };
+    private readonly TextsOption _choices = new("--choice") { ValueName = "TEXT", Description = "A text that may follow the prompt, exactly as it follows: a word after a word begins with a space (repeatable)", IsRequired = true };
+    private readonly TextOption _protocol = new("--protocol") { ValueName = "NAME", Description = "What is counted: standard, all tokens of the choice; qed, as for QED's published results", Words = ["standard", "qed"], Default = "standard" };
 
     public static Command Create()
     {
         var self = new ChooseCommand();
-        var command = new Command("choose", "Say which of several texts is most likely after a prompt.\n\nExample: qed choose \"The king was very\" --choice \" old\" --choice \" green\" --choice \" Tuesday\"") { self._choices, self._protocol };
+        var command = new Command("choose", "Say which of several texts is most likely after a prompt.\n\nExample: qed choose \"The king was very\" --choice \" old\" --choice \" green\" --choice \" Tuesday\"",
+            self._choices, self._protocol);
         self._prompt.AddTo(command, ids: false);
-        self._protocol.AcceptOnlyFromAmong("standard", "qed");
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

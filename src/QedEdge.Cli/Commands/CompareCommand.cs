@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 
 namespace QedEdge.Cli.Commands;
@@ -10,16 +10,17 @@ internal sealed class CompareCommand
 {
     private readonly CommonOptions _common = new();
     private readonly TextFileInput _text = new();
-    private readonly Option<string[]> _models = new("--model", "-m") { HelpName = "FILE", Description = "Given twice: the reference, and the model that is compared with it", Required = true };
+    private readonly TextsOption _models = new("--model", "-m") { ValueName = "FILE", Description = "Given twice: the reference, and the model that is compared with it", IsRequired = true };
 
     public static Command Create()
     {
         var self = new CompareCommand();
-        var command = new Command("compare", "Measure how far a model is from a reference, token by token over a text.\n\nExample: qed compare -m model-f32.gguf -m model-q4_0.gguf -f story.txt") { self._models };
+        var command = new Command("compare", "Measure how far a model is from a reference, token by token over a text.\n\nExample: qed compare -m model-f32.gguf -m model-q4_0.gguf -f story.txt",
+            self._models);
         self._text.AddTo(command);
         self._common.AddRunOptions(command, model: false);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

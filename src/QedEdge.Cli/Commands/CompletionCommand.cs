@@ -1,5 +1,5 @@
-using System.CommandLine;
-using QedEdge.Cli.Documentation;
+using QedEdge.CommandLine;
+using QedEdge.CommandLine.Documentation;
 
 namespace QedEdge.Cli.Commands;
 

@@ -1,5 +1,5 @@
-using System.CommandLine;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -8,19 +8,16 @@ namespace QedEdge.Cli.Commands;
 internal sealed class DetokenizeCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _ids = new("IDS") { Description = "Token ids, 1,5,7", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<bool> _special = new("--special") { Description = "Show special tokens' text" };
-    private readonly Option<string?> _lines = new("--jsonl") { HelpName = "FILE", Description = "Read {\"ids\": […]} per line, print {\"text\": …} per line" };
+    private readonly Argument _ids = new("IDS") { Description = "Token ids, 1,5,7" };
+    private readonly Flag _special = new("--special") { Description = "Show special tokens' text" };
+    private readonly TextOption _lines = new("--jsonl") { ValueName = "FILE", Description = "Read {\"ids\": […]} per line, print {\"text\": …} per line" };
 
     public static Command Create()
     {
         var self = new DetokenizeCommand();
-        var command = new Command("detokenize", "Turn token ids into text.\n\nExample: qed detokenize 1,779,147")
-        {
-            self._ids, self._common.Model, self._special, self._lines, self._common.Json,
-        };
-        CommonOptions.NeedsName(self._lines);
-        command.SetAction(self.Run);
+        var command = new Command("detokenize", "Turn token ids into text.\n\nExample: qed detokenize 1,779,147",
+            self._ids, self._common.Model, self._special, self._lines, self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Evaluation;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 
 namespace QedEdge.Cli.Commands;
@@ -13,28 +13,23 @@ internal sealed class EvalCommand
     private const string Peers = "SmolLM2-135M 0.299140, gpt-neo-125m 0.279464, pythia-160m-deduped 0.275796, gpt2 0.273993";
 
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _folder = new("DIR") { Description = "A folder with NAME.jsonl of one task or more: arc_challenge, commonsense_qa, hellaswag, winogrande, mmlu", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string[]> _tasks = new("--task") { HelpName = "NAME=FILE", Description = "One task's questions (repeatable)" };
-    private readonly Option<string> _protocol = new("--protocol") { HelpName = "NAME", Description = "What of a choice is counted: qed, as for QED's published results; standard, all its tokens", DefaultValueFactory = _ => "qed" };
-    private readonly Option<string> _prompts = new("--prompts") { HelpName = "STYLE", Description = "How questions are put: lighteval, as for the published results; cloze, as SmolLM2 was measured", DefaultValueFactory = _ => "lighteval" };
-    private readonly Option<int?> _limit = new("--limit") { HelpName = "N", Description = "Only the first N questions of each task" };
-    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives a JSON line for each question" };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where a run that was stopped has left FILE.part" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
+    private readonly Argument _folder = new("DIR") { Description = "A folder with NAME.jsonl of one task or more: arc_challenge, commonsense_qa, hellaswag, winogrande, mmlu" };
+    private readonly TextsOption _tasks = new("--task") { ValueName = "NAME=FILE", Description = "One task's questions (repeatable)" };
+    private readonly TextOption _protocol = new("--protocol") { ValueName = "NAME", Description = "What of a choice is counted: qed, as for QED's published results; standard, all its tokens", Words = ["qed", "standard"], Default = "qed" };
+    private readonly TextOption _prompts = new("--prompts") { ValueName = "STYLE", Description = "How questions are put: lighteval, as for the published results; cloze, as SmolLM2 was measured", Words = ["lighteval", "cloze"], Default = "lighteval" };
+    private readonly IntegerOption _limit = new("--limit") { ValueName = "N", Description = "Only the first N questions of each task" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a JSON line for each question" };
+    private readonly Flag _resume = new("--resume") { Description = "Go on where a run that was stopped has left FILE.part" };
+    private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
 
     public static Command Create()
     {
         var self = new EvalCommand();
-        var command = new Command("eval", "Answer multiple-choice tasks, as JSON lines from the Hugging Face hub.\n\nExample: qed eval samples/eval")
-        {
-            self._folder, self._tasks, self._protocol, self._prompts, self._limit, self._output, self._resume, self._force,
-        };
-        self._protocol.AcceptOnlyFromAmong("qed", "standard");
-        self._prompts.AcceptOnlyFromAmong("lighteval", "cloze");
-        CommonOptions.NeedsName(self._output);
+        var command = new Command("eval", "Answer multiple-choice tasks, as JSON lines from the Hugging Face hub.\n\nExample: qed eval samples/eval",
+            self._folder, self._tasks, self._protocol, self._prompts, self._limit, self._output, self._resume, self._force);
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 
@@ -104,7 +99,7 @@ internal sealed class EvalCommand
                     files[task.Name] = file;
             }
         }
-        foreach (string given in parsed.GetValue(_tasks) ?? [])
+        foreach (string given in parsed.GetValue(_tasks))
         {
             int equals = given.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? given : given[..equals];

@@ -1,9 +1,9 @@
-using System.CommandLine;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Text;
 
@@ -16,11 +16,11 @@ internal sealed class GenerateCommand
     private readonly PromptInput _prompt = new();
     private readonly SamplingInput _sampling = new();
     private readonly ContextInput _context = new(overflow: "stop");
-    private readonly Option<string?> _cache = new("--prompt-cache") { HelpName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again" };
-    private readonly Option<int> _logprobs = new("--logprobs") { HelpName = "N", Description = "With --json: the log-probability of each token and of the N most likely in its place, before any option changes them" };
-    private readonly Option<bool> _verbosePrompt = new("--verbose-prompt") { Description = "Show the prompt's tokens on standard error first" };
-    private readonly Option<bool> _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
-    private readonly Option<bool> _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
+    private readonly TextOption _cache = new("--prompt-cache") { ValueName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again" };
+    private readonly IntegerOption _logprobs = new("--logprobs") { ValueName = "N", Description = "With --json: the log-probability of each token and of the N most likely in its place, before any option changes them" };
+    private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show the prompt's tokens on standard error first" };
+    private readonly Flag _printIds = new("--print-ids") { Description = "Print token ids instead of text" };
+    private readonly Flag _digest = new("--digest") { Description = "Print one hash over the logits after the prompt and after each token fed (standard error, or in the JSON): equal on all machines" };
 
     public static Command Create()
     {
@@ -29,12 +29,10 @@ internal sealed class GenerateCommand
         self._prompt.AddTo(command);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
-        foreach (Option option in new Option[] { self._cache, self._logprobs, self._verbosePrompt, self._printIds, self._digest })
-            command.Options.Add(option);
-        CommonOptions.NeedsName(self._cache);
+        command.Add(self._cache, self._logprobs, self._verbosePrompt, self._printIds, self._digest);
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 
@@ -45,7 +43,7 @@ internal sealed class GenerateCommand
         int[] prompt = _prompt.Read(parsed, model);
         if (parsed.GetValue(_verbosePrompt))
             ShowTokens(prompt, tokenizer);
-        int likely = parsed.GetValue(_logprobs);
+        int likely = parsed.GetValue(_logprobs) ?? 0;
         if (likely is < 0 or > TokenRecord.MostLikely || (likely > 0 && !parsed.GetValue(_common.Json)))
             throw new UsageException($"--logprobs goes with --json and takes 0 to {TokenRecord.MostLikely}");
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us

@@ -1,6 +1,5 @@
-using System.CommandLine;
-using System.Reflection;
 using System.Runtime.InteropServices;
+using QedEdge.CommandLine;
 
 namespace QedEdge.Cli.Commands;
 
@@ -10,12 +9,13 @@ internal static class InfoCommand
     public static Command Create()
     {
         var common = new CommonOptions();
-        var command = new Command("info", "Show version, processor features, kernels and threads.\n\nExample: qed info --json") { common.Isa, common.Json };
-        command.SetAction(parsed =>
+        var command = new Command("info", "Show version, processor features, kernels and threads.\n\nExample: qed info --json",
+            common.Isa, common.Json);
+        command.Action = parsed =>
         {
             string isa = parsed.GetValue(common.Isa)!;
             RuntimeInfo info = RuntimeInfo.Detect(isa == "auto" ? null : isa);
-            string version = typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+            const string version = ProgramVersion.Full;
             string platform = RuntimeInformation.RuntimeIdentifier;
             if (parsed.GetValue(common.Json))
             {
@@ -44,7 +44,7 @@ internal static class InfoCommand
                 Terminal.WriteLine($"threads:   {info.Threads}");
             }
             return ExitCode.Done;
-        });
+        };
         return command;
     }
 }

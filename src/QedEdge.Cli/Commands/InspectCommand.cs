@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using QedEdge.CommandLine;
 using QedEdge.Gguf;
 
 namespace QedEdge.Cli.Commands;
@@ -9,16 +9,14 @@ namespace QedEdge.Cli.Commands;
 internal sealed class InspectCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _file = new("FILE") { Description = "The file", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument _file = new("FILE") { Description = "The file" };
 
     public static Command Create()
     {
         var self = new InspectCommand();
-        var command = new Command("inspect", "Show a model file's metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf")
-        {
-            self._file, self._common.Model, self._common.ContextSize, self._common.Json,
-        };
-        command.SetAction(self.Run);
+        var command = new Command("inspect", "Show a model file's metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf",
+            self._file, self._common.Model, self._common.ContextSize, self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

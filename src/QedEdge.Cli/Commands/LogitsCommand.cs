@@ -1,6 +1,6 @@
-using System.CommandLine;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
@@ -9,24 +9,21 @@ namespace QedEdge.Cli.Commands;
 internal sealed class LogitsCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Option<string> _tokens = new("--tokens") { HelpName = "IDS", Description = "Token ids, 1,5,7", Required = true };
-    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Receives little-endian float32 [T, V]; without it only shape and hash are printed" };
-    private readonly Option<string?> _mask = new("--attention-mask") { HelpName = "BITS", Description = "1 for a real token, 0 for padding: 0,0,1,1" };
-    private readonly Option<string?> _positions = new("--position-ids") { HelpName = "IDS", Description = "Positions for the rotary embedding; 0,1,2,… if not given" };
-    private readonly Option<int?> _chunk = new("--chunk") { HelpName = "N", Description = "Feed N tokens at a time; never changes a bit" };
-    private readonly Option<bool> _force = new("--force") { Description = "Replace an existing output file" };
+    private readonly TextOption _tokens = new("--tokens") { ValueName = "IDS", Description = "Token ids, 1,5,7", IsRequired = true };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives little-endian float32 [T, V]; without it only shape and hash are printed" };
+    private readonly TextOption _mask = new("--attention-mask") { ValueName = "BITS", Description = "1 for a real token, 0 for padding: 0,0,1,1" };
+    private readonly TextOption _positions = new("--position-ids") { ValueName = "IDS", Description = "Positions for the rotary embedding; 0,1,2,… if not given" };
+    private readonly IntegerOption _chunk = new("--chunk") { ValueName = "N", Description = "Feed N tokens at a time; never changes a bit" };
+    private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     public static Command Create()
     {
         var self = new LogitsCommand();
-        var command = new Command("logits", "Write the logits of all positions.\n\nExample: qed logits --tokens 1,5,7 -o logits.f32")
-        {
-            self._tokens, self._output, self._mask, self._positions, self._chunk, self._force,
-        };
-        CommonOptions.NeedsName(self._output);
+        var command = new Command("logits", "Write the logits of all positions.\n\nExample: qed logits --tokens 1,5,7 -o logits.f32",
+            self._tokens, self._output, self._mask, self._positions, self._chunk, self._force);
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

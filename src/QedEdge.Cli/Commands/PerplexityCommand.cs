@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 
 namespace QedEdge.Cli.Commands;
@@ -20,8 +20,8 @@ internal sealed class PerplexityCommand
         self._text.AddTo(command);
         self._plot.AddTo(command);
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

@@ -1,5 +1,5 @@
-using System.CommandLine;
 using System.Globalization;
+using QedEdge.CommandLine;
 using QedEdge.Gguf;
 
 namespace QedEdge.Cli.Commands;
@@ -10,17 +10,14 @@ internal sealed class PlanCommand
     private static readonly KvCacheType[] Types = [KvCacheType.Q8_0, KvCacheType.F16, KvCacheType.F32];
 
     private readonly CommonOptions _common = new();
-    private readonly Option<string?> _memory = new("--ram") { HelpName = "SIZE", Description = "The memory there is: 300M, 1.5G; what is free now if not given" };
+    private readonly TextOption _memory = new("--ram") { ValueName = "SIZE", Description = "The memory there is: 300M, 1.5G; what is free now if not given" };
 
     public static Command Create()
     {
         var self = new PlanCommand();
-        self._common.ContextSize.Aliases.Add("--ctx");
-        var command = new Command("plan", "Say what fits into memory, before anything is allocated.\n\nExample: qed plan --ram 300M --ctx-size 512")
-        {
-            self._common.Model, self._memory, self._common.ContextSize, self._common.Threads, self._common.Json,
-        };
-        command.SetAction(self.Run);
+        var command = new Command("plan", "Say what fits into memory, before anything is allocated.\n\nExample: qed plan --ram 300M --ctx-size 512",
+            self._common.Model, self._memory, self._common.ContextSize, self._common.Threads, self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

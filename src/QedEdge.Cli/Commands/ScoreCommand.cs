@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using QedEdge.Cli.Pictures;
+using QedEdge.CommandLine;
 using QedEdge.Evaluation;
 using QedEdge.Text;
 
@@ -12,9 +12,9 @@ internal sealed class ScoreCommand
 {
     private readonly CommonOptions _common = new();
     private readonly PromptInput _text = new("text");
-    private readonly Option<string?> _context = new("--context") { HelpName = "TEXT", Description = "What stands before the text and is not scored" };
-    private readonly Option<string?> _labels = new("--labels") { HelpName = "IDS", Description = "With --tokens: the label of each token, -100 where none is scored; the logits at t are scored against the label at t + 1" };
-    private readonly Option<bool> _shifted = new("--labels-shifted") { Description = "The labels are shifted already: the logits at t are scored against the label at t" };
+    private readonly TextOption _context = new("--context") { ValueName = "TEXT", Description = "What stands before the text and is not scored" };
+    private readonly TextOption _labels = new("--labels") { ValueName = "IDS", Description = "With --tokens: the label of each token, -100 where none is scored; the logits at t are scored against the label at t + 1" };
+    private readonly Flag _shifted = new("--labels-shifted") { Description = "The labels are shifted already: the logits at t are scored against the label at t" };
     private readonly PictureOutput _html = new("--html", "Write the text as a page, coloured by surprise");
 
     public static Command Create()
@@ -22,12 +22,11 @@ internal sealed class ScoreCommand
         var self = new ScoreCommand();
         var command = new Command("score", "Say how likely the model thinks a text.\n\nExample: qed score \"Once upon a time there was a king.\"");
         self._text.AddTo(command);
-        foreach (Option option in new Option[] { self._context, self._labels, self._shifted })
-            command.Options.Add(option);
+        command.Add(self._context, self._labels, self._shifted);
         self._html.AddTo(command);
         self._common.AddRunOptions(command);
-        command.Options.Add(self._common.Json);
-        command.SetAction(self.Run);
+        command.Add(self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

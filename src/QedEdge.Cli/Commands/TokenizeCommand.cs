@@ -1,7 +1,7 @@
-using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using QedEdge.Cli.Json;
+using QedEdge.CommandLine;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -10,20 +10,17 @@ namespace QedEdge.Cli.Commands;
 internal sealed class TokenizeCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _text = new("TEXT") { Description = "The text; - (or nothing) reads standard input", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<bool> _special = new("--special") { Description = "Add the begin and end tokens" };
-    private readonly Option<bool> _plain = new("--plain") { Description = "Take special tokens' text as ordinary text" };
-    private readonly Option<string?> _lines = new("--jsonl") { HelpName = "FILE", Description = "Read {\"text\": …} per line, print {\"ids\": […]} per line" };
+    private readonly Argument _text = new("TEXT") { Description = "The text; - (or nothing) reads standard input" };
+    private readonly Flag _special = new("--special") { Description = "Add the begin and end tokens" };
+    private readonly Flag _plain = new("--plain") { Description = "Take special tokens' text as ordinary text" };
+    private readonly TextOption _lines = new("--jsonl") { ValueName = "FILE", Description = "Read {\"text\": …} per line, print {\"ids\": […]} per line" };
 
     public static Command Create()
     {
         var self = new TokenizeCommand();
-        var command = new Command("tokenize", "Turn text into token ids.\n\nExample: qed tokenize \"Once upon a time\"")
-        {
-            self._text, self._common.Model, self._special, self._plain, self._lines, self._common.Json,
-        };
-        CommonOptions.NeedsName(self._lines);
-        command.SetAction(self.Run);
+        var command = new Command("tokenize", "Turn text into token ids.\n\nExample: qed tokenize \"Once upon a time\"",
+            self._text, self._common.Model, self._special, self._plain, self._lines, self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

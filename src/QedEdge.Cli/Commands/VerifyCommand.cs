@@ -1,4 +1,4 @@
-using System.CommandLine;
+using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Gguf;
 
@@ -8,16 +8,14 @@ namespace QedEdge.Cli.Commands;
 internal sealed class VerifyCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument<string?> _file = new("FILE") { Description = "The model file", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument _file = new("FILE") { Description = "The model file" };
 
     public static Command Create()
     {
         var self = new VerifyCommand();
-        var command = new Command("verify", "Check a model file against its checksums, and what this machine computes with it against its digest.\n\nExample: qed verify -m qed.gguf")
-        {
-            self._file, self._common.Model, self._common.Threads, self._common.Isa, self._common.Json,
-        };
-        command.SetAction(self.Run);
+        var command = new Command("verify", "Check a model file against its checksums, and what this machine computes with it against its digest.\n\nExample: qed verify -m qed.gguf",
+            self._file, self._common.Model, self._common.Threads, self._common.Isa, self._common.Json);
+        command.Action = self.Run;
         return command;
     }
 

@@ -1,7 +1,7 @@
 namespace QedEdge.Tests.Published;
 
 /// <summary>An option as --help shows it: <c>-m, --model FILE</c> and what it means, its default value included.</summary>
-internal sealed record OptionHelp(string Head, string Description, bool IsRequired)
+internal sealed record OptionHelp(string Head, string Description)
 {
     public IEnumerable<string> Names => Head.Split(' ').Select(word => word.TrimEnd(',')).Where(word => word[0] == '-');
 }
@@ -18,7 +18,7 @@ internal sealed class CommandHelp
         ProgramResult help = PublishedPrograms.Run(program, "x64", name == "" ? ["--help"] : [name, "--help"]);
         Assert.Equal((0, ""), (help.ExitCode, help.Error));
         _lines = help.Output.Split('\n');
-        AllOptions = [.. Rows("Options:").Select(row => new OptionHelp(row.Head.Replace(" (REQUIRED)", "").Replace("<", "").Replace(">", ""), row.Text, row.Head.EndsWith(" (REQUIRED)", StringComparison.Ordinal)))];
+        AllOptions = [.. Rows("Options:").Select(row => new OptionHelp(row.Head, row.Text))];
         Assert.NotEmpty(AllOptions);
     }
 
@@ -47,7 +47,18 @@ internal sealed class CommandHelp
         return [root, .. commands];
     }
 
-    /// <summary>The rows of a section, in two columns; lines that go on in the second column alone are left out.</summary>
-    private IEnumerable<(string Head, string Text)> Rows(string title) => _lines.SkipWhile(line => line != title).Skip(1).TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal))
-        .Where(line => line.Length > 2 && line[2] != ' ').Select(line => line[2..].Split("  ", 2)).Select(columns => (columns[0], columns.Length > 1 ? columns[1].Trim() : ""));
+    /// <summary>The rows of a section, in two columns; a line without the first goes on with the second.</summary>
+    private List<(string Head, string Text)> Rows(string title)
+    {
+        var rows = new List<(string Head, string Text)>();
+        foreach (string line in _lines.SkipWhile(line => line != title).Skip(1).TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal)))
+        {
+            string[] columns = line[2..].Split("  ", 2);
+            if (line[2] == ' ')
+                rows[^1] = (rows[^1].Head, $"{rows[^1].Text} {line.Trim()}");
+            else
+                rows.Add((columns[0], columns[1].Trim()));
+        }
+        return rows;
+    }
 }

@@ -50,7 +50,7 @@ public sealed class ConverterErrorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", 2, "--lora needs a name")]
+    [InlineData("", 2, "--lora needs a folder name")]
     [InlineData("/nowhere/at/all", 3, "no such folder")]
     public void AnAdapterThatIsNotThere_IsNamed(string adapter, int exitCode, string words)
     {

@@ -68,7 +68,7 @@ public sealed class DocumentationTests : IDisposable
             string inMarkdown = command.Name == "" ? Section(markdown, $"# {command.Path}\n", "\n| command |") : Section(markdown, $"\n## {command.Path}\n", "\n## ");
             Assert.Equal(command.Options.SelectMany(option => option.Names),
                 Regex.Matches(inPage, @"(?<=^\.TP\n)\\fB\\-.*$", RegexOptions.Multiline).SelectMany(line => Regex.Matches(line.Value, @"\\fB(\\-.*?)\\fR")).Select(name => name.Groups[1].Value.Replace("\\-", "-")));
-            Assert.Equal(command.Options.Select(option => $"| `{option.Head}` | {option.Description}{(option.IsRequired ? " (required)" : "")} |"),
+            Assert.Equal(command.Options.Select(option => $"| `{option.Head}` | {option.Description} |"),
                 Regex.Matches(inMarkdown, "^\\| `-.*$", RegexOptions.Multiline).Select(row => WithoutEscapes(row.Value)));
         }
     }

@@ -1,11 +1,11 @@
 using System.Text;
 
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>Completion for zsh: a call of its _arguments for each command, which offers descriptions too.</summary>
 internal static class ZshCompletion
 {
-    public static string Write(CommandText program)
+    public static string Write(Command program)
     {
         string function = "_" + program.Name;
         var script = new StringBuilder();
@@ -17,10 +17,10 @@ internal static class ZshCompletion
                 local -a subcommands=(
 
             """);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
             script.Append($"        {Quote($"{command.Name}:{command.Summary}")}\n");
         script.Append("    )\n    if (( CURRENT > 2 )); then\n        case $words[2] in\n");
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
         {
             script.Append($"            {command.Name})\n                shift words\n                (( CURRENT-- ))\n                _arguments -S");
             AppendSpecs(script, command, null, "                    ");
@@ -47,33 +47,33 @@ internal static class ZshCompletion
     /// <param name="command">The command.</param>
     /// <param name="first">What the first word may be beside the first argument: code that offers it, or null.</param>
     /// <param name="indent">What each line begins with.</param>
-    private static void AppendSpecs(StringBuilder script, CommandText command, string? first, string indent)
+    private static void AppendSpecs(StringBuilder script, Command command, string? first, string indent)
     {
-        foreach (ParameterText option in command.AllOptions)
+        foreach (Parameter option in command.AllOptions)
         {
-            string excludes = option.IsRepeatable ? "*" : option.IsHelp ? "(- *)" : $"({string.Join(' ', option.Names.Where(ParameterText.IsTyped))})";
-            string value = option.Kind == ValueKind.None ? "" : $":{Message(option.Value)}:{Action(option)}";
+            string excludes = option.IsRepeatable ? "*" : option == Command.Help ? "(- *)" : $"({string.Join(' ', option.Names.Where(Option.IsTyped))})";
+            string value = option.Kind == ValueKind.None ? "" : $":{Message(option.ValueLabel)}:{Action(option)}";
             foreach (string name in option.Names)
             {
-                if (ParameterText.IsTyped(name))
-                    AppendSpec($"{excludes}{name}{(value != "" && ParameterText.IsLong(name) ? "=" : "")}[{Explanation(option.Description)}]{value}");
+                if (Option.IsTyped(name))
+                    AppendSpec($"{excludes}{name}{(value != "" && Option.IsLong(name) ? "=" : "")}[{Explanation(option.Explanation)}]{value}");
             }
         }
         if (first is not null && command.Arguments.Length == 0)
             AppendSpec($"1:command:{{{first}}}");
         for (int i = 0; i < command.Arguments.Length; i++)
         {
-            ParameterText argument = command.Arguments[i];
+            Parameter argument = command.Arguments[i];
             string place = argument.IsRepeatable ? "*:" : argument.IsRequired ? $"{i + 1}:" : $"{i + 1}::";
             string action = argument.Kind == ValueKind.Free ? "()" : Action(argument); // a space would keep options from being inserted
-            AppendSpec($"{place}{Message(argument.Value)}:{(i == 0 && first is not null ? $"{{{first}; {Action(argument)}}}" : action)}");
+            AppendSpec($"{place}{Message(argument.ValueLabel)}:{(i == 0 && first is not null ? $"{{{first}; {Action(argument)}}}" : action)}");
         }
 
         void AppendSpec(string spec) => script.Append($" \\\n{indent}{Quote(spec)}");
     }
 
     /// <summary>What is offered for a value; a space alone is nothing.</summary>
-    private static string Action(ParameterText parameter) => parameter.Kind switch
+    private static string Action(Parameter parameter) => parameter.Kind switch
     {
         ValueKind.Word => $"({string.Join(' ', parameter.Words)})",
         ValueKind.File => "_files",

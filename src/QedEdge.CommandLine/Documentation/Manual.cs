@@ -1,18 +1,17 @@
-using System.CommandLine;
-using System.Reflection;
-
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>A word of the program's contract and what it means: an exit code, an environment variable.</summary>
-internal sealed class Fact(string name, string text)
+public sealed class Fact(string name, string text)
 {
+    /// <summary>The word.</summary>
     public string Name { get; } = name;
 
+    /// <summary>What it means.</summary>
     public string Text { get; } = text;
 }
 
 /// <summary>All that a program's documentation says: its commands as they are defined, and what no definition says.</summary>
-internal sealed class Manual(string program, string seeAlso)
+public sealed class Manual(string program, string seeAlso)
 {
     /// <summary>The date of the version.</summary>
     public const string ReleaseDate = "2026-11-26";
@@ -31,11 +30,4 @@ internal sealed class Manual(string program, string seeAlso)
 
     /// <summary>The environment variables that are read.</summary>
     public required Fact[] Environment { get; init; }
-
-    /// <summary>The version without the commit it was built from.</summary>
-    public static string Version =>
-        typeof(Manual).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
-
-    /// <summary>The commands of the program that was called.</summary>
-    public CommandText Read(ParseResult parsed) => new((RootCommand)parsed.RootCommandResult.Command, Program);
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>A program's manual page, for man(1): the macros of man(7), and nothing that depends on the machine.</summary>
 internal sealed class ManPage
@@ -10,21 +10,21 @@ internal sealed class ManPage
 
     private readonly StringBuilder _page = new();
 
-    public static string Write(Manual manual, CommandText program)
+    public static string Write(Manual manual, Command program)
     {
         var page = new ManPage();
         page.Macro($".\\\" Made by \"{program.Name} man\".");
-        page.Macro($".TH {Escape(program.Name.ToUpperInvariant())} 1 {Manual.ReleaseDate} \"QedEdge {Manual.Version}\" \"User Commands\"");
+        page.Macro($".TH {Escape(program.Name.ToUpperInvariant())} 1 {Manual.ReleaseDate} \"QedEdge {ProgramVersion.Release}\" \"User Commands\"");
         page.Macro(".nh"); // an option broken in two cannot be copied
         page.Macro(".ad l");
         page.Macro(".SH NAME");
         page.Text($"{program.Name} - {char.ToLowerInvariant(program.Summary[0])}{program.Summary[1..]}");
         page.Macro(".SH SYNOPSIS");
-        if (program.IsRunnable)
+        if (program.Action is not null)
             page.Usage(program);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
         {
-            if (program.IsRunnable || command != program.Commands[0])
+            if (program.Action is not null || command != program.Commands[0])
                 page.Macro(".br");
             page.Usage(command);
         }
@@ -36,7 +36,7 @@ internal sealed class ManPage
         page.Parameters(program.AllOptions);
         page.Examples(program);
         page.Macro(".SH COMMANDS");
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
         {
             page.Macro($".SS {Escape(command.Path)}");
             page.Usage(command);
@@ -53,7 +53,7 @@ internal sealed class ManPage
         return page._page.ToString();
     }
 
-    private void Usage(CommandText command) => Wrap(Set(command.Usage()));
+    private void Usage(Command command) => Wrap(Set(Synopsis.Of(command)));
 
     private void Paragraphs(string[] paragraphs)
     {
@@ -65,13 +65,13 @@ internal sealed class ManPage
         }
     }
 
-    private void Parameters(ParameterText[] parameters)
+    private void Parameters(Parameter[] parameters)
     {
-        foreach (ParameterText parameter in parameters)
-            Item(Set(CommandText.Head(parameter)), parameter.Description);
+        foreach (Parameter parameter in parameters)
+            Item(Set(Synopsis.Head(parameter)), parameter.Explanation);
     }
 
-    private void Examples(CommandText command)
+    private void Examples(Command command)
     {
         if (command.Examples.Length == 0)
             return;

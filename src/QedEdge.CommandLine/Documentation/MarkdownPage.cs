@@ -1,20 +1,20 @@
 using System.Text;
 
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>A program's part of docs/cli.md.</summary>
 internal sealed class MarkdownPage
 {
     private readonly StringBuilder _page = new();
 
-    public static string Write(Manual manual, CommandText program)
+    public static string Write(Manual manual, Command program)
     {
         var page = new MarkdownPage();
         page.Line($"# {program.Name}");
         page.Paragraphs(program.Paragraphs);
         page.Block(Escape(Manual.AfterDashes));
         page.Block($"This text is what `{program.Name} man --markdown` prints.");
-        if (program.IsRunnable)
+        if (program.Action is not null)
             page.Usage(program);
         page.Table("argument", program.Arguments);
         page.Table("option", program.AllOptions);
@@ -22,9 +22,9 @@ internal sealed class MarkdownPage
         page.Table("exit code", manual.ExitStatus);
         page.Table("environment variable", manual.Environment);
         page.Title("command");
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
             page.Row($"[`{command.Path}`](#{command.Path.Replace(' ', '-')})", command.Summary);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
         {
             page.Block($"## {command.Path}");
             page.Paragraphs(command.Paragraphs);
@@ -42,9 +42,9 @@ internal sealed class MarkdownPage
             Block(Escape(paragraph));
     }
 
-    private void Usage(CommandText command) => Code(Plain(command.Usage()));
+    private void Usage(Command command) => Code(Plain(Synopsis.Of(command)));
 
-    private void Examples(CommandText command)
+    private void Examples(Command command)
     {
         if (command.Examples.Length == 0)
             return;
@@ -54,12 +54,12 @@ internal sealed class MarkdownPage
 
     private void Code(string lines) => Block($"```sh\n{lines}\n```");
 
-    private void Table(string title, ParameterText[] parameters)
+    private void Table(string title, Parameter[] parameters)
     {
         if (parameters.Length > 0)
             Title(title);
-        foreach (ParameterText parameter in parameters) // a cell ends at every bar, even inside code
-            Row($"`{Plain(CommandText.Head(parameter)).Replace("|", "\\|")}`", parameter.Description);
+        foreach (Parameter parameter in parameters) // a cell ends at every bar, even inside code
+            Row($"`{Plain(Synopsis.Head(parameter)).Replace("|", "\\|")}`", parameter.Explanation);
     }
 
     private void Table(string title, Fact[] facts)

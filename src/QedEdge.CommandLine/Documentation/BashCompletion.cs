@@ -1,11 +1,11 @@
 using System.Text;
 
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>Completion for bash 4.4 or newer: one function, which finds the command in the first word and what to offer in the word before.</summary>
 internal static class BashCompletion
 {
-    public static string Write(CommandText program)
+    public static string Write(Command program)
     {
         string function = "_" + program.Name.Replace('-', '_');
         var script = new StringBuilder();
@@ -24,7 +24,7 @@ internal static class BashCompletion
                 case $command in
 
             """);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
             AppendCommand(script, command.Name, command, "");
         AppendCommand(script, "*", program, string.Join(' ', program.Commands.Select(command => command.Name)));
         script.Append($$"""
@@ -46,18 +46,18 @@ internal static class BashCompletion
         return script.ToString();
     }
 
-    private static void AppendCommand(StringBuilder script, string pattern, CommandText command, string commands)
+    private static void AppendCommand(StringBuilder script, string pattern, Command command, string commands)
     {
         script.Append($"        {pattern})\n            case $before in\n");
-        foreach (ParameterText option in command.Options)
+        foreach (Parameter option in command.Options)
         {
             if (option.Kind != ValueKind.None)
                 script.Append($"                {string.Join(" | ", option.Names)}){(option.Kind == ValueKind.Free ? " return" : Offer(option.Words, Source(option)))} ;;\n");
         }
-        script.Append($"                *) options='{string.Join(' ', command.AllOptions.SelectMany(option => option.Names).Where(ParameterText.IsTyped))}'");
+        script.Append($"                *) options='{string.Join(' ', command.AllOptions.SelectMany(option => option.Names).Where(Option.IsTyped))}'");
         List<string> words = commands == "" ? [] : [commands];
         string source = "";
-        foreach (ParameterText argument in command.Arguments)
+        foreach (Parameter argument in command.Arguments)
         {
             words.AddRange(argument.Words);
             source = source == "" || argument.Kind == ValueKind.File ? Source(argument) : source;
@@ -70,5 +70,5 @@ internal static class BashCompletion
         (words.Length > 0 ? $" words='{string.Join(' ', words)}'" : "") + (source != "" ? $" names={source}" : "");
 
     /// <summary>Bash's own name for names of files or folders: what readline offers where there is nothing else, or folders beside all else.</summary>
-    private static string Source(ParameterText parameter) => parameter.Kind switch { ValueKind.File => "default", ValueKind.Folder => "plusdirs", _ => "" };
+    private static string Source(Parameter parameter) => parameter.Kind switch { ValueKind.File => "default", ValueKind.Folder => "plusdirs", _ => "" };
 }

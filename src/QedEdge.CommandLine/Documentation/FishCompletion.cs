@@ -1,11 +1,11 @@
 using System.Text;
 
-namespace QedEdge.Cli.Documentation;
+namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>Completion for fish: a line for each option of each command.</summary>
 internal static class FishCompletion
 {
-    public static string Write(CommandText program)
+    public static string Write(Command program)
     {
         string predicate = $"__{program.Name.Replace('-', '_')}_runs";
         string start = $"complete -c {program.Name}";
@@ -26,34 +26,34 @@ internal static class FishCompletion
             {start} -f
 
             """);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
             script.Append($"{start} -n 'test (count (commandline -opc)) -eq 1' -a {command.Name} -d {Quote(command.Summary)}\n");
         AppendCommand(script, $"{start} -n {predicate}", program);
-        foreach (CommandText command in program.Commands)
+        foreach (Command command in program.Commands)
             AppendCommand(script, $"{start} -n '{predicate} {command.Name}'", command);
         return script.ToString();
     }
 
-    private static void AppendCommand(StringBuilder script, string start, CommandText command)
+    private static void AppendCommand(StringBuilder script, string start, Command command)
     {
-        foreach (ParameterText argument in command.Arguments)
+        foreach (Parameter argument in command.Arguments)
         {
             if (argument.Kind != ValueKind.Free)
                 script.Append($"{start}{Offer(argument)}\n");
         }
-        foreach (ParameterText option in command.AllOptions)
+        foreach (Parameter option in command.AllOptions)
         {
             script.Append(start);
             foreach (string name in option.Names)
             {
-                if (ParameterText.IsTyped(name))
-                    script.Append(ParameterText.IsLong(name) ? $" -l {name[2..]}" : $" {(name.Length == 2 ? "-s" : "-o")} {name[1..]}");
+                if (Option.IsTyped(name))
+                    script.Append(Option.IsLong(name) ? $" -l {name[2..]}" : $" {(name.Length == 2 ? "-s" : "-o")} {name[1..]}");
             }
-            script.Append($"{(option.Kind is ValueKind.None ? "" : option.Kind is ValueKind.File ? " -r" : " -x")}{Offer(option)} -d {Quote(option.Description)}\n");
+            script.Append($"{(option.Kind is ValueKind.None ? "" : option.Kind is ValueKind.File ? " -r" : " -x")}{Offer(option)} -d {Quote(option.Explanation)}\n");
         }
     }
 
-    private static string Offer(ParameterText parameter) => parameter.Kind switch
+    private static string Offer(Parameter parameter) => parameter.Kind switch
     {
         ValueKind.Word => $" -a '{string.Join(' ', parameter.Words)}'",
         ValueKind.File => " -F",

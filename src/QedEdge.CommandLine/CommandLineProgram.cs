@@ -1,0 +1,53 @@
+using QedEdge.CommandLine.Documentation;
+
+namespace QedEdge.CommandLine;
+
+/// <summary>What a program does with its command line.</summary>
+public static class CommandLineProgram
+{
+    /// <summary>Finds the command, reads its options and runs it; or shows help or the version.</summary>
+    /// <param name="root">The program's root.</param>
+    /// <param name="version">What --version prints.</param>
+    /// <param name="words">The command line.</param>
+    /// <param name="write">Takes what is printed.</param>
+    /// <param name="complete">May give values to options that have none.</param>
+    /// <returns>The exit code.</returns>
+    /// <exception cref="UsageException">The command line cannot be understood; the message names the command's help.</exception>
+    public static int Run(Command root, string version, string[] words, Action<string> write, Action<ParseResult>? complete = null)
+    {
+        ReadOnlySpan<string> rest = words;
+        Command command = root;
+        if (rest.Length > 0 && root.Commands.FirstOrDefault(candidate => candidate.Name == words[0]) is { } named)
+        {
+            command = named;
+            rest = rest[1..];
+        }
+        int text = rest.IndexOf("--");
+        foreach (string word in text < 0 ? rest : rest[..text])
+        {
+            if (Command.Help.Names.Contains(word))
+            {
+                write(HelpPage.Write(command));
+                return 0;
+            }
+        }
+        if (command == root && rest is [var only] && Command.Version.Names.Contains(only))
+        {
+            write(version + "\n");
+            return 0;
+        }
+        return command.Action!(Parse(command, rest, complete ?? (_ => { })));
+    }
+
+    private static ParseResult Parse(Command command, ReadOnlySpan<string> words, Action<ParseResult> complete)
+    {
+        try
+        {
+            return Parser.Parse(command, words, complete);
+        }
+        catch (UsageException e)
+        {
+            throw new UsageException($"{e.Message} (see '{command.Path} --help')");
+        }
+    }
+}
