@@ -9,6 +9,8 @@ namespace QedEdge.Native;
 /// <summary>Generation and scoring of qed.h.</summary>
 internal static unsafe class GenerateFunctions
 {
+    private const int NoToken = -1; // for what was held back
+
     [UnmanagedCallersOnly(EntryPoint = "qed_generate")]
     public static int Generate(nint session, byte* text, nuint length, GenerateOptions* options,
         delegate* unmanaged<nint, byte*, nuint, int, int> callback, nint user, GenerateResult* result)
@@ -105,20 +107,24 @@ internal static unsafe class GenerateFunctions
             throw new StatusException(Status.State, "the prompt is empty and the session has nothing to go on from");
 
         using var receiver = new TextReceiver(callback, user);
-        var stop = new StopFilter(stops);
-        StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
-        GenerationResult done = new Generator(session, asked).Run(ids, (id, _) =>
-            receiver.Show(decoder is null ? default : stop.Append(decoder.Append(id)), id) && !stop.Stopped);
-        if (decoder is not null && !receiver.HasStopped)
+        int? token = null;
+        var text = new GeneratedText(tokenizer, stops, piece =>
         {
-            receiver.ShowRest(stop.Append(decoder.Flush()));
-            receiver.ShowRest(stop.Flush());
-        }
+            if (token is not null || (!piece.IsEmpty && !receiver.HasStopped))
+                receiver.Show(piece, token ?? NoToken);
+        });
+        GenerationResult done = new Generator(session, asked).Run(ids, (id, _) =>
+        {
+            token = id;
+            return text.Append(id) && !receiver.HasStopped;
+        });
+        token = null;
+        text.End();
         if (result is null)
             return;
         Versioned.Write(result, new GenerateResult
         {
-            Finish = stop.Stopped ? 2 : receiver.HasStopped ? 3 : done.Finish == FinishReason.Eos ? 1 : 0,
+            Finish = text.IsStopped ? 2 : receiver.HasStopped ? 3 : done.Finish == FinishReason.Eos ? 1 : 0,
             PromptTokens = done.PromptTokens,
             CachedTokens = done.CachedTokens,
             GeneratedTokens = done.GeneratedTokens,

@@ -6,8 +6,6 @@ namespace QedEdge.Native;
 /// <summary>Hands text to a program's callback. Nothing is allocated per token once the buffer has its size.</summary>
 internal sealed unsafe class TextReceiver(delegate* unmanaged<nint, byte*, nuint, int, int> callback, nint user) : IDisposable
 {
-    private const int End = -1;
-
     private byte* _buffer;
     private int _capacity;
 
@@ -15,8 +13,7 @@ internal sealed unsafe class TextReceiver(delegate* unmanaged<nint, byte*, nuint
     public bool HasStopped { get; private set; }
 
     /// <summary>Shows a token's text.</summary>
-    /// <returns>Whether to go on.</returns>
-    public bool Show(ReadOnlySpan<char> text, int id)
+    public void Show(ReadOnlySpan<char> text, int id)
     {
         int most = Encoding.UTF8.GetMaxByteCount(text.Length) + 1;
         if (most > _capacity)
@@ -27,14 +24,6 @@ internal sealed unsafe class TextReceiver(delegate* unmanaged<nint, byte*, nuint
         int length = Encoding.UTF8.GetBytes(text, new Span<byte>(_buffer, _capacity));
         _buffer[length] = 0;
         HasStopped = callback(user, _buffer, (nuint)length, id) != 0;
-        return !HasStopped;
-    }
-
-    /// <summary>Shows what was held back, if anything.</summary>
-    public void ShowRest(ReadOnlySpan<char> text)
-    {
-        if (!text.IsEmpty && !HasStopped)
-            Show(text, End);
     }
 
     /// <summary>Frees the buffer.</summary>

@@ -29,6 +29,7 @@ public static class KvCacheTypes
     /// <param name="weights">How the model's matrices are stored: what <see cref="KvCacheType.Auto"/> goes by.</param>
     internal static BlockFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
     {
+        _ when Features.Int4Only => BlockFormat.Q8_0,
         KvCacheType.F32 => BlockFormat.F32,
         KvCacheType.F16 => BlockFormat.F16,
         KvCacheType.Q8_0 => BlockFormat.Q8_0,

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using QedEdge.Cli.Chat;
 using QedEdge.Cli.Json;
 using QedEdge.Generation;
 using QedEdge.Sampling;
@@ -46,9 +45,9 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
         string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
         int[] ids = tokens is not null ? [.. tokens.Array().Select(id => id.Int32())]
             : score is not null || choices is not null ? []
-            : chat is not null ? [.. Conversation.Encode(CommonOptions.TokenizerOf(model), chat, first: true)]
+            : chat is not null ? [.. ChatTemplate.Encode(CommonOptions.TokenizerOf(model), chat)]
             : Encode(model, text);
-        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : Conversation.Tags],
+        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
             line.Find("logprobs")?.Int32() is not { } likely ? 0
                 : likely is >= 0 and <= TokenRecord.MostLikely ? likely
                 : throw new QedException($"\"logprobs\" must be 0 to {TokenRecord.MostLikely}"));

@@ -95,9 +95,8 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     private GenerationRequest Generated(BatchLine line, Action<Action<Utf8JsonWriter>> done, Action<QedException> failed, Action onProgress)
     {
         Tokenizer? tokenizer = model.Tokenizer;
-        StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
-        var stop = new StopFilter(line.Stops);
         var text = new StringBuilder();
+        var shown = new GeneratedText(tokenizer, line.Stops, piece => text.Append(piece));
         var tokens = new List<TokenRecord>();
         return new GenerationRequest
         {
@@ -109,16 +108,13 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
                 Tokens++;
                 onProgress();
                 tokens.Add(TokenRecord.Of(id, logits, line.Likely));
-                if (decoder is not null)
-                    text.Append(stop.Append(decoder.Append(id)));
-                return !stop.Stopped;
+                return shown.Append(id);
             },
             OnEnd = finish =>
             {
                 if (finish == FinishReason.Cancelled)
                     return; // a run that is resumed does it again
-                if (decoder is not null)
-                    text.Append(stop.Append(decoder.Flush())).Append(stop.Flush());
+                shown.End();
                 done(json =>
                 {
                     if (tokenizer is not null)

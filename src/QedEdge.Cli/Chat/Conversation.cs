@@ -11,10 +11,7 @@ namespace QedEdge.Cli.Chat;
 internal sealed class Conversation(Session session, Tokenizer tokenizer, GenerationOptions options, IReadOnlyList<string> stops)
 {
     private readonly Generator _generator = new(session, options);
-    /// <summary>What begins another message: an answer has ended before it.</summary>
-    public static readonly string[] Tags = ["<|user|>", "<|system|>", ChatTemplate.AnswerTag.TrimEnd()];
-
-    private readonly string[] _stops = [.. stops, .. Tags];
+    private readonly string[] _stops = [.. stops, .. ChatTemplate.StopTexts];
     private readonly List<int> _unfed = []; // what the last turn chose and did not feed
 
     /// <summary>Tokens of the conversation.</summary>
@@ -64,20 +61,7 @@ internal sealed class Conversation(Session session, Tokenizer tokenizer, Generat
         bool first = session.Position == 0 && _unfed.Count == 0;
         List<ChatMessage> messages = first && System is not null ? [new ChatMessage("system", System)] : [];
         messages.Add(new ChatMessage("user", message));
-        return [.. _unfed, .. Encode(tokenizer, messages, first)];
-    }
-
-    /// <summary>Messages and the question for an answer as token ids. Tags are ordinary text, and what a user writes is never a special token.</summary>
-    /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="messages">The messages.</param>
-    /// <param name="first">Whether the conversation begins with them; else they follow an answer.</param>
-    /// <exception cref="QedException">A role that the format does not have.</exception>
-    public static List<int> Encode(Tokenizer tokenizer, IEnumerable<ChatMessage> messages, bool first)
-    {
-        var ids = new List<int>();
-        string text = ChatTemplate.RenderPrompt(messages);
-        tokenizer.Encode(first ? text : "\n" + text, ids, EncodeOptions.Plain | (first && tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0));
-        return ids;
+        return [.. _unfed, .. ChatTemplate.Encode(tokenizer, messages, first)];
     }
 
     /// <summary>Answers a message.</summary>
@@ -85,28 +69,26 @@ internal sealed class Conversation(Session session, Tokenizer tokenizer, Generat
     /// <param name="show">Receives the answer piece by piece, no half characters, nothing of a stop text.</param>
     /// <param name="cancellation">Ends the answer; what was shown stays part of the conversation.</param>
     /// <exception cref="ContextLengthException">It does not fit; nothing has changed.</exception>
-    public GenerationResult Answer(int[] prompt, SpanHandler show, CancellationToken cancellation)
+    public GenerationResult Answer(int[] prompt, TextHandler show, CancellationToken cancellation)
     {
-        var decoder = new StreamingDecoder(tokenizer);
-        var stop = new StopFilter(_stops);
+        var text = new GeneratedText(tokenizer, _stops, show);
         int begin = session.Position, whole = 0; // tokens whose text was all shown
         var chosen = new List<int>();
         GenerationResult result = _generator.Run(prompt, (id, _) =>
         {
             chosen.Add(id);
-            show(stop.Append(decoder.Append(id)));
-            if (!stop.IsHolding && decoder.PendingBytes == 0)
+            bool goesOn = text.Append(id);
+            if (text.IsWhole)
                 whole = chosen.Count;
-            return !stop.Stopped;
+            return goesOn;
         }, cancellation);
-        show(stop.Append(decoder.Flush()));
-        show(stop.Flush());
+        text.End();
         if (result.Finish == FinishReason.Cancelled && chosen.Count == 0)
         {
             TryReturnTo(begin); // the message was not understood to its end
             return result;
         }
-        int keep = stop.Stopped ? whole : chosen.Count, fed = session.Position - begin - prompt.Length;
+        int keep = text.IsStopped ? whole : chosen.Count, fed = session.Position - begin - prompt.Length;
         if (fed > keep)
             TryReturnTo(begin + prompt.Length + keep);
         _unfed.Clear();
@@ -126,6 +108,3 @@ internal sealed class Conversation(Session session, Tokenizer tokenizer, Generat
         }
     }
 }
-
-/// <summary>Receives text; valid only during the call.</summary>
-internal delegate void SpanHandler(ReadOnlySpan<char> text);

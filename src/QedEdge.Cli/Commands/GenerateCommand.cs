@@ -55,15 +55,13 @@ internal sealed class GenerateCommand
         var text = new StringBuilder();
         var chosen = new List<TokenRecord>(); // for the JSON alone: a run may go on for ever
         bool first = true;
-        var stop = new StopFilter(_sampling.Stops(parsed));
-        StreamingDecoder? decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
-        void Show(ReadOnlySpan<char> piece)
+        var shown = new GeneratedText(tokenizer, _sampling.Stops(parsed), piece =>
         {
             if (json)
                 text.Append(piece);
             else if (!ids)
                 Terminal.Write(piece);
-        }
+        });
 
         int cached = RestorePrompt(session, model.BakedPrefix, parsed.GetValue(_cache), prompt);
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
@@ -76,15 +74,9 @@ internal sealed class GenerateCommand
             else if (ids)
                 Terminal.Write(first ? Text(id) : "," + Text(id));
             first = false;
-            if (decoder is not null)
-                Show(stop.Append(decoder.Append(id)));
-            return !stop.Stopped;
+            return shown.Append(id);
         }, interrupt.Token, cached);
-        if (decoder is not null)
-        {
-            Show(stop.Append(decoder.Flush()));
-            Show(stop.Flush());
-        }
+        shown.End();
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
         if (json)

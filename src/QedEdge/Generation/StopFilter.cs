@@ -4,7 +4,7 @@ namespace QedEdge.Generation;
 /// Lets text pass until one of the stop strings appears. Text that may be the beginning of one is held back, so that nothing of
 /// a stop string and nothing after it is ever shown, wherever the borders of tokens fall. Nothing is allocated per token.
 /// </summary>
-public sealed class StopFilter(IReadOnlyList<string> stops)
+internal sealed class StopFilter(IReadOnlyList<string> stops)
 {
     private char[] _text = new char[256];
     private int _shown; // of them, by the call before

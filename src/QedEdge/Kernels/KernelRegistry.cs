@@ -63,7 +63,8 @@ internal static class KernelRegistry
                 sets.Add(new NeonKernels<DotProductDot>());
             sets.Add(new NeonKernels<WideningDot>());
         }
-        sets.Add(new ScalarKernels());
+        if (!Features.Int4Only)
+            sets.Add(new ScalarKernels());
         return sets;
     }
 }

@@ -34,11 +34,11 @@ internal abstract class KernelSet
         Check(w, x, tokens, groupBegin, groupEnd, y, yStride);
         switch (w.Format)
         {
-            case BlockFormat.F32: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.F16: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.F32 when !Features.Int4Only: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.F16 when !Features.Int4Only: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.IQ4_NL: GemmIQ4_NL(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
+            case BlockFormat.IQ4_NL when !Features.Int4Only: GemmIQ4_NL(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
             default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
         }
     }

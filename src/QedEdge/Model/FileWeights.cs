@@ -122,14 +122,19 @@ internal sealed class FileWeights : IDisposable
     {
         GgufTensorInfo tensor = Require(name, rows, cols);
         NativeView data = _file.Data(tensor);
+        if (Features.Int4Only)
+        {
+            return tensor.Type is TensorType.PackedQ4_0 or TensorType.PackedQ8_0 ? Checked(tensor, new PackedMatrix(TensorTypes.PackedFormat(tensor.Type)!.Value, rows, cols, data))
+                : throw Unsupported(tensor, "this build runs nothing but what 'qed-convert --type q4_0' makes");
+        }
         // Packed types are qed-convert's own, in QED's order of rows.
         PackedMatrix matrix = !_config.IsForeign && TensorTypes.PackedFormat(tensor.Type) is { } format
             ? new PackedMatrix(format, rows, cols, data)
             : Repack(tensor, data, rows, cols, interleaved);
-        if (!FiniteCheck.Matrix(matrix))
-            throw NotFinite(tensor);
-        return matrix;
+        return Checked(tensor, matrix);
     }
+
+    private PackedMatrix Checked(GgufTensorInfo tensor, PackedMatrix matrix) => FiniteCheck.Matrix(matrix) ? matrix : throw NotFinite(tensor);
 
     private const string Remedy = "; quantize again with llama-quantize --pure --token-embedding-type q8_0 --output-tensor-type q8_0, "
         + "or convert the checkpoint with qed-convert";

@@ -16,10 +16,10 @@ internal sealed partial class KvCache
         StoreKey(kernels, index, slot, key);
         switch (Format)
         {
-            case BlockFormat.F32:
+            case BlockFormat.F32 when !Features.Int4Only:
                 value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
                 break;
-            case BlockFormat.F16:
+            case BlockFormat.F16 when !Features.Int4Only:
                 kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot)));
                 break;
             default:
@@ -67,10 +67,10 @@ internal sealed partial class KvCache
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
-            case BlockFormat.F32:
+            case BlockFormat.F32 when !Features.Int4Only:
                 Scatter(key, MemoryMarshal.Cast<byte, float>(group), row);
                 break;
-            case BlockFormat.F16:
+            case BlockFormat.F16 when !Features.Int4Only:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 kernels.ToHalf(key, halves);
                 Scatter(halves, MemoryMarshal.Cast<byte, ushort>(group), row);
@@ -91,10 +91,10 @@ internal sealed partial class KvCache
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
-            case BlockFormat.F32:
+            case BlockFormat.F32 when !Features.Int4Only:
                 Gather(MemoryMarshal.Cast<byte, float>(group), row, key);
                 break;
-            case BlockFormat.F16:
+            case BlockFormat.F16 when !Features.Int4Only:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 Gather(MemoryMarshal.Cast<byte, ushort>(group), row, halves);
                 for (int j = 0; j < halves.Length; j++)

@@ -104,7 +104,7 @@ internal sealed partial class KvCache : IDisposable
         Span<float> p = own.Scores.Span;
         NativeView values = Values(layer, head, chunk);
         int queries = visible.Length;
-        if (Format == BlockFormat.Q8_0)
+        if (Features.Int4Only || Format == BlockFormat.Q8_0)
         {
             int blocks = PackedLayout.Blocks(length), padded = blocks * PackedLayout.BlockSize;
             PackedMatrix matrix = new PackedMatrix(Format, PaddedHeadSize, ChunkSize, values).FirstBlocks(blocks);

@@ -5,7 +5,7 @@ namespace QedEdge.Text;
 /// <summary>
 /// QED's chat format: for each message <c>&lt;|role|&gt;\n{content}\n</c>, then <c>&lt;|assistant|&gt;\n</c> to ask for an answer,
 /// which ends at the end-of-text token. The tags are ordinary text. The begin-of-text token comes first and is added by
-/// <see cref="Tokenizer.Encode(ReadOnlySpan{char}, List{int}, EncodeOptions)"/>, not here.
+/// <see cref="Encode"/>, not to the text.
 /// </summary>
 public static class ChatTemplate
 {
@@ -16,6 +16,9 @@ public static class ChatTemplate
 
     /// <summary>What follows the messages to ask for an answer.</summary>
     public const string AnswerTag = "<|assistant|>\n";
+
+    /// <summary>What begins another message: an answer has ended before it.</summary>
+    public static IReadOnlyList<string> StopTexts { get; } = ["<|user|>", "<|system|>", AnswerTag.TrimEnd()];
 
     private static readonly string[] Roles = ["system", "user", "assistant"];
 
@@ -46,4 +49,17 @@ public static class ChatTemplate
     /// <summary>The messages as text, and the tag that asks for an answer.</summary>
     /// <exception cref="QedException">A role that the format does not have.</exception>
     public static string RenderPrompt(IEnumerable<ChatMessage> messages) => Render(messages) + AnswerTag;
+
+    /// <summary>Messages and the question for an answer as token ids. Tags are ordinary text, and what a user writes is never a special token.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="messages">The messages.</param>
+    /// <param name="first">Whether the conversation begins with them; else they follow an answer.</param>
+    /// <exception cref="QedException">A role that the format does not have.</exception>
+    public static List<int> Encode(Tokenizer tokenizer, IEnumerable<ChatMessage> messages, bool first = true)
+    {
+        var ids = new List<int>();
+        string text = RenderPrompt(messages);
+        tokenizer.Encode(first ? text : "\n" + text, ids, EncodeOptions.Plain | (first && tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0));
+        return ids;
+    }
 }

@@ -86,9 +86,9 @@ public sealed class DocumentationTests : IDisposable
     [Theory]
     [InlineData("generate", "qed", "gen")]
     [InlineData("--kv-type", "qed", "generate", "--kv")]
-    [InlineData("auto,f16,f32,q8_0", "qed", "generate", "--kv-type", "")]
-    [InlineData("auto,f16,f32,q8_0", "qed", "generate", "--kv-type", "=")]
-    [InlineData("f16,f32", "qed", "generate", "--kv-type", "=", "f")]
+    [InlineData("auto,f32,f16,q8_0", "qed", "generate", "--kv-type", "")]
+    [InlineData("auto,f32,f16,q8_0", "qed", "generate", "--kv-type", "=")]
+    [InlineData("f32,f16", "qed", "generate", "--kv-type", "=", "f")]
     [InlineData("avx2,avx512,avxvnni", "qed", "bench", "--isa", "avx")]
     [InlineData("", "qed", "generate", "--seed", "")]
     [InlineData("", "qed", "generate", "--", "--kv")]
@@ -141,7 +141,7 @@ public sealed class DocumentationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--kv-type=", ":TYPE:(auto f16 f32 q8_0)", "qed", "generate", "")]
+    [InlineData("--kv-type=", ":TYPE:(auto f32 f16 q8_0)", "qed", "generate", "")]
     [InlineData("--seed=", ":N: ", "qed", "generate", "")]
     [InlineData("--model=", ":FILE:_files", "qed", "generate", "")]
     [InlineData("1::FILE", ":_files", "qed", "verify", "")]

@@ -50,6 +50,13 @@ internal static class PublishedPrograms
         }
     }
 
+    /// <summary>Variables of the build that started this test would steer another one.</summary>
+    public static void ForgetThisBuild(IDictionary<string, string?> environment)
+    {
+        foreach (string key in environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+            environment.Remove(key);
+    }
+
     private static string Publish(string project, string runtime, string name, string instructionSet = "")
     {
         // Artifacts of their own: the build that runs these tests stays as it is.
@@ -59,12 +66,7 @@ internal static class PublishedPrograms
             : instructionSet == "" ? [] : [$"-p:IlcInstructionSet={instructionSet}"];
         ProgramResult result = Tools.Run("dotnet",
             ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross, .. name.EndsWith(".a", StringComparison.Ordinal) ? ["-p:NativeLib=Static"] : Array.Empty<string>()],
-            start =>
-            {
-                // Variables of the build that started this test would steer the new one.
-                foreach (string key in start.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
-                    start.Environment.Remove(key);
-            });
+            start => ForgetThisBuild(start.Environment));
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         return Path.Combine(output, name);
     }

@@ -81,7 +81,7 @@ public sealed partial class TerminalTests : IDisposable
     {
         string text = Path.Combine(_folder, "text");
         File.WriteAllLines(text, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(40));
-        string shown = OnTerminal($"perplexity -f {text} --isa scalar -t 1 >/dev/null", "");
+        string shown = OnTerminal($"perplexity -f {text} --isa scalar -t 1 >/dev/null");
         Assert.Matches(@"\r *\d+%  \d+ tokens, [\d.]+/s, \d+:\d\d left", shown);
         Assert.EndsWith(" \rexit 0", shown.TrimEnd('\n')); // and is wiped
         Assert.Equal("", PublishedPrograms.Run("qed", "x64", "perplexity", "-f", text).Error);
@@ -90,7 +90,8 @@ public sealed partial class TerminalTests : IDisposable
     [Fact]
     public void Chat_OnATerminal_StopsAnAnswerAtCtrlC_AndEndsAtCtrlD()
     {
-        string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar", "Hello\n", "~~~", CtrlC, "~", CtrlC, "~", "/help\n", "~", CtrlD);
+        string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar",
+            ("> ", "Hello\n"), ("Hello\r\n", ""), (" ", CtrlC), ("> ", CtrlC), ("Ctrl-D ends)", "/help\n"), ("/exit", ""), ("> ", CtrlD));
         Assert.Contains("/help lists what can be typed", shown);
         Assert.Contains("(/exit or Ctrl-D ends)", shown); // the second one, when there was no answer
         Assert.Contains("/save FILE", shown);
@@ -153,26 +154,36 @@ public sealed partial class TerminalTests : IDisposable
         return new ProgramResult(process.ExitCode, output.Result, error.Result);
     }
 
-    /// <summary>What somebody sees on a terminal who types; ~ waits for a while.</summary>
-    private static string OnTerminal(string arguments, params string[] typed)
+    /// <summary>What somebody sees on a terminal who types each time when something has appeared.</summary>
+    private static string OnTerminal(string arguments, params (string Shown, string Keys)[] steps)
     {
         Tools.Require("script");
         string command = $"env --default-signal {PublishedPrograms.File("qed", "x64")} {arguments}; echo exit $?";
         using Process process = Process.Start(new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Thread.Sleep(700); // the program sets up what signals do
-        foreach (string keys in typed)
+        var shown = new StringBuilder();
+        int seen = 0;
+        foreach ((string expected, string keys) in steps)
         {
-            if (keys.StartsWith('~'))
-            {
-                Thread.Sleep(400 * keys.Length);
-                continue;
-            }
+            int at;
+            while ((at = shown.ToString(seen, shown.Length - seen).IndexOf(expected, StringComparison.Ordinal)) < 0)
+                Assert.True(Read(), $"{expected} does not appear: {shown}");
+            seen += at + expected.Length;
             process.StandardInput.Write(keys);
             process.StandardInput.Flush();
         }
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "the program does not end");
-        return output.Result.Replace("\r\n", "\n");
+        while (Read())
+        {
+        }
+        process.WaitForExit();
+        return shown.Replace("\r\n", "\n").ToString();
+
+        bool Read()
+        {
+            int next = process.StandardOutput.Read();
+            if (next >= 0)
+                shown.Append((char)next);
+            return next >= 0;
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

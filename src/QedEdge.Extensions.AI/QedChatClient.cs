@@ -1,0 +1,131 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.AI;
+using QedEdge.Generation;
+using QedEdge.Text;
+using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
+
+namespace QedEdge.Extensions.AI;
+
+/// <summary>
+/// Answers with a QED model. Requests are answered one after the other, whatever thread they come from. What a conversation has in common with the request
+/// before is not computed again.
+/// </summary>
+/// <remarks>
+/// What <see cref="ChatOptions"/> can say that a QED cannot do (tools, JSON, pictures in a message) ends with a <see cref="NotSupportedException"/>. For everything that
+/// has no option there, <see cref="ChatOptions.RawRepresentationFactory"/> may return <see cref="GenerationOptions"/>.
+/// </remarks>
+public sealed class QedChatClient : IChatClient
+{
+    private readonly QedModel _model;
+    private readonly Tokenizer _tokenizer;
+    private readonly Session _session;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly ChatClientMetadata _metadata;
+
+    /// <summary>A client of a model.</summary>
+    /// <param name="model">An open model; it stays the caller's.</param>
+    /// <param name="options">How its session is opened: threads, context length, storage of keys and values.</param>
+    /// <exception cref="QedException">The model has no tokenizer, or another chat format than QED's.</exception>
+    public QedChatClient(QedModel model, SessionOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        _model = model;
+        _tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
+        ChatTemplate.EnsureSupported(_tokenizer, model.File.Name);
+        _session = model.CreateSession(options ?? new SessionOptions());
+        _metadata = new ChatClientMetadata("qededge", defaultModelId: model.File.Name);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The messages or options ask for something that a QED cannot do.</exception>
+    /// <exception cref="ContextLengthException">The conversation is longer than the context.</exception>
+    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+        await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The messages or options ask for something that a QED cannot do.</exception>
+    /// <exception cref="ContextLengthException">The conversation is longer than the context.</exception>
+    public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, RequestMapping.Messages(messages, options))];
+        GenerationOptions generation = RequestMapping.Options(this, _model, options);
+        string[] stops = [.. options?.StopSequences ?? [], .. ChatTemplate.StopTexts];
+        string id = Guid.NewGuid().ToString("N");
+
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var pieces = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+            Task<GenerationResult> work = Task.Run(() => Generate(prompt, generation, stops, pieces.Writer, ended.Token), CancellationToken.None);
+            try
+            {
+                await foreach (string piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+                    yield return Update(new TextContent(piece));
+            }
+            finally
+            {
+                await ended.CancelAsync().ConfigureAwait(false); // who ceases to read ends the work
+                await ((Task)work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            GenerationResult result = await work.ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            ChatResponseUpdate last = Update(new UsageContent(new UsageDetails
+            {
+                InputTokenCount = result.PromptTokens,
+                CachedInputTokenCount = result.CachedTokens,
+                OutputTokenCount = result.GeneratedTokens,
+                TotalTokenCount = result.PromptTokens + result.GeneratedTokens,
+            }));
+            last.FinishReason = result.Finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+            yield return last;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        ChatResponseUpdate Update(AIContent content) => new(ChatRole.Assistant, [content]) { ResponseId = id, MessageId = id, ModelId = _model.File.Name, CreatedAt = DateTimeOffset.UtcNow };
+    }
+
+    /// <inheritdoc/>
+    public object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null
+            : serviceType == typeof(ChatClientMetadata) ? _metadata
+            : serviceType == typeof(QedModel) ? _model
+            : serviceType.IsInstanceOfType(this) ? this
+            : null;
+    }
+
+    /// <summary>Frees the keys and values; the model stays open.</summary>
+    public void Dispose()
+    {
+        _session.Dispose();
+        _turn.Dispose();
+    }
+
+    private GenerationResult Generate(int[] prompt, GenerationOptions options, string[] stops, ChannelWriter<string> pieces, CancellationToken cancellation)
+    {
+        try
+        {
+            int common = Math.Min(_session.CommonPrefix(prompt), prompt.Length - 1); // the last token is fed again for its logits
+            _session.Rollback(common);
+            var text = new GeneratedText(_tokenizer, stops, piece =>
+            {
+                if (piece.Length > 0)
+                    pieces.TryWrite(piece.ToString());
+            });
+            GenerationResult result = new Generator(_session, options).Run(prompt, (id, _) => text.Append(id), cancellation, common);
+            text.End();
+            return result;
+        }
+        finally
+        {
+            pieces.Complete();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using QedEdge.Text;
+
+namespace QedEdge.Generation;
+
+/// <summary>Receives text; valid only during the call.</summary>
+public delegate void TextHandler(ReadOnlySpan<char> text);
+
+/// <summary>
+/// Turns generated tokens into text that may be shown: no half characters, and nothing of a stop text nor behind it. Nothing is allocated per token.
+/// </summary>
+public sealed class GeneratedText
+{
+    private readonly StreamingDecoder? _decoder;
+    private readonly StopFilter _stop;
+    private readonly TextHandler _show;
+
+    /// <summary>Starts an empty text.</summary>
+    /// <param name="tokenizer">The model's, or null where there is none: then there is no text.</param>
+    /// <param name="stops">Texts that end it, none of them empty.</param>
+    /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
+    public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show)
+    {
+        _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
+        (_stop, _show) = (new StopFilter(stops), show);
+    }
+
+    /// <summary>Whether a stop text has appeared.</summary>
+    public bool IsStopped => _stop.Stopped;
+
+    /// <summary>Whether all text of the tokens so far was shown.</summary>
+    public bool IsWhole => !_stop.IsHolding && _decoder is null or { PendingBytes: 0 };
+
+    /// <summary>Takes the next token.</summary>
+    /// <returns>Whether the text goes on: what a <see cref="TokenHandler"/> returns.</returns>
+    public bool Append(int id)
+    {
+        _show(_decoder is null ? default : _stop.Append(_decoder.Append(id)));
+        return !_stop.Stopped;
+    }
+
+    /// <summary>Ends the text: what was held back is shown.</summary>
+    public void End()
+    {
+        if (_decoder is not null)
+            _show(_stop.Append(_decoder.Flush()));
+        _show(_stop.Flush());
+    }
+}
