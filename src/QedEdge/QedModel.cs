@@ -10,7 +10,7 @@ namespace QedEdge;
 /// <code>
 /// using var model = QedModel.Open("qed.gguf");
 /// using Session session = model.CreateSession();
-/// session.Feed(model.Tokenizer!.Encode("Once upon a time"));
+/// session.Feed(model.Tokenizer!.EncodePrompt("Once upon a time"));
 /// ReadOnlySpan&lt;float&gt; logits = session.Logits;
 /// </code>
 /// </summary>

@@ -81,15 +81,14 @@ internal static class Program
             },
         };
         options.Sampling.Validate();
-        var ids = new List<int>();
-        tokenizer.Encode(prompt ?? "", ids, tokenizer.PromptOptions);
-        if (ids.Count == 0)
+        int[] ids = tokenizer.EncodePrompt(prompt);
+        if (ids.Length == 0)
             throw new FormatException();
         using Session session = model.CreateSession(new SessionOptions { Threads = threads, ContextLength = context });
         using Stream output = StandardStreams.Output();
         var bytes = new byte[1024];
         var text = new GeneratedText(tokenizer, [], Show);
-        new Generator(session, options).Run([.. ids], (id, _) => text.Append(id));
+        new Generator(session, options).Run(ids, (id, _) => text.Append(id));
         text.End();
         Show("\n");
 

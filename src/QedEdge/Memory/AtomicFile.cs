@@ -4,7 +4,7 @@ namespace QedEdge.Memory;
 /// A file that appears under its name only when whole. It is written under a temporary name in the same folder, flushed to
 /// disk and renamed by <see cref="Commit"/>; without that, disposing deletes it, and a killed process leaves only the temporary file.
 /// </summary>
-public sealed class AtomicFile : IDisposable
+internal sealed class AtomicFile : IDisposable
 {
     private readonly string _temporary;
     private readonly bool _overwrite;

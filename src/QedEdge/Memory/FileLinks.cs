@@ -1,7 +1,7 @@
 namespace QedEdge.Memory;
 
 /// <summary>Symbolic links to files.</summary>
-public static class FileLinks
+internal static class FileLinks
 {
     /// <summary>The path that a link leads to in the end, whether or not something is there; any other path as it is.</summary>
     public static string Resolve(string path) =>

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace QedEdge.Memory;
 
 /// <summary>The limit on file sizes (<c>ulimit -f</c>): its signal would end the process at once and leave the temporary file.</summary>
-public static class FileSizeLimit
+internal static class FileSizeLimit
 {
     private const PosixSignal Exceeded = (PosixSignal)25; // SIGXFSZ on Linux and macOS
 

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace QedEdge.Memory;
 
 /// <summary>The standard streams of a program.</summary>
-public static class StandardStreams
+internal static class StandardStreams
 {
     private const int StandardInput = 0, StandardOutput = 1, StandardError = 2;
 

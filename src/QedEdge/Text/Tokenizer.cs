@@ -76,6 +76,14 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     public static Tokenizer? Open(GgufFile file) =>
         TokenizerMetadata.Read(file.Metadata, file.Name) is TokenizerData data ? new Tokenizer(data) : null;
 
+    /// <summary>The ids of a text as the beginning of a context, with the tokens that the model wants around it (<see cref="PromptOptions"/>).</summary>
+    public int[] EncodePrompt(ReadOnlySpan<char> text)
+    {
+        var ids = new List<int>();
+        Encode(text, ids, PromptOptions);
+        return [.. ids];
+    }
+
     /// <summary>Appends a text's ids.</summary>
     /// <param name="text">UTF-16; lone surrogates are read as U+FFFD.</param>
     /// <param name="destination">Where the ids are appended.</param>
