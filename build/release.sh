@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.."
 
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=$PWD/artifacts/release # in the repository, whose folder the compiler does not name
+rm -rf "$work"
+mkdir -p "$work"
 umask 022
 
 # publish FOLDER RUNTIME PROJECT [OPTION...]: compiles ahead of time into $work/FOLDER.
@@ -58,16 +59,16 @@ echo bills of materials
 dotnet tool restore >/dev/null
 for product in qed:src/QedEdge.Cli/QedEdge.Cli.csproj qed-convert:converter/qed-convert/qed-convert.csproj; do
     name=${product%%:*} project=${product#*:}
-    dotnet restore "$project" -r linux-x64 --artifacts-path "$work/build/$name-linux-x64" >/dev/null
-    dotnet tool run dotnet-CycloneDX "$project" -rs -dpr -biop "$work/build/$name-linux-x64/obj" -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" ||
+    dotnet restore "$project" -r linux-x64 >/dev/null
+    dotnet tool run dotnet-CycloneDX "$project" -rs -dpr -biop artifacts/obj -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" ||
         { cat "$work/log" >&2; exit 1; }
     python3 - "$work/bom.json" "$output/$name-$version.cdx.json" <<'END'
 import datetime, json, os, sys
 bom = json.load(open(sys.argv[1], encoding="utf-8"))
 bom["metadata"]["timestamp"] = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 for component in bom["components"]:
-    if component["name"] == "Microsoft.DotNet.ILCompiler":
-        component["scope"] = "required"  # its runtime is a part of the executable
+    if component["name"] == "runtime.linux-x64.Microsoft.DotNet.ILCompiler":
+        component["scope"] = "required"  # the runtime in it is a part of the executable
 json.dump(bom, open(sys.argv[2], "w", encoding="utf-8"), indent=2)
 END
 done
