@@ -29,7 +29,7 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             Tiles(w, x, 0, tokens, groupBegin, groupEnd, y, yStride, next);
     }
 
-    /// <summary>Tokens <paramref name="tokenBegin"/> .. <paramref name="tokenEnd"/>, four at a time; the first four ask for weights to come.</summary>
+    /// <summary>Tokens <paramref name="tokenBegin"/> .. <paramref name="tokenEnd"/>, four at a time; the first of them ask for weights to come.</summary>
     public static void Tiles(in PackedMatrix w, Activations x, int tokenBegin, int tokenEnd, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
     {
         for (int group = groupBegin; group < groupEnd; group += 2)
@@ -37,15 +37,16 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             int second = Math.Min(group + 1, groupEnd - 1);
             float* y0 = y + (group - groupBegin) * GroupRows, y1 = y + (second - groupBegin) * GroupRows;
             byte* ahead = Streaming.Ahead(w, w.Data.Pointer + group * w.GroupBytes, groupEnd, next);
-            for (int t = tokenBegin; t < tokenEnd; t += TileTokens)
+            int tiles = (tokenEnd - tokenBegin + TileTokens - 1) / TileTokens;
+            for (int i = 0; i < tiles; i++)
             {
-                Tile(w, group, second, x, t, tokenEnd, y0, y1, yStride, ahead);
-                ahead = null;
+                Tile(w, group, second, x, tokenBegin + i * TileTokens, tokenEnd, y0, y1, yStride, ahead, Streaming.GroupsAhead(i, tiles));
+                ahead += w.GroupBytes;
             }
         }
     }
 
-    /// <summary>One token: two row groups at a time.</summary>
+    /// <summary>One token: two row groups at a time. Each weight is read once, so it need not stay in any cache behind the first.</summary>
     private static void Gemv(in PackedMatrix w, Activations input, int groupBegin, int groupEnd, float* y, NativeView next)
     {
         sbyte* quants = input.Quants.Pointer;
@@ -65,7 +66,7 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                 for (int j = 0; j < Steps; j++)
                 {
                     for (int line = 0; line < 2 * TBlock.Bytes / Steps; line += 64)
-                        Sse.Prefetch0(ahead + line);
+                        Sse.PrefetchNonTemporal(ahead + line);
                     ahead += 2 * TBlock.Bytes / Steps;
                     Vector256<sbyte> a = Broadcast4(x), c = Broadcast4(x + BlockSize / 2);
                     i0 = TBlock.Add(i0, TBlock.First(w0), a);
@@ -76,7 +77,7 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                     w1 += StepBytes;
                     x += 4;
                 }
-                Sse.Prefetch0(ahead);
+                Sse.PrefetchNonTemporal(ahead);
                 ahead += 2 * 2 * GroupRows; // the scales stand elsewhere, but asking keeps to a straight line
                 w0 += TBlock.Bytes - Steps * StepBytes;
                 w1 += TBlock.Bytes - Steps * StepBytes;
@@ -92,8 +93,8 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
         }
     }
 
-    /// <summary>Two row groups by four tokens. Sixteen registers hold the integer sums; the float sums wait in memory, partial[token, group, row].</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, byte* ahead)
+    /// <summary>Two row groups by four tokens. Sixteen registers hold the integer sums; the float sums wait in memory, partial[token, group, row]. Asks for the bytes of so many groups.</summary>
+    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, byte* ahead, int groupsAhead)
     {
         byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
         ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
@@ -108,12 +109,9 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             Vector256<float>.Zero.Store(partial + i * GroupRows);
         for (int b = 0; b < w.Blocks; b++)
         {
-            if (ahead is not null)
-            {
-                for (int line = 0; line < 2 * TBlock.Bytes; line += 64)
-                    Sse.Prefetch0(ahead + line);
-                ahead += 2 * (TBlock.Bytes + 2 * GroupRows);
-            }
+            for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
+                Sse.Prefetch0(ahead + line);
+            ahead += groupsAhead * (TBlock.Bytes + 2 * GroupRows);
             Vector256<int> a0 = TBlock.Start(xOffset[0]), a1 = TBlock.Start(xOffset[b1]), a2 = TBlock.Start(xOffset[b2]), a3 = TBlock.Start(xOffset[b3]);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
             for (int j = 0; j < Steps; j++)

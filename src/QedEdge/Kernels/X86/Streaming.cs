@@ -18,4 +18,10 @@ internal static unsafe class Streaming
         byte* ahead = w0 + PrefetchDistance, end = w.Data.Pointer + groupEnd * w.GroupBytes;
         return ahead < end || next.Length == 0 ? ahead : next.Pointer + (ahead - end);
     }
+
+    /// <summary>
+    /// For how many row groups' bytes a tile of tokens asks while it reads two: a lone tile for two, the first two of several for one each, since
+    /// a processor that has asked for more than it can remember waits (docs/performance.md).
+    /// </summary>
+    public static int GroupsAhead(int tile, int tiles) => tiles == 1 ? 2 : tile < 2 ? 1 : 0;
 }
