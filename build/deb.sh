@@ -7,7 +7,7 @@ set -euo pipefail
 architecture=$1 executable=$2 output=$3 qed=${4:-$2}
 project=$(cd "$(dirname "$0")/.." && pwd)
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$project" log -1 --format=%ct)}
-version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' "$project/Directory.Build.props")
+version=$(sed -n 's|.*<VersionPrefix>\(.*\)</VersionPrefix>.*|\1|p' "$project/Directory.Build.props")
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 umask 022

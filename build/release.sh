@@ -9,10 +9,11 @@ set -euo pipefail
 mkdir -p "$1"
 output=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
+git diff --quiet HEAD || { echo "the work tree has changes that no commit has" >&2; exit 1; }
 [ -z "$(ls -A "$output")" ] || { echo "$output is not empty" >&2; exit 1; }
 
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
+version=$(sed -n 's|.*<VersionPrefix>\(.*\)</VersionPrefix>.*|\1|p' Directory.Build.props)
 work=$PWD/artifacts/release # in the repository, whose folder the compiler does not name
 rm -rf "$work"
 mkdir -p "$work"
@@ -32,6 +33,7 @@ publish() {
 archive() {
     mkdir -p "$work/tar/$1"
     cp -r "$work/$2/." LICENSE "$work/tar/$1/"
+    chmod -R u=rwX,go=rX "$work/tar/$1" # whatever the clone's files may
     tar -C "$work/tar" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -c "$1" | gzip -9n >"$output/$1.tar.gz"
 }
 
@@ -57,20 +59,22 @@ done
 
 echo bills of materials
 dotnet tool restore >/dev/null
-for product in qed:src/QedEdge.Cli/QedEdge.Cli.csproj qed-convert:converter/qed-convert/qed-convert.csproj; do
-    name=${product%%:*} project=${product#*:}
-    dotnet restore "$project" -r linux-x64 >/dev/null
-    dotnet tool run dotnet-CycloneDX "$project" -rs -dpr -biop artifacts/obj -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" ||
-        { cat "$work/log" >&2; exit 1; }
-    python3 - "$work/bom.json" "$output/$name-$version.cdx.json" <<'END'
+for product in qed:src/QedEdge.Cli/QedEdge.Cli.csproj libqed:src/QedEdge.Native/QedEdge.Native.csproj qed-convert:converter/qed-convert/qed-convert.csproj; do
+    for runtime in linux-x64 linux-arm64; do
+        name=${product%%:*} project=${product#*:}
+        dotnet restore "$project" -r $runtime >/dev/null
+        dotnet tool run dotnet-CycloneDX "$project" -rs -dpr -biop artifacts/obj -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" ||
+            { cat "$work/log" >&2; exit 1; }
+        python3 - "$work/bom.json" "$output/$name-$version-$runtime.cdx.json" <<'END'
 import datetime, json, os, sys
 bom = json.load(open(sys.argv[1], encoding="utf-8"))
 bom["metadata"]["timestamp"] = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 for component in bom["components"]:
-    if component["name"] == "runtime.linux-x64.Microsoft.DotNet.ILCompiler":
+    if component["name"].endswith(".Microsoft.DotNet.ILCompiler"):
         component["scope"] = "required"  # the runtime in it is a part of the executable
 json.dump(bom, open(sys.argv[2], "w", encoding="utf-8"), indent=2)
 END
+    done
 done
 
 (cd "$output" && sha256sum -- * >"$work/SHA256SUMS")

@@ -17,27 +17,28 @@ public static class CommandLineProgram
     {
         ReadOnlySpan<string> rest = words;
         Command command = root;
-        if (rest.Length > 0 && root.Commands.FirstOrDefault(candidate => candidate.Name == words[0]) is { } named)
+        bool help = rest is ["help", ..] && Find(root, "help") is null;
+        if (help)
+            rest = rest[1..];
+        if (rest.Length > 0 && Find(root, rest[0]) is { } named)
         {
             command = named;
             rest = rest[1..];
         }
-        int text = rest.IndexOf("--");
-        foreach (string word in text < 0 ? rest : rest[..text])
+        if (help || Parser.AsksFor(Command.Help, command, rest))
         {
-            if (Command.Help.Names.Contains(word))
-            {
-                write(HelpPage.Write(command));
-                return 0;
-            }
+            write(HelpPage.Write(command));
+            return 0;
         }
-        if (command == root && rest is [var only] && Command.Version.Names.Contains(only))
+        if (command == root && rest.Length > 0 && Parser.AsksFor(Command.Version, command, rest[..1]))
         {
             write(version + "\n");
             return 0;
         }
         return command.Action!(Parse(command, rest, complete ?? (_ => { })));
     }
+
+    private static Command? Find(Command root, string name) => root.Commands.FirstOrDefault(command => command.Name == name);
 
     private static ParseResult Parse(Command command, ReadOnlySpan<string> words, Action<ParseResult> complete)
     {

@@ -96,7 +96,7 @@ public sealed class SeedOption(params string[] names) : Option(names)
 /// <inheritdoc/>
 public sealed class NumberOption(params string[] names) : Option(names)
 {
-    internal static double? Value(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : null;
+    internal static double? Value(string text) => double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double value) ? value : null;
 
     private protected override string? Type(string text) => Value(text) is null ? "a number; it is written 0.8" : null;
 }

@@ -44,7 +44,7 @@ public sealed class ParseResult
         if (!_given.TryGetValue(parameter, out List<string>? texts))
             _given.Add(parameter, texts = []);
         else if (!parameter.IsRepeatable)
-            throw new UsageException($"{parameter.Name} is given more than once");
+            texts.Clear(); // the last one holds: an alias can have defaults
         texts.Add(text);
     }
 

@@ -2,7 +2,8 @@ namespace QedEdge.CommandLine;
 
 /// <summary>
 /// Reads a command line as POSIX and GNU programs do: <c>-n 5</c>, <c>-n5</c>, <c>--name 5</c>, <c>--name=5</c>, options and arguments in any order, and
-/// after <c>--</c> arguments alone. A word that begins like an option and is none is an error and no text, so that a slip is not taken for the prompt.
+/// after <c>--</c> arguments alone; of an option that is given again the last value holds. Long options are not abbreviated, and flags of one letter not joined. A word that
+/// begins like an option and is none is an error and no text, so that a slip is not taken for the prompt.
 /// </summary>
 internal sealed class Parser
 {
@@ -36,8 +37,22 @@ internal sealed class Parser
         return parser._result;
     }
 
-    /// <summary>Whether a word begins as options do: -5 is a number, - is standard input.</summary>
-    private static bool LooksLikeOption(string word) => word.Length > 1 && word[0] == '-' && (word[1] is '-' or '?' || char.IsLetter(word[1]));
+    /// <summary>Whether a flag is among the words, and not the value of another option nor behind <c>--</c>.</summary>
+    public static bool AsksFor(Flag flag, Command command, ReadOnlySpan<string> words)
+    {
+        for (int i = 0; i < words.Length && words[i] != "--"; i++)
+        {
+            (Option? option, string? value) = Split(command, words[i]);
+            if (option == flag)
+                return true;
+            if (option is { TakesValue: true } && value is null)
+                i++;
+        }
+        return false;
+    }
+
+    /// <summary>Whether a word begins as options do: -5 and -.5 are numbers, - is standard input, and a dash before a space stands in a text.</summary>
+    private static bool LooksLikeOption(string word) => word.Length > 1 && word[0] == '-' && !(char.IsAsciiDigit(word[1]) || word[1] is '.' or ' ');
 
     private void Read(ReadOnlySpan<string> words)
     {
@@ -53,13 +68,13 @@ internal sealed class Parser
             }
             if (!LooksLikeOption(word))
                 AddArgument(word);
-            else if (Split(word) is not ({ } option, var value))
+            else if (Split(_command, word) is not ({ } option, var value))
                 throw new UsageException(Unknown(word));
             else if (value is not null)
                 _result.Add(option, value);
             else if (!option.TakesValue)
                 _result.Add(option, "true");
-            else if (words.Length == 0 || words[0] == "--" || (Find(words[0].Split('=')[0]) is not null))
+            else if (words.Length == 0 || LooksLikeOption(words[0]))
                 throw new UsageException($"{Called(option)} needs a value{(words.Length == 0 ? "" : $"; where that is '{words[0]}', write {option.Name}={words[0]}")}");
             else
             {
@@ -70,16 +85,16 @@ internal sealed class Parser
     }
 
     /// <summary>The option that a word names, and the value in the same word.</summary>
-    private (Option? Option, string? Value) Split(string word)
+    private static (Option? Option, string? Value) Split(Command command, string word)
     {
         int equals = word.IndexOf('=', StringComparison.Ordinal);
         string name = equals < 0 ? word : word[..equals];
-        if (Find(name) is { } option)
+        if (Find(command, name) is { } option)
             return (option, equals < 0 ? null : word[(equals + 1)..]);
-        return !Option.IsLong(word) && word.Length > 2 && Find(word[..2]) is { TakesValue: true } joined ? (joined, word[2..]) : (null, null);
+        return !Option.IsLong(word) && word.Length > 2 && Find(command, word[..2]) is { TakesValue: true } joined ? (joined, word[2..]) : (null, null);
     }
 
-    private Option? Find(string name) => _command.AllOptions.FirstOrDefault(option => option.Names.Contains(name));
+    private static Option? Find(Command command, string name) => command.AllOptions.FirstOrDefault(option => option.Names.Contains(name));
 
     private void AddArgument(string text)
     {
@@ -88,12 +103,14 @@ internal sealed class Parser
         else if (_command.Commands.Length > 0 && _command.Arguments.Length == 0)
             throw new UsageException(UnknownCommand(_command, text));
         else
-            throw new UsageException($"'{text}' is one argument too many; text with spaces stands in quotes");
+            throw new UsageException($"'{text}' is one argument too many{(_command.Arguments is [.., { Kind: ValueKind.Free }] ? "; text with spaces stands in quotes" : "")}");
     }
 
     /// <summary>What to say of a word that is no command.</summary>
     private static string UnknownCommand(Command root, string word)
     {
+        if (root.Commands.Any(command => command.Name == word))
+            return $"the command comes first: {root.Name} {word}";
         string meant = Suggestion.For(word, root.Commands.Select(command => command.Name)) is { } name ? $"did you mean '{name}'?" : $"commands: {Names(root)}";
         return $"unknown command '{word}'; {meant}";
     }

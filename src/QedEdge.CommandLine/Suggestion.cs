@@ -3,23 +3,22 @@ namespace QedEdge.CommandLine;
 /// <summary>What may have been meant by a word that is none of those that are taken.</summary>
 internal static class Suggestion
 {
-    private const int Farthest = 2; // edits
-    private const int ShortestPart = 4; // letters that tell what is meant
+    private const int ShortestBeginning = 3, ShortestWhole = 4; // letters that tell what is meant
 
-    /// <summary>The nearest of the words: few edits away, or the beginning of one, or one with more behind it; else null.</summary>
+    /// <summary>A word that begins so; else the nearest one, few edits away; else one that this one begins with; else null.</summary>
     public static string? For(string word, IEnumerable<string> words)
     {
+        if (word.Length >= ShortestBeginning && words.FirstOrDefault(known => known.StartsWith(word, StringComparison.Ordinal)) is { } longer)
+            return longer;
         string? nearest = null;
-        int least = Math.Min(Farthest, word.Length - 1) + 1;
+        int least = Math.Max(1, word.Length / 3) + 1;
         foreach (string known in words)
         {
             int distance = Distance(known, word);
-            if (distance < least)
+            if (distance < least && distance < word.Length)
                 (nearest, least) = (known, distance);
         }
-        if (nearest is not null || word.Length < ShortestPart)
-            return nearest;
-        return words.FirstOrDefault(known => known.StartsWith(word, StringComparison.Ordinal) || (known.Length >= ShortestPart && word.StartsWith(known, StringComparison.Ordinal)));
+        return nearest ?? words.FirstOrDefault(known => known.Length >= ShortestWhole && word.StartsWith(known, StringComparison.Ordinal));
     }
 
     /// <summary>Insertions, deletions and substitutions from one word to another (Levenshtein).</summary>

@@ -13,7 +13,8 @@ namespace QedEdge.Extensions.AI;
 /// </summary>
 /// <remarks>
 /// What <see cref="ChatOptions"/> can say that a QED cannot do (tools, JSON, pictures in a message) ends with a <see cref="NotSupportedException"/>. For everything that
-/// has no option there, <see cref="ChatOptions.RawRepresentationFactory"/> may return <see cref="GenerationOptions"/>.
+/// has no option there, <see cref="ChatOptions.RawRepresentationFactory"/> may return <see cref="GenerationOptions"/>;
+/// they take the place of all defaults (the model file's, 512 tokens at most, a random seed).
 /// </remarks>
 public sealed class QedChatClient : IChatClient
 {
@@ -104,8 +105,7 @@ public sealed class QedChatClient : IChatClient
     /// <summary>Frees the keys and values; the model stays open.</summary>
     public void Dispose()
     {
-        _session.Dispose();
-        _turn.Dispose();
+        _session.Dispose(); // an answer that is under way ends with an exception; who waits for its turn gets one, too
     }
 
     private GenerationResult Generate(int[] prompt, GenerationOptions options, string[] stops, ChannelWriter<string> pieces, CancellationToken cancellation)

@@ -34,11 +34,20 @@ internal static class RequestMapping
             return Default(model);
         if (options.Tools is { Count: > 0 })
             throw new NotSupportedException("a QED calls no tools");
+        if (options.ToolMode is RequiredChatToolMode)
+            throw new NotSupportedException("a QED calls no tools, and the options require it");
+        if (options.ModelId is { } wanted && wanted != model.File.Name)
+            throw new NotSupportedException($"this client answers with {model.File.Name}, and the options ask for {wanted}");
         if (options.ResponseFormat is not (null or ChatResponseFormatText))
             throw new NotSupportedException("a QED answers in text; other response formats are not supported");
         if (options.ConversationId is not null)
             throw new NotSupportedException("conversations are not kept; send all messages");
-        GenerationOptions own = options.RawRepresentationFactory?.Invoke(client) as GenerationOptions ?? Default(model);
+        GenerationOptions own = options.RawRepresentationFactory?.Invoke(client) switch
+        {
+            null => Default(model),
+            GenerationOptions given => given,
+            var other => throw new NotSupportedException($"the raw representation of a QED's options is {nameof(GenerationOptions)}, not {other.GetType().Name}"),
+        };
         SamplingOptions sampling = own.Sampling;
         return own with
         {

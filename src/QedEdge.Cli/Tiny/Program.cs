@@ -7,8 +7,8 @@ using QedEdge.Text;
 namespace QedEdge.Cli.Tiny;
 
 /// <summary>
-/// The smallest <c>qed</c> (<c>-p:QedProfile=Tiny</c>): it generates, from a model file in int4 or the one built in, and nothing else. Options are those of
-/// <c>qed generate</c>, and so is the text; docs/size.md says what is left out.
+/// The smallest <c>qed</c> (<c>-p:QedProfile=Tiny</c>): it generates, from a model file in int4 or the one built in, and nothing else. What options it has are those
+/// of <c>qed generate</c>, and so is the text; docs/size.md says what is left out.
 /// </summary>
 internal static class Program
 {
@@ -19,12 +19,15 @@ internal static class Program
         StandardStreams.KeepClosedOnesTaken(); // before anything opens a file
         try
         {
-            Generate(args);
+            if (args is ["-h" or "--help" or "-?", ..])
+                Write(StandardStreams.Output(), Usage);
+            else
+                Generate(args);
             return 0;
         }
-        catch (Exception e) when (e is FormatException or OverflowException or InvalidOptionException)
+        catch (InvalidOptionException e)
         {
-            return Fail(2, e is InvalidOptionException ? e.Message : Usage);
+            return Fail(2, e.Message);
         }
         catch (QedException e)
         {
@@ -45,19 +48,28 @@ internal static class Program
         bool ignoreEos = false;
         for (int i = args is ["generate", ..] ? 1 : 0; i < args.Length; i++)
         {
-            switch (args[i])
+            string word = args[i];
+            try
             {
-                case "-m" or "--model": file = Value(); break;
-                case "-n" or "--max-tokens": most = Integer(); break;
-                case "-s" or "--seed": seed = ulong.Parse(Value(), NumberStyles.None, CultureInfo.InvariantCulture); break;
-                case "-t" or "--threads": threads = Integer(); break;
-                case "-c" or "--ctx-size": context = Integer(); break;
-                case "--temp": temperature = Number(); break;
-                case "--top-k": topK = Integer(); break;
-                case "--top-p": topP = Number(); break;
-                case "--greedy": temperature = 0; break;
-                case "--ignore-eos": ignoreEos = true; break;
-                default: prompt = prompt is null && !args[i].StartsWith('-') ? args[i] : throw new FormatException(); break;
+                switch (word)
+                {
+                    case "-m" or "--model": file = Value(); break;
+                    case "-n" or "--max-tokens": most = Integer(); break;
+                    case "-s" or "--seed": seed = ulong.Parse(Value(), NumberStyles.None, CultureInfo.InvariantCulture); break;
+                    case "-t" or "--threads": threads = Integer(); break;
+                    case "-c" or "--ctx-size": context = Integer(); break;
+                    case "--temp": temperature = Number(); break;
+                    case "--top-k": topK = Integer(); break;
+                    case "--top-p": topP = Number(); break;
+                    case "--greedy": temperature = 0; break;
+                    case "--ignore-eos": ignoreEos = true; break;
+                    case "--" when i == args.Length - 2: prompt ??= args[++i]; break;
+                    default: prompt = prompt is null && !(word.StartsWith('-') && word.Length > 1 && !char.IsAsciiDigit(word[1])) ? word : throw new FormatException(); break;
+                }
+            }
+            catch (Exception e) when (e is FormatException or OverflowException)
+            {
+                throw new InvalidOptionException($"'{word}' is not understood, or what follows it; {Usage}");
             }
 
             string Value() => ++i < args.Length ? args[i] : throw new FormatException();
@@ -83,7 +95,7 @@ internal static class Program
         options.Sampling.Validate();
         int[] ids = tokenizer.EncodePrompt(prompt);
         if (ids.Length == 0)
-            throw new FormatException();
+            throw new InvalidOptionException($"there is no prompt; {Usage}");
         using Session session = model.CreateSession(new SessionOptions { Threads = threads, ContextLength = context });
         using Stream output = StandardStreams.Output();
         var bytes = new byte[1024];
@@ -107,8 +119,9 @@ internal static class Program
 
     private static int Fail(int code, string message)
     {
-        using Stream error = StandardStreams.Error();
-        error.Write(Encoding.UTF8.GetBytes($"error: {message}\n"));
+        Write(StandardStreams.Error(), $"error: {message}");
         return code;
     }
+
+    private static void Write(Stream stream, string line) => stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
 }

@@ -18,8 +18,11 @@ public sealed class GeneratedText
     /// <param name="tokenizer">The model's, or null where there is none: then there is no text.</param>
     /// <param name="stops">Texts that end it, none of them empty.</param>
     /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
+    /// <exception cref="InvalidOptionException">A stop text is empty.</exception>
     public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show)
     {
+        if (stops.Contains(""))
+            throw new InvalidOptionException("a stop text is empty");
         _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         (_stop, _show) = (new StopFilter(stops), show);
     }
@@ -31,6 +34,7 @@ public sealed class GeneratedText
     public bool IsWhole => !_stop.IsHolding && _decoder is null or { PendingBytes: 0 };
 
     /// <summary>Takes the next token.</summary>
+    /// <param name="id">Its id.</param>
     /// <returns>Whether the text goes on: what a <see cref="TokenHandler"/> returns.</returns>
     public bool Append(int id)
     {

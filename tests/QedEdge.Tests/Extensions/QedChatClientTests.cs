@@ -127,6 +127,10 @@ public sealed class QedChatClientTests : IDisposable
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ConversationId = "1" }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")])], null, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.Tool, "x")], null, None));
+        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ModelId = "other" }, None));
+        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ToolMode = ChatToolMode.RequireAny }, None));
+        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { RawRepresentationFactory = _ => "x" }, None));
+        await Assert.ThrowsAsync<InvalidOptionException>(() => _client.GetResponseAsync("x", new ChatOptions { StopSequences = [""] }, None));
         await Assert.ThrowsAsync<ContextLengthException>(() => _client.GetResponseAsync(new string('x', 10_000), null, None));
         await Assert.ThrowsAsync<InvalidOptionException>(() => _client.GetResponseAsync("x", new ChatOptions { TopP = 2 }, None));
     }

@@ -114,7 +114,7 @@ public sealed partial class PackageTests : IDisposable
         }
         foreach (string project in Projects)
         {
-            ProgramResult result = Tools.Run("dotnet", ["pack", Path.Combine(TestData.Root, project), "-c", "Release", "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false"], start =>
+            ProgramResult result = Tools.Run("dotnet", ["pack", Path.Combine(TestData.Root, project), "-c", "Release", "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", "-p:VersionSuffix=test"], start =>
             {
                 PublishedPrograms.ForgetThisBuild(start.Environment);
                 start.Environment["SOURCE_DATE_EPOCH"] = "1790000000";

@@ -53,12 +53,23 @@ public sealed class SampleTests : IDisposable
         Assert.True(other.ExitCode == 0, other.Output + other.Error);
     }
 
+    [Fact]
+    public void Eval_AnswersItsOwnQuestions()
+    {
+        ProgramResult result = Shell(Commands("eval")[0], TestData.Root);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        foreach (string task in new[] { "arc_challenge", "commonsense_qa", "hellaswag", "winogrande", "mmlu", "average" })
+            Assert.Contains($"\n{task} ", result.Output);
+    }
+
     /// <summary>Runs a sample's first commands: they begin with the conversion of the sample model.</summary>
     private string RunFromTheRoot(string sample)
     {
         string[] commands = Commands(sample)[0].Split('\n');
         Assert.Equal(2, commands.Length);
         Assert.Equal("dotnet run --project converter/qed-convert -c Release -- samples/tiny-qed -o tiny.gguf --type q8_0", commands[0]);
+        ProgramResult converted = Shell(commands[0].Replace("tiny.gguf", Path.Combine(_folder, "tiny.gguf")), TestData.Root);
+        Assert.True(converted.ExitCode == 0, converted.Output + converted.Error);
         ProgramResult result = Shell(commands[1].Replace("tiny.gguf", Model()), TestData.Root);
         Assert.True(result.ExitCode == 0 && result.Error == "", result.Output + result.Error);
         return result.Output;
