@@ -2,7 +2,7 @@
 # Makes everything a release has, from the sources alone: build/release.sh DIR
 #   executables (qed with the sample model, also for x86-64-v4; qed-convert), the C library, Debian packages, NuGet packages, software bills of
 #   materials (CycloneDX) and SHA256SUMS, for linux-x64 and linux-arm64.
-# From the same commit come the same bytes. Needs what README.md names for linux-arm64, dpkg-deb and python3; runs on x64.
+# From the same commit come the same bytes. REPOSITORY_URL, where it is set, is where the packages say that their sources are. Needs what README.md names for linux-arm64, dpkg-deb and python3; runs on x64.
 set -euo pipefail
 
 [ $# -eq 1 ] || { echo "usage: build/release.sh DIR" >&2; exit 2; }
@@ -54,7 +54,7 @@ build/deb.sh arm64 "$work/qed-linux-arm64/qed" "$output/qed_${version}_arm64.deb
 
 echo packages
 for project in src/QedEdge src/QedEdge.Extensions.AI src/QedEdge.Cli converter/qed-convert; do
-    dotnet pack $project -c Release -o "$output" --artifacts-path "$work/build/packages" >"$work/log" || { cat "$work/log" >&2; exit 1; }
+    dotnet pack $project -c Release -o "$output" --artifacts-path "$work/build/packages" ${REPOSITORY_URL:+-p:RepositoryUrl="$REPOSITORY_URL"} >"$work/log" || { cat "$work/log" >&2; exit 1; }
 done
 
 echo bills of materials

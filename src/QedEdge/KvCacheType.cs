@@ -19,9 +19,11 @@ public enum KvCacheType
 public static class KvCacheTypes
 {
     /// <summary>The name in files and on the command line.</summary>
+    /// <param name="type">The type.</param>
     public static string NameOf(KvCacheType type) => type.ToString().ToLowerInvariant();
 
     /// <summary>The type of a name, <see cref="KvCacheType.Auto"/> excepted; null where there is none.</summary>
+    /// <param name="name">f32, f16 or q8_0.</param>
     public static KvCacheType? Parse(string? name) => name switch { "f32" => KvCacheType.F32, "f16" => KvCacheType.F16, "q8_0" => KvCacheType.Q8_0, _ => null };
 
     /// <summary>The storage of a type.</summary>

@@ -20,6 +20,9 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
     public const long Program = 12 << 20;
 
     /// <summary>The need of a file at a context size (null: the model's own); null when the file is of an architecture that cannot be run here, or another tool's and without QED's structure.</summary>
+    /// <param name="file">An open file.</param>
+    /// <param name="context">Positions; null is the model's context length.</param>
+    /// <param name="threads">Threads.</param>
     /// <exception cref="InvalidOptionException">The context size is not one the model has.</exception>
     /// <exception cref="ModelFormatException">A file of QedEdge's architecture with unusable dimensions.</exception>
     public static MemoryNeed? Of(GgufFile file, int? context = null, int threads = 1)
@@ -47,6 +50,7 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
     public long Fixed => Weights + Workspace + Program;
 
     /// <summary>Keys and values in a storage.</summary>
+    /// <param name="type">The storage of keys and values.</param>
     public long Kv(KvCacheType type) => type switch
     {
         KvCacheType.F32 => KvF32,
@@ -56,9 +60,12 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
     };
 
     /// <summary>What the process holds at most when the context is full.</summary>
+    /// <param name="type">The storage of keys and values.</param>
     public long Peak(KvCacheType type) => Fixed + Kv(type);
 
     /// <summary>The most positions that fit into an amount of memory; 0 where not even the model does.</summary>
+    /// <param name="type">The storage of keys and values.</param>
+    /// <param name="memory">Bytes there are.</param>
     public int LongestContext(KvCacheType type, long memory) =>
         (int)Math.Clamp((memory - Fixed) / Math.Max(1, Kv(type) / Context), 0, LargestContext);
 }

@@ -11,6 +11,8 @@ namespace QedEdge;
 public static class PlainRead
 {
     /// <summary>Reads the weights repeatedly with a team of threads, each its own part of every matrix, for about a third of a second.</summary>
+    /// <param name="model">An open model.</param>
+    /// <param name="threads">Threads that read together.</param>
     /// <returns>The median of the passes, in 10⁹ bytes per second.</returns>
     public static double GigabytesPerSecond(QedModel model, int threads)
     {

@@ -9,6 +9,8 @@ public class QedException : Exception
     public QedException(string message, Exception? inner = null) : base(message, inner) { }
 
     /// <summary>The error for a text or another input that cannot be read.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="exception">What the system said.</param>
     public static QedException Unreadable(string path, Exception exception) => new($"{path}: " + exception switch
     {
         _ when Directory.Exists(path) => "is a folder; name a file in it",

@@ -89,16 +89,22 @@ public sealed class QedModel : IDisposable
     internal ModelWeights Weights => _weights.Weights;
 
     /// <summary>Opens a model file.</summary>
+    /// <param name="path">A GGUF file, or an executable with a model behind it.</param>
+    /// <param name="options">Kernels and how the file is read; null is the defaults.</param>
     /// <exception cref="ModelFormatException">The file cannot be used; the message says why.</exception>
     /// <exception cref="QedException">The instruction set asked for is not available.</exception>
     public static QedModel Open(string path, ModelOptions? options = null) => Create(options?.Loading == ModelLoading.Memory ? GgufFile.Read(path) : GgufFile.Open(path), options);
 
     /// <summary>Opens a model that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
+    /// <param name="resource">A manifest resource of a GGUF file; used in place.</param>
+    /// <param name="name">What error messages call it.</param>
+    /// <param name="options">Kernels; null is the defaults.</param>
     /// <exception cref="ModelFormatException">The resource cannot be used.</exception>
     public static QedModel Open(UnmanagedMemoryStream resource, string name, ModelOptions? options = null) =>
         Create(GgufFile.Open(resource, name), options);
 
     /// <summary>Opens a session: a context of its own with all its memory.</summary>
+    /// <param name="options">Threads, context length, storage of keys and values; null is the defaults.</param>
     /// <exception cref="QedException">An option is out of range.</exception>
     public Session CreateSession(SessionOptions? options = null) => new(new Engine(this, options ?? new SessionOptions(), 1), ownsEngine: true);
 

@@ -71,11 +71,14 @@ public sealed class Session : IDisposable
     internal Sequence Sequence { get; }
 
     /// <summary>Appends tokens and computes the logits after the last one.</summary>
+    /// <param name="tokens">Token ids, 0 to the vocabulary's size − 1.</param>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id is outside the vocabulary; nothing was computed or stored.</exception>
     public void Feed(ReadOnlySpan<int> tokens) => Feed(tokens, FeedOptions.Plain);
 
     /// <summary>Appends tokens with a mask, positions, or a receiver of logits.</summary>
+    /// <param name="tokens">Token ids, 0 to the vocabulary's size − 1.</param>
+    /// <param name="options">Mask, positions, which logits, chunk size, cancellation.</param>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id, the mask or a position is not usable; nothing was computed or stored.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the chunks done before stay.</exception>
@@ -90,6 +93,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Forgets everything from <paramref name="position"/> on.</summary>
+    /// <param name="position">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The position is not one of 0..Position.</exception>
     /// <exception cref="InvalidOptionException">A sliding window has left behind what the token there would see.</exception>
     public void Rollback(int position)
@@ -128,6 +132,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Becomes a copy of another session: its tokens, keys, values and logits. What both are fed from now on is their own.</summary>
+    /// <param name="other">A session of the same model and options.</param>
     /// <exception cref="InvalidOptionException">The other session is of another model, stores keys and values in another way, or holds more than fits.</exception>
     public void CopyFrom(Session other)
     {
@@ -153,6 +158,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Becomes what <see cref="Save"/> wrote; where that is refused the session stays as it was.</summary>
+    /// <param name="path">A file of <see cref="Save"/>.</param>
     /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit this session.</exception>
     public void Restore(string path)
     {
@@ -164,6 +170,7 @@ public sealed class Session : IDisposable
     /// Fills an empty session with what a prompt has in common with the prefix that is baked into the model file, its last token left out.
     /// The rest is to be fed; the results are those of feeding all of it, to the bit.
     /// </summary>
+    /// <param name="prompt">Token ids that will be fed.</param>
     /// <returns>How many of the prompt's tokens the session holds now; 0 where there is no such prefix, it is of another type of keys and values, or it does not fit.</returns>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
     /// <exception cref="InvalidOptionException">An id is outside the vocabulary.</exception>
@@ -179,6 +186,7 @@ public sealed class Session : IDisposable
     /// How many tokens at the beginning of the session are those given, with the keys and values that feeding these gives: 0 after a mask, positions,
     /// <see cref="Shift"/> or a window that went round.
     /// </summary>
+    /// <param name="tokens">Token ids.</param>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => Sequence.CommonPrefix(tokens);
 
     /// <summary>Frees the memory and ends the threads.</summary>

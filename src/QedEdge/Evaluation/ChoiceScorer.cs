@@ -57,6 +57,10 @@ public static class ChoiceScorer
     }
 
     /// <summary>Prompt and choice as token ids, and the first of them that counts.</summary>
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="prompt">The text before.</param>
+    /// <param name="choice">The text that may follow, exactly as it follows.</param>
+    /// <param name="protocol">What is counted.</param>
     public static (int[] Ids, int Begin) Encode(Tokenizer tokenizer, string prompt, string choice, ChoiceProtocol protocol)
     {
         EncodeOptions around = EncodeOptions.ParseSpecial | (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0);

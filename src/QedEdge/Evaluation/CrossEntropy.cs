@@ -58,5 +58,7 @@ public readonly record struct CrossEntropy(double Sum, int Count)
     }
 
     /// <summary>log p(id), in nats: the same double on every machine.</summary>
+    /// <param name="logits">Logits of one position [vocabulary].</param>
+    /// <param name="id">The token.</param>
     public static double LogProbability(ReadOnlySpan<float> logits, int id) => logits[id] - LogSoftmax.Of(logits).LogSum;
 }

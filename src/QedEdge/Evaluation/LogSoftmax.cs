@@ -6,6 +6,7 @@ namespace QedEdge.Evaluation;
 public static class LogSoftmax
 {
     /// <summary>log Σ exp(logit), which is to be taken off each logit, and the first largest logit's index.</summary>
+    /// <param name="logits">Logits of one position [vocabulary].</param>
     public static (double LogSum, int Top) Of(ReadOnlySpan<float> logits)
     {
         int top = 0;

@@ -26,6 +26,7 @@ public sealed record GenerationRequest
 /// Continues any number of prompts with the sessions of a batch: each takes the next request as soon as it has ended one. Every request gets the tokens that
 /// <see cref="Generator"/> would choose for it alone. Nothing is allocated per token.
 /// </summary>
+/// <param name="batch">Its sessions are filled with one request after another.</param>
 public sealed class BatchGenerator(SessionBatch batch)
 {
     private readonly Member[] _members = [.. batch.Sessions.Select(session => new Member(session))];

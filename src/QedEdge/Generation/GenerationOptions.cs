@@ -19,6 +19,7 @@ public sealed record GenerationOptions
     public bool IgnoreEos { get; init; }
 
     /// <summary>What a model's file asks for (<c>general.sampling.*</c>), and the defaults where it says nothing; greedy where it says not to sample.</summary>
+    /// <param name="model">An open model.</param>
     /// <exception cref="ModelFormatException">A value is not usable.</exception>
     public static GenerationOptions Of(QedModel model)
     {

@@ -13,6 +13,8 @@ public sealed class Generator
     private readonly int[] _next = new int[1];
 
     /// <summary>A generator for a session.</summary>
+    /// <param name="session">What it continues; one generator at a time.</param>
+    /// <param name="options">What to generate.</param>
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
     public Generator(Session session, GenerationOptions options)
     {

@@ -23,9 +23,11 @@ public sealed record GoldenDigest(int[] Prompt, int Count, string Value, int Ari
     public bool IsComparable => Arithmetic == KvCache.Version;
 
     /// <summary>Whether a file has a digest.</summary>
+    /// <param name="file">An open file.</param>
     public static bool IsIn(GgufFile file) => file.Metadata.Contains(GgufKeys.DigestValue);
 
     /// <summary>The digest in a model's file, or null.</summary>
+    /// <param name="model">An open model.</param>
     /// <exception cref="ModelFormatException">Its keys are damaged.</exception>
     public static GoldenDigest? Find(QedModel model)
     {

@@ -45,6 +45,7 @@ public sealed class GgufArray
     public ReadOnlySpan<float> Float32() => Elements<float>(GgufValueType.Float32);
 
     /// <summary>The bytes of a string, which need not be valid UTF-8. The first call passes over the array once to find all of them.</summary>
+    /// <param name="index">0 to Count − 1.</param>
     public ReadOnlySpan<byte> Utf8(int index)
     {
         var ends = _ends ??= FindEnds();
@@ -53,6 +54,7 @@ public sealed class GgufArray
     }
 
     /// <summary>A string; throws where it is not UTF-8.</summary>
+    /// <param name="index">0 to Count − 1.</param>
     public string String(int index) => GgufMetadata.Decode(Utf8(index), _file.Name, _key);
 
     /// <summary>Where each string ends, in bytes from the first one's length. Lengths were checked when the file was opened.</summary>

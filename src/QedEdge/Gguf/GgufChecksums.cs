@@ -12,6 +12,7 @@ namespace QedEdge.Gguf;
 public static class GgufChecksums
 {
     /// <summary>Whether a file carries checksums of its tensors.</summary>
+    /// <param name="file">An open file.</param>
     public static bool Present(GgufFile file) => file.Metadata.Contains(GgufKeys.TensorChecksums);
 
     /// <summary>Recomputes every tensor's checksum.</summary>

@@ -151,6 +151,7 @@ public sealed class GgufFile : IDisposable
     }
 
     /// <summary>The tensor of a name, or null.</summary>
+    /// <param name="name">The tensor's name: blk.0.attn_q.weight.</param>
     public GgufTensorInfo? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>A tensor's index in the table.</summary>

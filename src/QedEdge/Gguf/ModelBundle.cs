@@ -48,6 +48,7 @@ public sealed class ModelBundle
     private static ReadOnlySpan<byte> Magic => "QEDBNDL\u0001"u8;
 
     /// <summary>What a file carries, or null where it is no bundle or cannot be read.</summary>
+    /// <param name="path">The file.</param>
     /// <exception cref="ModelFormatException">It is a bundle, and damaged.</exception>
     public static ModelBundle? Find(string path)
     {
@@ -125,6 +126,9 @@ public sealed class ModelBundle
     }
 
     /// <summary>Writes the executable and the model as they were.</summary>
+    /// <param name="executable">The file that receives the executable.</param>
+    /// <param name="model">The file that receives the model.</param>
+    /// <param name="overwrite">Whether existing files are replaced.</param>
     /// <exception cref="QedException">A file cannot be written.</exception>
     public void Extract(string executable, string model, bool overwrite)
     {

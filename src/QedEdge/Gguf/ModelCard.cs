@@ -8,6 +8,7 @@ namespace QedEdge.Gguf;
 public static class ModelCard
 {
     /// <summary>The card's lines, label and value; none where the file says nothing.</summary>
+    /// <param name="file">An open file.</param>
     /// <exception cref="ModelFormatException">A key is damaged.</exception>
     public static IReadOnlyList<KeyValuePair<string, string>> Of(GgufFile file)
     {

@@ -6,16 +6,20 @@ namespace QedEdge.Gguf;
 public static class TensorTypes
 {
     /// <summary>The type's usual name ("Q4_0", "packed Q4_0"), or "type N" for a number that is none.</summary>
+    /// <param name="type">Any type.</param>
     public static string Name(TensorType type) =>
         PackedFormat(type) is BlockFormat format ? $"packed {format}" : Block(type).Name ?? $"type {(uint)type}";
 
     /// <summary>Whether the number is a tensor type that this version knows the size of.</summary>
+    /// <param name="type">Any value that a file may hold.</param>
     public static bool IsKnown(TensorType type) => IsPacked(type) || Block(type).Name is not null;
 
     /// <summary>Whether values lie in QedEdge's packed order.</summary>
+    /// <param name="type">Any type.</param>
     public static bool IsPacked(TensorType type) => PackedFormat(type) is not null;
 
     /// <summary>Values that share a block: the innermost dimension is a multiple of it, except in the packed order, which pads.</summary>
+    /// <param name="type">A known type.</param>
     public static int BlockSize(TensorType type) => IsPacked(type) ? PackedLayout.BlockSize : Block(type).Size;
 
     /// <summary>The format of the values of a packed matrix, or null for other types.</summary>

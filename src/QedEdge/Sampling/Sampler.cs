@@ -21,6 +21,8 @@ public sealed class Sampler
     private RandomSource _random;
 
     /// <summary>A sampler for a vocabulary.</summary>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <param name="vocabSize">Logits of a position.</param>
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
     public Sampler(SamplingOptions options, int vocabSize)
     {
@@ -45,6 +47,7 @@ public sealed class Sampler
     private bool HasPenalties => _options.RepeatPenalty != 1f || _options.PresencePenalty != 0f || _options.FrequencyPenalty != 0f;
 
     /// <summary>Tells the penalties of a token that was fed or chosen.</summary>
+    /// <param name="id">A token of the prompt or one that was chosen.</param>
     public void Accept(int id)
     {
         if (_window.Length == 0)
@@ -58,6 +61,7 @@ public sealed class Sampler
     }
 
     /// <summary>Chooses a token; the logits [VocabSize] are not changed.</summary>
+    /// <param name="logits">Logits of the last position [vocabulary]; they stay as they are.</param>
     public int Next(ReadOnlySpan<float> logits)
     {
         logits.CopyTo(_logits);
@@ -84,6 +88,7 @@ public sealed class Sampler
     }
 
     /// <summary>The index of the largest value, the lowest among equals.</summary>
+    /// <param name="values">At least one.</param>
     public static int ArgMax(ReadOnlySpan<float> values)
     {
         int best = 0;

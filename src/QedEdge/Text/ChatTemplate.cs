@@ -33,6 +33,7 @@ public static class ChatTemplate
     }
 
     /// <summary>The messages as text, without asking for an answer.</summary>
+    /// <param name="messages">Roles system, user, assistant.</param>
     /// <exception cref="QedException">A role that the format does not have.</exception>
     public static string Render(IEnumerable<ChatMessage> messages)
     {
@@ -47,6 +48,7 @@ public static class ChatTemplate
     }
 
     /// <summary>The messages as text, and the tag that asks for an answer.</summary>
+    /// <param name="messages">Roles system, user, assistant.</param>
     /// <exception cref="QedException">A role that the format does not have.</exception>
     public static string RenderPrompt(IEnumerable<ChatMessage> messages) => Render(messages) + AnswerTag;
 

@@ -72,11 +72,13 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     internal int LongestPiece => _tokens.LongestText;
 
     /// <summary>Reads the tokenizer from a model file, or returns null where the file has none (it then works with ids only).</summary>
+    /// <param name="file">An open file.</param>
     /// <exception cref="ModelFormatException">A key is missing, damaged, or names what this version does not have.</exception>
     public static Tokenizer? Open(GgufFile file) =>
         TokenizerMetadata.Read(file.Metadata, file.Name) is TokenizerData data ? new Tokenizer(data) : null;
 
     /// <summary>The ids of a text as the beginning of a context, with the tokens that the model wants around it (<see cref="PromptOptions"/>).</summary>
+    /// <param name="text">Any text; special tokens' texts are those tokens.</param>
     public int[] EncodePrompt(ReadOnlySpan<char> text)
     {
         var ids = new List<int>();
@@ -123,17 +125,21 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     }
 
     /// <summary>The bytes that an id stands for (often no whole character); a special token's are those of its name.</summary>
+    /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="QedException">The id is outside the vocabulary.</exception>
     public byte[] Piece(int id) => _tokens.Piece(Checked(id));
 
     /// <summary>The id that stands for exactly these bytes, or -1. A special token is found by its name.</summary>
+    /// <param name="piece">A token's bytes.</param>
     public int Find(ReadOnlySpan<byte> piece) => _tokens.FindPiece(piece);
 
     /// <summary>Whether an id is a special token, which decoding leaves out.</summary>
+    /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="QedException">The id is outside the vocabulary.</exception>
     public bool IsSpecial(int id) => _tokens.Type(Checked(id)) is TokenType.Control or TokenType.Unknown;
 
     /// <summary>How many bytes of a text an id stands for: none for a special token, and one for the unknown token, which takes the place of a byte.</summary>
+    /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="QedException">The id is outside the vocabulary.</exception>
     public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : _tokens.Piece(id).Length;
 
