@@ -27,6 +27,15 @@ public sealed class PublishedProgramTests : IDisposable
         Assert.Equal(expected, json.RootElement.GetProperty("isa").GetString());
     }
 
+    [Theory]
+    [InlineData("x64")]
+    [InlineData("arm64")]
+    public void Executables_NameNoFolderOfTheMachineThatBuiltThem(string architecture)
+    {
+        foreach (string program in new[] { "qed", "qed-convert", "libqed.so" })
+            Assert.True(File.ReadAllBytes(PublishedPrograms.File(program, architecture)).AsSpan().IndexOf(System.Text.Encoding.UTF8.GetBytes(TestData.Root)) < 0, program);
+    }
+
     [Fact]
     public void Logits_EveryGoldenCaseAndFormat_AreTheSameBitsEverywhere()
     {
