@@ -63,7 +63,7 @@ for product in qed:src/QedEdge.Cli/QedEdge.Cli.csproj libqed:src/QedEdge.Native/
     for runtime in linux-x64 linux-arm64; do
         name=${product%%:*} project=${product#*:}
         dotnet restore "$project" -r $runtime >/dev/null
-        dotnet tool run dotnet-CycloneDX "$project" -rs -dpr -biop artifacts/obj -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" 2>&1 ||
+        dotnet tool run dotnet-CycloneDX "$project" -dpr -biop artifacts/obj -o "$work" -fn bom.json -F Json -ns -sn "$name" -sv "$version" -spv 1.6 >"$work/log" 2>&1 ||
             { cat "$work/log" >&2; exit 1; }
         python3 - "$work/bom.json" "$output/$name-$version-$runtime.cdx.json" <<'END'
 import datetime, json, os, sys

@@ -1,6 +1,5 @@
 using QedEdge.CommandLine;
 
-
 namespace QedEdge.Conversion.Cli;
 
 /// <summary><c>qed-convert random CONFIG.json -o MODEL_DIR</c>: a checkpoint of any shape with random weights, for benchmarks.</summary>

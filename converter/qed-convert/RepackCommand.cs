@@ -1,6 +1,5 @@
 using QedEdge.CommandLine;
 
-
 namespace QedEdge.Conversion.Cli;
 
 /// <summary><c>qed-convert repack IN.gguf -o OUT.gguf --layout packed|plain</c>: the same values in the other order.</summary>

@@ -11,21 +11,21 @@ internal static class Bundled
 
     private static readonly Lazy<ModelBundle?> Running = new(() => Environment.ProcessPath is { } path ? ModelBundle.Find(path) : null);
 
+    private static readonly Lazy<JsonValue?> OwnDefaults = new(() => Own is { Defaults.Length: > 0 } own ? JsonValue.ParseObject(own.Defaults) : null);
+
     /// <summary>The bundle that runs, or null.</summary>
     /// <exception cref="ModelFormatException">It is damaged.</exception>
     public static ModelBundle? Own => Running.Value;
 
-    private static JsonValue? OwnDefaults => Own is { Defaults.Length: > 0 } own ? JsonValue.ParseObject(own.Defaults) : null;
-
     /// <summary>The command line that was meant: a bundle needs no command.</summary>
     public static string[] Arguments(Command root, string[] args) =>
-        Own is null || (args.Length > 0 && (root.Commands.Any(command => command.Name == args[0]) || root.AllOptions.Any(option => option.Names.Contains(args[0])))) ? args
-        : [CommandOf(OwnDefaults), .. args];
+        Own is null || (args.Length > 0 && (root.Find(args[0]) is not null || root.AllOptions.Any(option => option.Names.Contains(args[0])))) ? args
+        : [CommandOf(OwnDefaults.Value), .. args];
 
     /// <summary>Gives a bundle's own options to its command, those that were not given.</summary>
     public static void Complete(ParseResult parsed)
     {
-        if (OwnDefaults is { } defaults && parsed.Command.Name == CommandOf(defaults))
+        if (OwnDefaults.Value is { } defaults && parsed.Command.Name == CommandOf(defaults))
             Complete(parsed, defaults);
     }
 
@@ -49,7 +49,7 @@ internal static class Bundled
         {
             JsonValue defaults = JsonValue.ParseObject(bytes);
             string own = CommandOf(defaults);
-            if (root.Commands.FirstOrDefault(command => command.Name == own) is not { } command)
+            if (root.Find(own) is not { } command)
                 throw new QedException($"there is no command '{own}'");
             string[] known = [.. command.Options.Select(Key)];
             if (defaults.Names.FirstOrDefault(name => name != CommandKey && !known.Contains(name)) is { } unknown)

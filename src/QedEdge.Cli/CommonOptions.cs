@@ -1,6 +1,5 @@
 using System.Globalization;
 using QedEdge.CommandLine;
-using QedEdge.Text;
 
 namespace QedEdge.Cli;
 
@@ -66,10 +65,6 @@ internal sealed class CommonOptions
             Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {FreeMemory.Size(model.WeightBytesPerToken)} of weights a token");
         return model;
     }
-
-    /// <summary>The tokenizer of a model that needs one.</summary>
-    /// <exception cref="QedException">It has none.</exception>
-    public static Tokenizer TokenizerOf(QedModel model) => model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
 
     /// <summary>How a session is opened with the options given.</summary>
     public SessionOptions SessionOptions(ParseResult parsed) => new()

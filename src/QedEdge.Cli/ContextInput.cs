@@ -1,6 +1,5 @@
 using QedEdge.CommandLine;
 
-
 namespace QedEdge.Cli;
 
 /// <summary>The options that say what happens beyond the context.</summary>
@@ -10,10 +9,7 @@ internal sealed class ContextInput(string overflow)
     private readonly IntegerOption _sinks = new("--sinks") { ValueName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
 
     /// <summary>Adds the options to a command.</summary>
-    public void AddTo(Command command)
-    {
-        command.Add(_overflow, _sinks);
-    }
+    public void AddTo(Command command) => command.Add(_overflow, _sinks);
 
     /// <summary>A session's options with these.</summary>
     /// <exception cref="UsageException">They contradict each other.</exception>

@@ -37,7 +37,7 @@ internal sealed class TextFileInput
     /// <exception cref="UsageException">Sizes that do not go together.</exception>
     public (IEnumerable<TextWindow> Windows, int Size, int Stride) Windows(ParseResult parsed, QedModel model, CommonOptions common, int most = int.MaxValue)
     {
-        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        Tokenizer tokenizer = model.RequireTokenizer();
         int context = Math.Min(most, model.Config.ContextLength), size = parsed.GetValue(common.ContextSize) ?? Math.Min(DefaultWindow, context);
         if (size < 2 || size > context)
             throw new UsageException($"--ctx-size must be 2 to {context}, the context length; got {size}");

@@ -60,6 +60,9 @@ public sealed class Command(string name, string description, params Parameter[] 
 
     private string[] Lines => description.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>A root's command of a name, or null.</summary>
+    public Command? Find(string name) => Commands.FirstOrDefault(command => command.Name == name);
+
     /// <summary>Adds options and arguments.</summary>
     public void Add(params ReadOnlySpan<Parameter> parameters) => _parameters.AddRange(parameters);
 }

@@ -17,10 +17,10 @@ public static class CommandLineProgram
     {
         ReadOnlySpan<string> rest = words;
         Command command = root;
-        bool help = rest is ["help", ..] && Find(root, "help") is null;
+        bool help = rest is ["help"] or ["help", [not '-', ..]]; // 'qed-convert help -o OUT' converts a folder of that name
         if (help)
             rest = rest[1..];
-        if (rest.Length > 0 && Find(root, rest[0]) is { } named)
+        if (rest.Length > 0 && root.Find(rest[0]) is { } named)
         {
             command = named;
             rest = rest[1..];
@@ -37,8 +37,6 @@ public static class CommandLineProgram
         }
         return command.Action!(Parse(command, rest, complete ?? (_ => { })));
     }
-
-    private static Command? Find(Command root, string name) => root.Commands.FirstOrDefault(command => command.Name == name);
 
     private static ParseResult Parse(Command command, ReadOnlySpan<string> words, Action<ParseResult> complete)
     {

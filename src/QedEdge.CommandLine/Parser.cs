@@ -109,7 +109,7 @@ internal sealed class Parser
     /// <summary>What to say of a word that is no command.</summary>
     private static string UnknownCommand(Command root, string word)
     {
-        if (root.Commands.Any(command => command.Name == word))
+        if (root.Find(word) is not null)
             return $"the command comes first: {root.Name} {word}";
         string meant = Suggestion.For(word, root.Commands.Select(command => command.Name)) is { } name ? $"did you mean '{name}'?" : $"commands: {Names(root)}";
         return $"unknown command '{word}'; {meant}";

@@ -32,7 +32,7 @@ public sealed class QedChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
-        _tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
+        _tokenizer = model.RequireTokenizer();
         ChatTemplate.EnsureSupported(_tokenizer, model.File.Name);
         _session = model.CreateSession(options ?? new SessionOptions());
         _metadata = new ChatClientMetadata("qededge", defaultModelId: model.File.Name);
@@ -112,8 +112,7 @@ public sealed class QedChatClient : IChatClient
     {
         try
         {
-            int common = Math.Min(_session.CommonPrefix(prompt), prompt.Length - 1); // the last token is fed again for its logits
-            _session.Rollback(common);
+            int common = _session.KeepCommonPrefix(prompt);
             var text = new GeneratedText(_tokenizer, stops, piece =>
             {
                 if (piece.Length > 0)

@@ -65,6 +65,10 @@ public sealed class QedModel : IDisposable
     /// <summary>Why <see cref="Tokenizer"/> is null although the file has one; known once that was asked for.</summary>
     public ModelFormatException? TokenizerProblem { get; private set; }
 
+    /// <summary>The tokenizer, for what cannot be done without one.</summary>
+    /// <exception cref="QedException">There is none, or none that can be used: <see cref="TokenizerProblem"/> itself.</exception>
+    public Tokenizer RequireTokenizer() => Tokenizer ?? throw TokenizerProblem ?? new QedException($"{File.Name} has no tokenizer");
+
     /// <summary>The prompt's beginning whose keys and values the file holds, or null; <see cref="Session.TakeBaked"/> uses it.</summary>
     public BakedPrefix? BakedPrefix { get; }
 

@@ -189,6 +189,23 @@ public sealed class Session : IDisposable
     /// <param name="tokens">Token ids.</param>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => Sequence.CommonPrefix(tokens);
 
+    /// <summary>
+    /// Goes back to what the session has in common with a prompt that is generated from next, and can save computing: nothing where more of it is baked into the model,
+    /// which <see cref="Generation.Generator"/> takes; all of it where the prompt's logits are there; else the last token is left to be fed again for them.
+    /// </summary>
+    /// <param name="prompt">Token ids, at least one.</param>
+    /// <returns>How many of them need not be fed.</returns>
+    public int KeepCommonPrefix(ReadOnlySpan<int> prompt)
+    {
+        int common = CommonPrefix(prompt);
+        if (common == prompt.Length && common == Position && HasLogits)
+            return common;
+        bool bakedMore = Model.BakedPrefix is { } baked && baked.KvType == KvType && common < baked.Tokens.CommonPrefixLength(prompt);
+        common = bakedMore ? 0 : Math.Min(common, prompt.Length - 1);
+        Rollback(common);
+        return common;
+    }
+
     /// <summary>Frees the memory and ends the threads.</summary>
     public void Dispose()
     {

@@ -45,7 +45,7 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
         string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
         int[] ids = tokens is not null ? [.. tokens.Array().Select(id => id.Int32())]
             : score is not null || choices is not null ? []
-            : chat is not null ? [.. ChatTemplate.Encode(CommonOptions.TokenizerOf(model), chat)]
+            : chat is not null ? [.. ChatTemplate.Encode(model.RequireTokenizer(), chat)]
             : Encode(model, text);
         return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
             line.Find("logprobs")?.Int32() is not { } likely ? 0
@@ -70,7 +70,7 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
 
     private static List<ChatMessage> Messages(QedModel model, IReadOnlyList<JsonValue> messages)
     {
-        ChatTemplate.EnsureSupported(CommonOptions.TokenizerOf(model), model.File.Name);
+        ChatTemplate.EnsureSupported(model.RequireTokenizer(), model.File.Name);
         if (messages.SelectMany(message => message.Names).FirstOrDefault(name => name is not "role" and not "content") is { } unknown)
             throw new QedException($"a message's \"{unknown}\" is unknown; known are role and content");
         return [.. messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String()))];
@@ -78,7 +78,7 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
 
     private static int[] Encode(QedModel model, string text)
     {
-        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        Tokenizer tokenizer = model.RequireTokenizer();
         var ids = new List<int>();
         tokenizer.Encode(Encoding.UTF8.GetBytes(text), ids, tokenizer.PromptOptions);
         return ids.Count > 0 ? [.. ids] : throw new QedException("the prompt is empty and the model has no token to begin with");

@@ -139,7 +139,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
             Tokens += scores.Sum(score => score.Tokens);
             return json => ChoiceRecord.Write(json, line.Choices, scores);
         }
-        TextScore score = TextScore.OfText(_scorer, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);
+        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);
         Tokens += score.Count;
         return score.WriteTo;
     }

@@ -43,7 +43,7 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = _common.OpenModel(parsed);
-        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        Tokenizer tokenizer = model.RequireTokenizer();
         ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
         GenerationOptions options = _sampling.Options(parsed, model, DefaultMaxTokens);
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));

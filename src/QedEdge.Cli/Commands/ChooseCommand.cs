@@ -37,7 +37,7 @@ internal sealed class ChooseCommand
         if (choices.Contains(""))
             throw new UsageException("--choice needs a text");
         using QedModel model = _common.OpenModel(parsed);
-        CommonOptions.TokenizerOf(model);
+        model.RequireTokenizer();
         _prompt.Tokens(parsed); // refuses two prompts
         string prompt = Encoding.UTF8.GetString(_prompt.ReadText(parsed));
         using Session session = model.CreateSession(_common.SessionOptions(parsed));

@@ -24,7 +24,7 @@ internal sealed class DetokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        Tokenizer tokenizer = model.RequireTokenizer();
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {

@@ -63,7 +63,7 @@ internal sealed class GenerateCommand
                 Terminal.Write(piece);
         });
 
-        int cached = RestorePrompt(session, model.BakedPrefix, parsed.GetValue(_cache), prompt);
+        int cached = RestorePrompt(session, parsed.GetValue(_cache), prompt);
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
             options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
         var generator = new Generator(session, options);
@@ -94,22 +94,12 @@ internal sealed class GenerateCommand
     }
 
     /// <summary>Takes what a prompt has in common with the one that was kept; returns how many tokens.</summary>
-    private static int RestorePrompt(Session session, BakedPrefix? baked, string? path, ReadOnlySpan<int> prompt)
+    private static int RestorePrompt(Session session, string? path, ReadOnlySpan<int> prompt)
     {
         if (path is null || !Path.Exists(path))
             return 0;
         session.Restore(path);
-        int common = session.CommonPrefix(prompt);
-        if (baked is not null && baked.KvType == session.KvType && common < baked.Tokens.CommonPrefixLength(prompt))
-        {
-            session.Rollback(0); // the model file has more of it
-            return 0;
-        }
-        if (common == prompt.Length && common == session.Position)
-            return common; // its logits were kept with it
-        common = Math.Min(common, prompt.Length - 1); // the last token is fed again for its logits
-        session.Rollback(common);
-        return common;
+        return session.KeepCommonPrefix(prompt);
     }
 
     /// <summary>The tokens as the model gets them: id and text.</summary>

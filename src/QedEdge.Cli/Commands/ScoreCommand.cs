@@ -70,14 +70,14 @@ internal sealed class ScoreCommand
             return TextScore.OfLabels(session, tokens!, labels, parsed.GetValue(_shifted) ? LabelConvention.SamePosition : LabelConvention.NextPosition, cancellation);
         if (tokens is not null)
             return TextScore.OfTokens(session, tokens, cancellation);
-        return TextScore.OfText(session, CommonOptions.TokenizerOf(model), Encoding.UTF8.GetBytes(context ?? ""), text, cancellation);
+        return TextScore.OfText(session, model.RequireTokenizer(), Encoding.UTF8.GetBytes(context ?? ""), text, cancellation);
     }
 
     private static Action<TextWriter> Page(QedModel model, TextScore score)
     {
         if (score.Pieces is null)
             throw new UsageException("--html needs a text: not --labels, and a model with a tokenizer");
-        var decoder = new StreamingDecoder(CommonOptions.TokenizerOf(model), SpecialTokenText.Keep);
+        var decoder = new StreamingDecoder(model.RequireTokenizer(), SpecialTokenText.Keep);
         var pieces = new List<ScoredPiece>();
         foreach (int id in score.Before)
             pieces.Add(new ScoredPiece(decoder.Append(id).ToString(), null));

@@ -27,7 +27,7 @@ internal sealed class TokenizeCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = CommonOptions.TokenizerOf(model);
+        Tokenizer tokenizer = model.RequireTokenizer();
         EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
         if (parsed.GetValue(_special))
             options |= EncodeOptions.AddBos | EncodeOptions.AddEos;

@@ -15,7 +15,7 @@ namespace QedEdge.Cli.Evaluation;
 internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, PromptStyle style, int? limit)
 {
     private readonly List<(TaskResult Result, string Path)> _tasks = [];
-    private readonly Tokenizer _tokenizer = CommonOptions.TokenizerOf(session.Model);
+    private readonly Tokenizer _tokenizer = session.Model.RequireTokenizer();
 
     /// <summary>The tasks' results so far.</summary>
     public IEnumerable<TaskResult> Results => _tasks.Select(task => task.Result);

@@ -78,7 +78,7 @@ internal static class Program
         }
 
         using QedModel model = string.IsNullOrEmpty(file) ? QedModel.Open(BuiltIn(), "built-in model", new ModelOptions()) : QedModel.Open(file, new ModelOptions());
-        Tokenizer tokenizer = model.Tokenizer ?? throw model.TokenizerProblem ?? new QedException($"{model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = model.RequireTokenizer();
         GenerationOptions own = GenerationOptions.Of(model);
         var options = own with
         {

@@ -41,7 +41,7 @@ public static class ChoiceScorer
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static ChoiceScore[] Score(Session session, string prompt, IReadOnlyList<string> choices, ChoiceProtocol protocol = ChoiceProtocol.Standard, CancellationToken cancellation = default)
     {
-        Tokenizer tokenizer = session.Model.Tokenizer ?? throw new QedException($"{session.Model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = session.Model.RequireTokenizer();
         var scores = new ChoiceScore[choices.Count];
         for (int i = 0; i < scores.Length; i++)
         {

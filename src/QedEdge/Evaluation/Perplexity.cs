@@ -14,7 +14,7 @@ public static class Perplexity
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static PerplexityStatistics Run(Session session, IEnumerable<TextWindow> windows, Action<PerplexityStatistics>? onWindow = null, CancellationToken cancellation = default)
     {
-        Tokenizer tokenizer = session.Model.Tokenizer ?? throw new QedException($"{session.Model.File.Name} has no tokenizer");
+        Tokenizer tokenizer = session.Model.RequireTokenizer();
         var statistics = new PerplexityStatistics();
         foreach (TextWindow window in windows)
         {

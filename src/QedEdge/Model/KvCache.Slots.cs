@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
@@ -128,7 +127,6 @@ internal sealed partial class KvCache
         StoreQuantizedValue(index, to, quants, _scales.Slice(index * _valueScales + from, 1)[0]);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Span<byte> ValueChunk(long index, int chunk) => _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
 
     /// <summary>Where a chunk's matrix holds row <paramref name="row"/> of column <paramref name="column"/>.</summary>

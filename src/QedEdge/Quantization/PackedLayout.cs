@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace QedEdge.Quantization;
 
 /// <summary>
@@ -32,7 +30,6 @@ internal static class PackedLayout
     public static int Blocks(int cols) => (int)(((long)cols + BlockSize - 1) / BlockSize);
 
     /// <summary>Bytes of quants (or of float values) of one block of a row group.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int BlockBytes(BlockFormat format) => format switch
     {
         BlockFormat.F32 => GroupRows * BlockSize * 4,
@@ -46,7 +43,6 @@ internal static class PackedLayout
     public static long ScalesOffset(BlockFormat format, int cols) => (long)Blocks(cols) * BlockBytes(format);
 
     /// <summary>Bytes from one row group to the next.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long GroupBytes(BlockFormat format, int cols)
     {
         long scales = HasScales(format) ? (long)Blocks(cols) * GroupRows * 2 : 0;

@@ -119,6 +119,16 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void AnArgumentCalledHelp_IsTaken_WhereAProgramNeedsNoCommand()
+    {
+        string name = "";
+        var root = new Command("tool", "Does it.", _text, _file) { Action = parsed => (name = parsed.GetValue(_text)!).Length };
+        Assert.Equal(4, CommandLineProgram.Run(root, "", ["help", "-f", "x"], _ => { }));
+        Assert.Equal("help", name);
+        Assert.Equal(0, CommandLineProgram.Run(root, "", ["help"], _ => { }));
+    }
+
+    [Fact]
     public void Version_IsPrinted()
     {
         Assert.Equal(0, Run("--version", "say"));

@@ -30,6 +30,7 @@ public sealed class BakedPrefixTests : IDisposable
             Assert.Empty(GgufChecksums.Verify(model.File));
             Assert.True(model.BakedPrefix!.Tokens.SequenceEqual(prefix));
             using Session expected = plain.CreateSession(options), actual = model.CreateSession(options);
+            Assert.Equal(0, actual.KeepCommonPrefix(prompt)); // the model has as much or more
             expected.Feed(prompt);
             int taken = actual.TakeBaked(prompt);
             Assert.Equal(Math.Min(prompt.AsSpan().CommonPrefixLength(prefix), prompt.Length - 1), taken);

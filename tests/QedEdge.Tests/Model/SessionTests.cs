@@ -20,6 +20,18 @@ public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
         session.Feed(new int[7]);
     }
 
+    [Fact]
+    public void KeepCommonPrefix_LeavesWhatTheNextPromptNeeds()
+    {
+        using Session session = Model.CreateSession();
+        session.Feed([1, 2, 3, 4]);
+        Assert.Equal((4, 4, true), (session.KeepCommonPrefix([1, 2, 3, 4]), session.Position, session.HasLogits)); // its logits are there
+        Assert.Equal((3, 3), (session.KeepCommonPrefix([1, 2, 3, 9]), session.Position)); // edited
+        session.Feed([4, 5]);
+        Assert.Equal((3, 3), (session.KeepCommonPrefix([1, 2, 3, 4]), session.Position)); // the last token is fed again for its logits
+        Assert.Equal((0, 0), (session.KeepCommonPrefix([7]), session.Position));
+    }
+
     [Theory]
     [InlineData(-1)]
     [InlineData(2048)]
