@@ -6,8 +6,9 @@ namespace QedEdge.Model;
 
 /// <summary>
 /// Causal attention of one head, streamed over the cache in chunks of positions with a running maximum (Milakov and Gimelshein
-/// 2018; Dao 2022), several queries sharing each pass over the keys. Chunks start at fixed positions and merge in order, so a
-/// query's result depends neither on the other queries nor on who computes it.
+/// 2018; Dao 2022), several queries sharing each pass over the keys. A lone query takes the keys of many chunks before it turns to their
+/// values: memory is fastest in a straight line. Chunks start at fixed positions and merge in order, so a query's result depends
+/// neither on the other queries nor on who computes it.
 /// </summary>
 internal static class Attention
 {
@@ -49,20 +50,28 @@ internal static class Attention
 
         PackedMatrix keys = cache.Keys(layer, head);
         int end = window.End(index + count - 1, stored);
-        for (int begin = 0; begin < end; begin += KvCache.ChunkSize)
+        bool alone = count == 1;
+        int run = KvCache.ChunkSize * (alone ? WorkerSpace.LoneChunks : 1);
+        for (int begin = 0; begin < end; begin += run)
         {
-            int length = Math.Min(KvCache.ChunkSize, end - begin), chunk = begin / KvCache.ChunkSize;
-            int groupBegin = begin / PackedLayout.GroupRows;
-            int groupEnd = (begin + length + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
-            kernels.Gemm(keys, own.Queries, count, groupBegin, groupEnd, own.Scores.Span, KvCache.ChunkSize, cache.Values(layer, head, chunk));
+            int length = Math.Min(run, end - begin), chunk = begin / KvCache.ChunkSize;
+            kernels.Gemm(keys, own.Queries, count, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, run, cache.Values(layer, head, chunk));
             if (sinksMove && begin == 0)
                 ScoreSinks(kernels, own, keys, window, index, count);
-            for (int i = 0; i < count; i++)
-                own.Visible[i] = Weigh(kernels, own, i, sequence, index + i, stored, begin, length, scale);
-            NativeView next = keys.Data.Slice(groupEnd * keys.GroupBytes, keys.Data.Length - groupEnd * keys.GroupBytes);
-            cache.WeighValues(kernels, own, layer, head, chunk, length, own.Visible.AsSpan(0, count), next, own.Chunk.Slice(0, count * padded));
-            for (int i = 0; i < count; i++)
-                Merge(kernels, own, i, padded);
+            // Items: a chunk's queries, or a lone query's chunks.
+            int items = alone ? (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize : count;
+            for (int i = 0; i < items; i++)
+            {
+                int skipped = alone ? i * KvCache.ChunkSize : 0;
+                own.Visible[i] = Weigh(kernels, own, i, sequence, alone ? index : index + i, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), scale);
+            }
+            NativeView next = cache.KeysFrom(layer, head, begin + length < end ? begin + length : cache.Capacity);
+            if (alone)
+                cache.WeighChunks(kernels, own, layer, head, chunk, length, items, next);
+            else
+                cache.WeighChunk(kernels, own, layer, head, chunk, length, count, next);
+            for (int i = 0; i < items; i++)
+                Merge(kernels, own, i, alone ? 0 : i, padded);
         }
 
         for (int i = 0; i < count; i++)
@@ -99,37 +108,37 @@ internal static class Attention
         }
     }
 
-    /// <summary>A query's scores of a chunk into weights, zero where it does not look; returns where it looks last.</summary>
-    private static int Weigh(KernelSet kernels, WorkerSpace own, int query, Sequence sequence, int index, int stored, int begin, int length, float scale)
+    /// <summary>An item's scores into weights, zero where the query does not look; returns where it looks last.</summary>
+    private static int Weigh(KernelSet kernels, WorkerSpace own, int item, Sequence sequence, int index, int stored, int begin, int length, float scale)
     {
-        Span<float> scores = own.Scores.Slice(query * KvCache.ChunkSize, KvCache.ChunkSize);
+        Span<float> scores = own.Scores.Slice(item * KvCache.ChunkSize, KvCache.ChunkSize);
         int visible = sequence.Window.Visible(index, stored, begin, length, own.Mask);
         ReadOnlySpan<byte> mask = visible < 0 ? own.Mask.AsSpan(0, length) : sequence.Mask.IsEmpty ? default : sequence.Mask.Slice(begin, visible);
         int count = visible < 0 ? length : visible;
-        own.ChunkDenominator[query] = kernels.Softmax(scores, count, mask, scale, out own.ChunkMax[query]);
+        own.ChunkDenominator[item] = kernels.Softmax(scores, count, mask, scale, out own.ChunkMax[item]);
         scores[count..Workspace.Pad(length)].Clear();
         return count;
     }
 
-    /// <summary>Adds a chunk's weighted values to a query's sums; the larger maximum becomes the base of both.</summary>
-    private static void Merge(KernelSet kernels, WorkerSpace own, int query, int padded)
+    /// <summary>Adds an item's weighted values to its query's sums; the larger maximum becomes the base of both.</summary>
+    private static void Merge(KernelSet kernels, WorkerSpace own, int item, int query, int padded)
     {
-        float max = own.ChunkMax[query];
+        float max = own.ChunkMax[item];
         if (float.IsNegativeInfinity(max))
             return;
-        Span<float> sum = own.Sums.Slice(query * padded, padded), chunk = own.Chunk.Slice(query * padded, padded);
+        Span<float> sum = own.Sums.Slice(query * padded, padded), chunk = own.Chunk.Slice(item * padded, padded);
         if (own.Denominator[query] == 0f)
         {
             chunk.CopyTo(sum);
             own.Max[query] = max;
-            own.Denominator[query] = own.ChunkDenominator[query];
+            own.Denominator[query] = own.ChunkDenominator[item];
             return;
         }
         float larger = MathF.Max(own.Max[query], max);
         float oldFactor = own.Max[query] == larger ? 1f : (float)PortableMath.Exp(own.Max[query] - larger);
         float newFactor = max == larger ? 1f : (float)PortableMath.Exp(max - larger);
         kernels.Merge(chunk, newFactor, sum, oldFactor);
-        own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, own.ChunkDenominator[query] * newFactor);
+        own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, own.ChunkDenominator[item] * newFactor);
         own.Max[query] = larger;
     }
 }

@@ -1,4 +1,3 @@
-using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 
@@ -79,54 +78,19 @@ internal sealed partial class KvCache : IDisposable
     public PackedMatrix Keys(int layer, int head) =>
         new(Format, Capacity, HeadSize, _keys.View.Slice(((long)layer * _heads + head) * _keyBytes, _keyBytes));
 
-    /// <summary>The bytes that <see cref="WeighValues"/> reads for a chunk: what to ask for while its keys are read.</summary>
+    /// <summary>A head's keys from a slot on, and those of the heads that follow: what to ask for while its values are read.</summary>
+    public NativeView KeysFrom(int layer, int head, int slot)
+    {
+        long begin = ((long)layer * _heads + head) * _keyBytes + slot / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
+        return _keys.View.Slice(begin, _keys.Count - begin);
+    }
+
+    /// <summary>The bytes that weighing reads for a chunk: what to ask for while its keys are read.</summary>
     public NativeView Values(int layer, int head, int chunk)
     {
         long bytes = Format == BlockFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * ElementBytes(Format);
         long begin = (((long)layer * _heads) + head) * _valueBytes + chunk * bytes;
         return _values.View.Slice(begin, Math.Min(bytes, _values.Count - begin));
-    }
-
-    /// <summary>
-    /// y[q, c] = Σ_i p[q, i] · value[256 · chunk + i, c] for one head; query q takes the first visible[q] positions, in order.
-    /// </summary>
-    /// <param name="kernels">The kernel set.</param>
-    /// <param name="own">Scratch; its scores are p [queries, 256], zero from visible[q] to length, which is rounded up to 32.</param>
-    /// <param name="layer">The layer.</param>
-    /// <param name="head">The head.</param>
-    /// <param name="chunk">Which chunk of positions.</param>
-    /// <param name="length">Positions of the chunk that take part.</param>
-    /// <param name="visible">Positions that a query takes [queries].</param>
-    /// <param name="next">What is read afterwards: a hint.</param>
-    /// <param name="y">Sums [queries, padded head size].</param>
-    public void WeighValues(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, ReadOnlySpan<int> visible, NativeView next, Span<float> y)
-    {
-        Span<float> p = own.Scores.Span;
-        NativeView values = Values(layer, head, chunk);
-        int queries = visible.Length;
-        if (Features.Int4Only || Format == BlockFormat.Q8_0)
-        {
-            int blocks = PackedLayout.Blocks(length), padded = blocks * PackedLayout.BlockSize;
-            PackedMatrix matrix = new PackedMatrix(Format, PaddedHeadSize, ChunkSize, values).FirstBlocks(blocks);
-            ReadOnlySpan<ushort> scales = _scales.Slice(((long)layer * _heads + head) * _valueScales + (long)chunk * ChunkSize, padded);
-            for (int q = 0; q < queries; q++)
-                kernels.QuantizeWeighted(p.Slice(q * ChunkSize, padded), scales, own.Weights, q);
-            kernels.GemmNonNegative(matrix, own.Weights, queries, 0, matrix.Groups, y, PaddedHeadSize, next);
-            return;
-        }
-        ReadOnlySpan<byte> rows = values.Span(0, (int)values.Length);
-        int rowBytes = PaddedHeadSize * ElementBytes(Format);
-        y.Clear();
-        int common = length;
-        foreach (int count in visible)
-            common = Math.Min(common, count);
-        kernels.AddWeightedRows(p, ChunkSize, queries, common, Format, rows, PaddedHeadSize, y);
-        for (int q = 0; q < queries; q++) // what some see beyond that
-        {
-            int more = visible[q] - common;
-            if (more > 0)
-                kernels.AddWeightedRows(p[(q * ChunkSize + common)..], ChunkSize, 1, more, Format, rows[(common * rowBytes)..], PaddedHeadSize, y.Slice(q * PaddedHeadSize, PaddedHeadSize));
-        }
     }
 
     /// <summary>Parts that <see cref="Part"/> knows.</summary>

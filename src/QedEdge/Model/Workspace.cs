@@ -118,6 +118,12 @@ internal sealed class WorkerSpace : IDisposable
     /// <summary>Queries that share a pass over the keys.</summary>
     public const int QueryTile = 8;
 
+    /// <summary>Chunks whose keys a lone query takes before it turns to their values.</summary>
+    public const int LoneChunks = 16;
+
+    /// <summary>The most items of attention: queries of one chunk or chunks of one query.</summary>
+    private const int Items = LoneChunks > QueryTile ? LoneChunks : QueryTile;
+
     /// <summary>Allocates for a model.</summary>
     public WorkerSpace(ModelConfig config, int widest)
     {
@@ -126,16 +132,19 @@ internal sealed class WorkerSpace : IDisposable
         Queries = new Activations(QueryTile, config.HeadSize);
         Head = new AlignedBuffer<float>(2 * head);
         SinkQueries = new Activations(QueryTile, config.HeadSize);
-        Scores = new AlignedBuffer<float>(QueryTile * KvCache.ChunkSize);
+        Scores = new AlignedBuffer<float>(Items * KvCache.ChunkSize);
         SinkScores = new AlignedBuffer<float>(QueryTile * SlotWindow.MaxSinks);
         Mask = new byte[KvCache.ChunkSize];
-        Visible = new int[QueryTile];
+        Visible = new int[Items];
         Weights = new Activations(QueryTile, KvCache.ChunkSize);
-        Chunk = new AlignedBuffer<float>(QueryTile * head);
+        ChunkWeights = new Activations[LoneChunks];
+        for (int i = 0; i < LoneChunks; i++)
+            ChunkWeights[i] = new Activations(1, KvCache.ChunkSize);
+        Chunk = new AlignedBuffer<float>(Items * head);
         Sums = new AlignedBuffer<float>(QueryTile * head);
         Max = new float[QueryTile];
-        ChunkMax = new float[QueryTile];
-        ChunkDenominator = new float[QueryTile];
+        ChunkMax = new float[Items];
+        ChunkDenominator = new float[Items];
         Denominator = new float[QueryTile];
     }
 
@@ -148,7 +157,7 @@ internal sealed class WorkerSpace : IDisposable
     /// <summary>A rotated key and a value on their way into the cache [2, head].</summary>
     public AlignedBuffer<float> Head { get; }
 
-    /// <summary>Scores, then weights [QueryTile, 256].</summary>
+    /// <summary>Scores, then weights [items, 256].</summary>
     public AlignedBuffer<float> Scores { get; }
 
     /// <summary>Queries rotated for their distance to the sinks [QueryTile, head].</summary>
@@ -160,22 +169,25 @@ internal sealed class WorkerSpace : IDisposable
     /// <summary>Which positions of a chunk one query sees [256].</summary>
     public byte[] Mask { get; }
 
-    /// <summary>How many positions of a chunk take part in a query's sums [QueryTile].</summary>
+    /// <summary>How many positions of a chunk take part in a query's sums [items].</summary>
     public int[] Visible { get; }
 
     /// <summary>Softmax weights times the scales of int8 values, quantized [QueryTile, 256].</summary>
     public Activations Weights { get; }
 
-    /// <summary>One chunk's weighted values [QueryTile, head].</summary>
+    /// <summary>The same for each chunk of a lone query [LoneChunks][1, 256].</summary>
+    public Activations[] ChunkWeights { get; }
+
+    /// <summary>Weighted values of a chunk [items, head].</summary>
     public AlignedBuffer<float> Chunk { get; }
 
     /// <summary>Weighted values so far [QueryTile, head].</summary>
     public AlignedBuffer<float> Sums { get; }
 
-    /// <summary>The chunk's largest score [QueryTile].</summary>
+    /// <summary>The chunk's largest score [items].</summary>
     public float[] ChunkMax { get; }
 
-    /// <summary>The chunk's sum of weights [QueryTile].</summary>
+    /// <summary>The chunk's sum of weights [items].</summary>
     public float[] ChunkDenominator { get; }
 
     /// <summary>The largest score so far [QueryTile].</summary>
@@ -194,6 +206,8 @@ internal sealed class WorkerSpace : IDisposable
         Scores.Dispose();
         SinkScores.Dispose();
         Weights.Dispose();
+        foreach (Activations weights in ChunkWeights)
+            weights.Dispose();
         Chunk.Dispose();
         Sums.Dispose();
     }

@@ -96,9 +96,10 @@ public sealed class ShiftTests : IDisposable
                 {
                     own.Scores.Span.Clear();
                     own.Scores.Span[slot % KvCache.ChunkSize] = 1f;
-                    values[slot] = new float[cache.PaddedHeadSize];
                     int length = Math.Min(KvCache.ChunkSize, 608 - slot / KvCache.ChunkSize * KvCache.ChunkSize);
-                    cache.WeighValues(kernels, own, 1, 1, slot / KvCache.ChunkSize, length, [length], default, values[slot]);
+                    own.Visible[0] = length;
+                    cache.WeighChunk(kernels, own, 1, 1, slot / KvCache.ChunkSize, length, 1, default);
+                    values[slot] = own.Chunk.Slice(0, cache.PaddedHeadSize).ToArray();
                 }
                 return (scores, values);
             }

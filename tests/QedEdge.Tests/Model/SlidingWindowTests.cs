@@ -90,6 +90,35 @@ public sealed class SlidingWindowTests : IDisposable
         }
     }
 
+    // A lone query takes many chunks of keys at a time, those of a batch one: 4,900 positions are more than either takes at once.
+    [Theory]
+    [InlineData(KvCacheType.F32)]
+    [InlineData(KvCacheType.F16)]
+    [InlineData(KvCacheType.Q8_0)]
+    public void FarFromTheBeginning_OneTokenAtATime_GivesTheSameBits(KvCacheType kv)
+    {
+        string path = (OneLayer with { Heads = 1 }).Write(_folder, BlockFormat.Q4_0);
+        int[] ids = [.. Enumerable.Range(0, 5_000).Select(i => i * 7 % 50)];
+        foreach (KernelSet set in KernelRegistry.Available)
+        {
+            using QedModel model = QedModel.Open(path, new ModelOptions { InstructionSet = set.Name });
+            foreach (int capacity in new[] { 4_900, 5_000 }) // slides, with sinks that move, and does not
+            {
+                var options = new SessionOptions { ContextLength = capacity, Overflow = ContextOverflow.Slide, Sinks = 3, KvType = kv };
+                using Session together = model.CreateSession(options), alone = model.CreateSession(options);
+                var expected = new float[10][];
+                together.Feed(ids.AsSpan(0, 4_990));
+                together.Feed(ids.AsSpan(4_990), new FeedOptions { OnLogits = (t, row) => expected[t] = row.ToArray() });
+                alone.Feed(ids.AsSpan(0, 4_990));
+                for (int t = 0; t < expected.Length; t++)
+                {
+                    alone.Feed(ids.AsSpan(4_990 + t, 1));
+                    Assert.True(expected[t].AsSpan().SequenceEqual(alone.Logits), $"kv {kv}, {set.Name}, capacity {capacity}: token {t}");
+                }
+            }
+        }
+    }
+
     [Fact]
     public void UpToTheCapacity_NothingDiffersFromStop()
     {

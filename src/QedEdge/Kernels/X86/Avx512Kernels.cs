@@ -35,11 +35,12 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
             {
                 int second = Math.Min(group + 1, groupEnd - 1);
                 float* y0 = outputs + (group - groupBegin) * GroupRows, y1 = outputs + (second - groupBegin) * GroupRows;
-                byte* ahead = Streaming.Ahead(w, w.Data.Pointer + group * w.GroupBytes, groupEnd, next);
-                for (int t = 0; t < tiled; t += TileTokens)
+                byte* w0 = w.Data.Pointer + group * w.GroupBytes;
+                int tiles = tiled / TileTokens;
+                for (int i = 0; i < tiles; i++)
                 {
-                    Tile(w, group, second, x, t, y0 + (nint)t * yStride, y1 + (nint)t * yStride, yStride, ahead, Streaming.GroupsAhead(t / TileTokens, tiled / TileTokens));
-                    ahead += w.GroupBytes;
+                    nint at = (nint)i * TileTokens * yStride;
+                    Tile(w, group, second, x, i * TileTokens, y0 + at, y1 + at, yStride, new Streaming(w, w0 + i * w.GroupBytes, groupEnd, next), Streaming.GroupsAhead(i, tiles));
                 }
             }
             BlockGemm<Nibbles<TDot>>.Tiles(w, x, tiled, tokens, groupBegin, groupEnd, outputs, yStride, next);
@@ -47,7 +48,7 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
     }
 
     /// <summary>Two row groups by eight tokens; asks for the bytes of so many groups.</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, float* y0, float* y1, nint yStride, byte* ahead, int groupsAhead)
+    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, float* y0, float* y1, nint yStride, Streaming streaming, int groupsAhead)
     {
         byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
         ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
@@ -59,9 +60,9 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
         Vector512<float> f0 = default, f1 = default, f2 = default, f3 = default, f4 = default, f5 = default, f6 = default, f7 = default;
         for (int b = 0; b < w.Blocks; b++)
         {
+            byte* ahead = streaming.Ahead(groupsAhead * (Nibbles<TDot>.Bytes + 2 * GroupRows));
             for (int line = 0; line < groupsAhead * Nibbles<TDot>.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
-            ahead += groupsAhead * (Nibbles<TDot>.Bytes + 2 * GroupRows);
             Vector512<short> a0 = Start(xOffset[0]), a1 = Start(xOffset[s]), a2 = Start(xOffset[2 * s]), a3 = Start(xOffset[s3]);
             Vector512<short> a4 = Start(zOffset[0]), a5 = Start(zOffset[s]), a6 = Start(zOffset[2 * s]), a7 = Start(zOffset[s3]);
             for (int j = 0; j < 4; j++)

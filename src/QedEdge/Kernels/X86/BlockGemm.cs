@@ -36,13 +36,10 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             float* y0 = y + (group - groupBegin) * GroupRows, y1 = y + (second - groupBegin) * GroupRows;
-            byte* ahead = Streaming.Ahead(w, w.Data.Pointer + group * w.GroupBytes, groupEnd, next);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes;
             int tiles = (tokenEnd - tokenBegin + TileTokens - 1) / TileTokens;
             for (int i = 0; i < tiles; i++)
-            {
-                Tile(w, group, second, x, tokenBegin + i * TileTokens, tokenEnd, y0, y1, yStride, ahead, Streaming.GroupsAhead(i, tiles));
-                ahead += w.GroupBytes;
-            }
+                Tile(w, group, second, x, tokenBegin + i * TileTokens, tokenEnd, y0, y1, yStride, new Streaming(w, w0 + i * w.GroupBytes, groupEnd, next), Streaming.GroupsAhead(i, tiles));
         }
     }
 
@@ -56,12 +53,13 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
-            byte* ahead = Streaming.Ahead(w, w0, groupEnd, next);
+            var streaming = new Streaming(w, w0, groupEnd, next);
             ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
             sbyte* x = quants;
             Vector256<float> acc0 = default, acc1 = default;
             for (int b = 0; b < w.Blocks; b++)
             {
+                byte* ahead = streaming.Ahead(2 * (TBlock.Bytes + 2 * GroupRows));
                 Vector256<int> i0 = TBlock.Start(xOffsets[b]), i1 = i0;
                 for (int j = 0; j < Steps; j++)
                 {
@@ -77,8 +75,7 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                     w1 += StepBytes;
                     x += 4;
                 }
-                Sse.PrefetchNonTemporal(ahead);
-                ahead += 2 * 2 * GroupRows; // the scales stand elsewhere, but asking keeps to a straight line
+                Sse.PrefetchNonTemporal(ahead); // the scales stand elsewhere, but asking keeps to a straight line
                 w0 += TBlock.Bytes - Steps * StepBytes;
                 w1 += TBlock.Bytes - Steps * StepBytes;
                 x += BlockSize - Steps * 4;
@@ -88,13 +85,14 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                 d0 += GroupRows;
                 d1 += GroupRows;
             }
+            Sse.PrefetchNonTemporal(streaming.Ahead(0)); // what rounds a row group up to whole lines
             acc0.Store(y + (group - groupBegin) * GroupRows);
             acc1.Store(y + (second - groupBegin) * GroupRows);
         }
     }
 
     /// <summary>Two row groups by four tokens. Sixteen registers hold the integer sums; the float sums wait in memory, partial[token, group, row]. Asks for the bytes of so many groups.</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, byte* ahead, int groupsAhead)
+    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, Streaming streaming, int groupsAhead)
     {
         byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
         ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
@@ -109,9 +107,9 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             Vector256<float>.Zero.Store(partial + i * GroupRows);
         for (int b = 0; b < w.Blocks; b++)
         {
+            byte* ahead = streaming.Ahead(groupsAhead * (TBlock.Bytes + 2 * GroupRows));
             for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
-            ahead += groupsAhead * (TBlock.Bytes + 2 * GroupRows);
             Vector256<int> a0 = TBlock.Start(xOffset[0]), a1 = TBlock.Start(xOffset[b1]), a2 = TBlock.Start(xOffset[b2]), a3 = TBlock.Start(xOffset[b3]);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
             for (int j = 0; j < Steps; j++)

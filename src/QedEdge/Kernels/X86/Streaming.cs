@@ -1,22 +1,44 @@
+using System.Runtime.CompilerServices;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>Asking for weights before they are read.</summary>
-internal static unsafe class Streaming
+/// <summary>
+/// What to ask for while weights are read: the bytes that are read later, in a straight line, and behind the end of what a call reads those that
+/// its caller reads next.
+/// </summary>
+internal unsafe struct Streaming
 {
     /// <summary>
     /// Bytes ahead of its reading that a lone token asks for weights. Row groups are read two at a time, which breaks the
-    /// stream that the processor's own prefetcher looks for; asking runs in a straight line instead (docs/performance.md).
+    /// stream that the processor's own prefetcher looks for (docs/performance.md).
     /// </summary>
     private const int PrefetchDistance = 8192;
 
-    /// <summary>What to ask for while the row group at <paramref name="w0"/> is read: behind the last group it is what comes next.</summary>
-    public static byte* Ahead(in PackedMatrix w, byte* w0, int groupEnd, NativeView next)
+    private readonly byte* _next;
+    private byte* _at, _end;
+
+    /// <summary>Begins ahead of the row group at <paramref name="w0"/>, in a call that reads to row group <paramref name="groupEnd"/>.</summary>
+    public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next)
     {
-        byte* ahead = w0 + PrefetchDistance, end = w.Data.Pointer + groupEnd * w.GroupBytes;
-        return ahead < end || next.Length == 0 ? ahead : next.Pointer + (ahead - end);
+        _at = w0 + PrefetchDistance;
+        _end = next.Length == 0 ? (byte*)nuint.MaxValue : w.Data.Pointer + groupEnd * w.GroupBytes;
+        _next = next.Pointer;
+    }
+
+    /// <summary>The bytes to ask for while <paramref name="bytes"/> are read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* Ahead(int bytes)
+    {
+        if (_at >= _end)
+        {
+            _at = _next + (_at - _end);
+            _end = (byte*)nuint.MaxValue;
+        }
+        byte* ahead = _at;
+        _at += bytes;
+        return ahead;
     }
 
     /// <summary>
