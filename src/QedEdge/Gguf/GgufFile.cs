@@ -84,6 +84,7 @@ public sealed class GgufFile : IDisposable
         {
             throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
         }
+        PageAdvice.PreferHuge(mapped.View);
         try
         {
             return !mapped.View.StartsWith("GGUF"u8) && ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);
@@ -114,6 +115,7 @@ public sealed class GgufFile : IDisposable
             {
                 throw new ModelFormatException(ModelFault.Unreadable, path, $"its {mapped.Length} bytes do not fit into memory; map it instead", inner: exception);
             }
+            PageAdvice.PreferHuge(memory.View);
             try
             {
                 MappedFile.Read(path, ModelBundle.Find(path)?.ModelOffset ?? 0, memory);

@@ -85,7 +85,6 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                 d0 += GroupRows;
                 d1 += GroupRows;
             }
-            Sse.PrefetchNonTemporal(streaming.Ahead(0)); // what rounds a row group up to whole lines
             acc0.Store(y + (group - groupBegin) * GroupRows);
             acc1.Store(y + (second - groupBegin) * GroupRows);
         }
