@@ -17,6 +17,7 @@ internal static class SessionFile
 {
     private const ulong Magic = 0x3253534553444551; // "QEDSESS2"
     private const int ChecksumEnd = 16;
+    private const int FlushPiece = 4 << 20; // the disk writes while the rest is put together
 
     /// <summary>What stands in front.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -36,10 +37,16 @@ internal static class SessionFile
         file.Fill(stream =>
         {
             var hash = new XxHash3();
+            long begun = 0;
             void Write(ReadOnlySpan<byte> bytes)
             {
                 hash.Append(bytes);
                 stream.Write(bytes);
+                if (flush && stream.Position - begun >= FlushPiece)
+                {
+                    file.BeginFlush();
+                    begun = stream.Position;
+                }
             }
             ReadOnlySpan<byte> head = MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(in header));
             stream.Write(head[..ChecksumEnd]);
