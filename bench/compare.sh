@@ -7,8 +7,9 @@
 #   QED        our executable (qed)             THREADS  thread counts ("1 2")        ROUNDS  turns of each test (5)
 #   TESTS      tests as prompt,generated,depth ("512,0,0 0,128,0")
 #   PEER_ARGS  more options for the peer (-fa 1)                              QED_ARGS  more options for ours
+# How a file came into the page cache can decide by a third (docs/performance.md): let both come from the disk, or copy both with cp before.
 set -euo pipefail
-[ $# -eq 3 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -eq 3 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
 peer=$1 peer_model=$2 our_model=$3
 read -ra threads <<<"${THREADS:-1 2}"
 read -ra tests <<<"${TESTS:-512,0,0 0,128,0}"

@@ -84,7 +84,6 @@ public sealed class GgufFile : IDisposable
         {
             throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
         }
-        PageAdvice.PreferHuge(mapped.View);
         try
         {
             return !mapped.View.StartsWith("GGUF"u8) && ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);

@@ -83,9 +83,9 @@ internal sealed partial class AtomicFile : IDisposable
         const uint Write = 2; // SYNC_FILE_RANGE_WRITE: Linux
         if (!OperatingSystem.IsLinux())
             return;
-        Stream.Flush();
         try
         {
+            Stream.Flush();
             _ = SyncFileRange(Stream.SafeFileHandle, 0, 0, Write);
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
@@ -93,9 +93,6 @@ internal sealed partial class AtomicFile : IDisposable
             // Only time is saved by it.
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "sync_file_range")]
-    private static partial int SyncFileRange(SafeHandle file, long offset, long length, uint flags);
 
     /// <summary>Gives the file its name.</summary>
     /// <param name="flush">Waits until the disk has the content; without, a power cut may leave less than all of it.</param>
@@ -140,6 +137,9 @@ internal sealed partial class AtomicFile : IDisposable
     private static bool IsDevice(string path) =>
         !OperatingSystem.IsWindows() && System.IO.Path.GetFullPath(path) is var full
         && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal)) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    private static partial int SyncFileRange(SafeHandle file, long offset, long length, uint flags);
 
     private QedException Taken() => new($"{Path}: the file exists already; choose another name or replace it with --force");
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace QedEdge.Memory;
 
-/// <summary>Advice to the operating system about mapped pages (madvise(2)). Where it cannot be given nothing happens.</summary>
+/// <summary>Advice to the operating system about pages (madvise(2)). Where it cannot be given nothing happens.</summary>
 internal static unsafe partial class PageAdvice
 {
     private const int DontNeed = 4, HugePage = 14; // MADV_DONTNEED, MADV_HUGEPAGE: Linux
@@ -16,8 +16,8 @@ internal static unsafe partial class PageAdvice
 
     /// <summary>
     /// Memory all of which is read over and over: in pages of 2 MB, where the system can, its reading does not wait for addresses to be looked up
-    /// (docs/performance.md). For a file that holds where its file system knows large folios, and from when the file next comes from the disk.
-    /// Where pages are larger to begin with, huge ones would be too large.
+    /// (docs/performance.md). For a file that holds where its file system knows large folios, and from when the file next comes from the disk; elsewhere
+    /// more of it is read ahead. Where pages are larger to begin with, huge ones would be too large.
     /// </summary>
     public static void PreferHuge(NativeView view)
     {

@@ -50,20 +50,21 @@ internal static class Attention
 
         PackedMatrix keys = cache.Keys(layer, head);
         int end = window.End(index + count - 1, stored);
+        // Items are a chunk's queries or a lone query's chunks.
         bool alone = count == 1;
-        int run = KvCache.ChunkSize * (alone ? WorkerSpace.LoneChunks : 1);
-        for (int begin = 0; begin < end; begin += run)
+        int step = KvCache.ChunkSize * (alone ? WorkerSpace.LoneChunks : 1), itemPositions = alone ? KvCache.ChunkSize : 0, itemQueries = alone ? 0 : 1;
+        for (int begin = 0; begin < end; begin += step)
         {
-            int length = Math.Min(run, end - begin), chunk = begin / KvCache.ChunkSize;
-            kernels.Gemm(keys, own.Queries, count, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, run, cache.Values(layer, head, chunk));
+            int length = Math.Min(step, end - begin), chunk = begin / KvCache.ChunkSize;
+            // Each item's scores are 256: a lone query's chunks come one after another.
+            kernels.Gemm(keys, own.Queries, count, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, step, cache.Values(layer, head, chunk));
             if (sinksMove && begin == 0)
                 ScoreSinks(kernels, own, keys, window, index, count);
-            // Items: a chunk's queries, or a lone query's chunks.
             int items = alone ? (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize : count;
             for (int i = 0; i < items; i++)
             {
-                int skipped = alone ? i * KvCache.ChunkSize : 0;
-                own.Visible[i] = Weigh(kernels, own, i, sequence, alone ? index : index + i, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), scale);
+                int skipped = i * itemPositions;
+                own.Visible[i] = Weigh(kernels, own, i, sequence, index + i * itemQueries, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), scale);
             }
             NativeView next = cache.KeysFrom(layer, head, begin + length < end ? begin + length : cache.Capacity);
             if (alone)
@@ -71,7 +72,7 @@ internal static class Attention
             else
                 cache.WeighChunk(kernels, own, layer, head, chunk, length, count, next);
             for (int i = 0; i < items; i++)
-                Merge(kernels, own, i, alone ? 0 : i, padded);
+                Merge(kernels, own, i, i * itemQueries, padded);
         }
 
         for (int i = 0; i < count; i++)

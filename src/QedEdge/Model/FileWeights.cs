@@ -22,6 +22,8 @@ internal sealed class FileWeights : IDisposable
         _file = file;
         _config = config;
         int hidden = config.HiddenSize, inner = config.FeedForwardSize;
+        if (file.Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type)))
+            PageAdvice.PreferHuge(file.View); // those of a plain layout are copied and not read again
         try
         {
             PackedMatrix embedding = Matrix("token_embd.weight", config.VocabSize, hidden);

@@ -17,7 +17,7 @@ internal sealed partial class KvCache
     /// <param name="chunk">Which chunk of positions.</param>
     /// <param name="length">Positions of the chunk that take part.</param>
     /// <param name="queries">How many.</param>
-    /// <param name="next">What is read afterwards: a hint.</param>
+    /// <param name="next">What is read afterwards: a hint, which the float formats leave unused.</param>
     public void WeighChunk(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int queries, NativeView next)
     {
         Span<float> y = own.Chunk.Slice(0, queries * PaddedHeadSize);
@@ -50,7 +50,7 @@ internal sealed partial class KvCache
     /// <param name="chunk">The first chunk of positions.</param>
     /// <param name="length">Positions that take part.</param>
     /// <param name="chunks">In how many chunks they are.</param>
-    /// <param name="next">What is read afterwards: a hint.</param>
+    /// <param name="next">What is read afterwards: a hint, which the float formats leave unused.</param>
     public void WeighChunks(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int chunks, NativeView next)
     {
         if (!Features.Int4Only && Format != BlockFormat.Q8_0)
@@ -62,10 +62,10 @@ internal sealed partial class KvCache
         }
         // Reading does not pause between two chunks: all weights first.
         for (int j = 0; j < chunks; j++)
-            QuantizeWeights(kernels, own, layer, head, chunk + j, length - j * ChunkSize, j, own.ChunkWeights[j], 0);
+            QuantizeWeights(kernels, own, layer, head, chunk + j, Math.Min(ChunkSize, length - j * ChunkSize), j, own.ChunkWeights[j], 0);
         for (int j = 0; j < chunks; j++)
         {
-            PackedMatrix matrix = ValueMatrix(layer, head, chunk + j, length - j * ChunkSize);
+            PackedMatrix matrix = ValueMatrix(layer, head, chunk + j, Math.Min(ChunkSize, length - j * ChunkSize));
             NativeView after = j + 1 < chunks ? Values(layer, head, chunk + j + 1) : next;
             kernels.GemmNonNegative(matrix, own.ChunkWeights[j], 1, 0, matrix.Groups, own.Chunk.Slice(j * PaddedHeadSize, PaddedHeadSize), PaddedHeadSize, after);
         }
@@ -74,14 +74,14 @@ internal sealed partial class KvCache
     /// <summary>Row <paramref name="item"/> of the scores times the scales of a chunk's int8 values, quantized.</summary>
     private void QuantizeWeights(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int item, Activations weights, int row)
     {
-        int padded = PackedLayout.Blocks(Math.Min(ChunkSize, length)) * PackedLayout.BlockSize;
+        int padded = PackedLayout.Blocks(length) * PackedLayout.BlockSize;
         ReadOnlySpan<ushort> scales = _scales.Slice(((long)layer * _heads + head) * _valueScales + (long)chunk * ChunkSize, padded);
         kernels.QuantizeWeighted(own.Scores.Slice(item * ChunkSize, padded), scales, weights, row);
     }
 
     /// <summary>A chunk's int8 values as a matrix of the columns that take part.</summary>
     private PackedMatrix ValueMatrix(int layer, int head, int chunk, int length) =>
-        new PackedMatrix(Format, PaddedHeadSize, ChunkSize, Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(Math.Min(ChunkSize, length)));
+        new PackedMatrix(Format, PaddedHeadSize, ChunkSize, Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(length));
 
     /// <summary>Adds float values of the positions from <paramref name="begin"/> to <paramref name="end"/>, weighted by the scores from row <paramref name="item"/> on.</summary>
     private void AddRows(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int item, int queries, int begin, int end)

@@ -14,7 +14,7 @@ namespace QedEdge.Model;
 /// </summary>
 internal sealed partial class KvCache : IDisposable
 {
-    /// <summary>Positions that attention takes together; each chunk has its own maximum and sums, merged in order (MODEL.md, "Numerics").</summary>
+    /// <summary>Positions that share a maximum and sums, which are merged in order (MODEL.md, "Numerics").</summary>
     public const int ChunkSize = 256;
 
     /// <summary>Changes with the storage and with the arithmetic that fills it: what was saved by another version is computed anew.</summary>
@@ -78,7 +78,7 @@ internal sealed partial class KvCache : IDisposable
     public PackedMatrix Keys(int layer, int head) =>
         new(Format, Capacity, HeadSize, _keys.View.Slice(((long)layer * _heads + head) * _keyBytes, _keyBytes));
 
-    /// <summary>A head's keys from a slot on, and those of the heads that follow: what to ask for while its values are read.</summary>
+    /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to ask for while its values are read.</summary>
     public NativeView KeysFrom(int layer, int head, int slot)
     {
         long begin = ((long)layer * _heads + head) * _keyBytes + slot / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);

@@ -175,7 +175,7 @@ internal sealed class WorkerSpace : IDisposable
     /// <summary>Softmax weights times the scales of int8 values, quantized [QueryTile, 256].</summary>
     public Activations Weights { get; }
 
-    /// <summary>The same for each chunk of a lone query [LoneChunks][1, 256].</summary>
+    /// <summary>The same for each chunk of a lone query [LoneChunks][1, 256]; apart, since a product takes its inputs from the first row on.</summary>
     public Activations[] ChunkWeights { get; }
 
     /// <summary>Weighted values of a chunk [items, head].</summary>

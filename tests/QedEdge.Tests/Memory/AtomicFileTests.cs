@@ -24,6 +24,28 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void BeginFlush_ChangesNothingOfWhatIsWritten()
+    {
+        byte[] content = new byte[9 << 20];
+        new Random(1).NextBytes(content);
+        using (var file = new AtomicFile(Target, overwrite: false))
+        {
+            file.Fill(stream =>
+            {
+                stream.Write(new byte[16]); // what is known at the end stands at the beginning
+                foreach (byte[] piece in content[16..].Chunk(1_000_003))
+                {
+                    stream.Write(piece);
+                    file.BeginFlush();
+                }
+                stream.Position = 0;
+                stream.Write(content.AsSpan(0, 16));
+            });
+        }
+        Assert.True(content.AsSpan().SequenceEqual(File.ReadAllBytes(Target)));
+    }
+
+    [Fact]
     public void ALink_StaysALink()
     {
         string link = Path.Combine(_folder, "link");

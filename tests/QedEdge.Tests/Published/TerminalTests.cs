@@ -154,7 +154,7 @@ public sealed partial class TerminalTests : IDisposable
         return new ProgramResult(process.ExitCode, output.Result, error.Result);
     }
 
-    /// <summary>What somebody sees on a terminal who types each time when something has appeared.</summary>
+    /// <summary>What somebody sees on a terminal who types each time when something has appeared, and behind it "exit" and the exit code.</summary>
     private static string OnTerminal(string arguments, params (string Shown, string Keys)[] steps)
     {
         Tools.Require("script");

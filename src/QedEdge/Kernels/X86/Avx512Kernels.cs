@@ -29,6 +29,7 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
             base.GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
             return;
         }
+        int tiles = tiled / TileTokens;
         fixed (float* outputs = &y)
         {
             for (int group = groupBegin; group < groupEnd; group += 2)
@@ -36,7 +37,6 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot 
                 int second = Math.Min(group + 1, groupEnd - 1);
                 float* y0 = outputs + (group - groupBegin) * GroupRows, y1 = outputs + (second - groupBegin) * GroupRows;
                 byte* w0 = w.Data.Pointer + group * w.GroupBytes;
-                int tiles = tiled / TileTokens;
                 for (int i = 0; i < tiles; i++)
                 {
                     nint at = (nint)i * TileTokens * yStride;

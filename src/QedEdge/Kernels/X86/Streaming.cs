@@ -4,37 +4,37 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>
-/// What to ask for while weights are read: the bytes that are read later, in a straight line, and behind the end of what a call reads those that
-/// its caller reads next.
-/// </summary>
+/// <summary>What to ask for while weights are read: a straight line of addresses ahead, which at the end of a call's rows turns to what its caller reads next.</summary>
 internal unsafe struct Streaming
 {
     /// <summary>
-    /// Bytes ahead of its reading that a lone token asks for weights. Row groups are read two at a time, which breaks the
-    /// stream that the processor's own prefetcher looks for (docs/performance.md).
+    /// Bytes from what is read to what is asked for. Several row groups are read at a time, which breaks the stream that the processor's own
+    /// prefetcher looks for (docs/performance.md).
     /// </summary>
     private const int PrefetchDistance = 8192;
 
     private readonly byte* _next;
-    private byte* _at, _end;
+    private byte* _at;
+    private byte* _turn; // where it goes on at _next
 
-    /// <summary>Begins ahead of the row group at <paramref name="w0"/>, in a call that reads to row group <paramref name="groupEnd"/>.</summary>
+    /// <summary>Begins ahead of the row group at <paramref name="w0"/>, in a call that reads to row group <paramref name="groupEnd"/> and before <paramref name="next"/>.</summary>
     public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next)
     {
         _at = w0 + PrefetchDistance;
-        _end = next.Length == 0 ? (byte*)nuint.MaxValue : w.Data.Pointer + groupEnd * w.GroupBytes;
+        _turn = next.Length == 0 ? Never : w.Data.Pointer + groupEnd * w.GroupBytes;
         _next = next.Pointer;
     }
+
+    private static byte* Never => (byte*)nuint.MaxValue;
 
     /// <summary>The bytes to ask for while <paramref name="bytes"/> are read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Ahead(int bytes)
     {
-        if (_at >= _end)
+        if (_at >= _turn)
         {
-            _at = _next + (_at - _end);
-            _end = (byte*)nuint.MaxValue;
+            _at = _next + (_at - _turn);
+            _turn = Never;
         }
         byte* ahead = _at;
         _at += bytes;
