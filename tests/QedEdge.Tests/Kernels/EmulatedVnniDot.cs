@@ -20,6 +20,8 @@ internal readonly struct EmulatedVnniDot : IInt8Dot
 
     public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w.AsByte(), x);
 
+    public static Vector256<int> AddLevels(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => AddBytes(acc, w, x);
+
     public static Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x) => Add(acc, x, w);
 
     private static Vector256<int> Add(Vector256<int> acc, Vector256<byte> u, Vector256<sbyte> x)

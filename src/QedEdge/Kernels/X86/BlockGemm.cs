@@ -67,10 +67,10 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
                         Sse.PrefetchNonTemporal(ahead + line);
                     ahead += 2 * TBlock.Bytes / Steps;
                     Vector256<sbyte> a = Broadcast4(x), c = Broadcast4(x + BlockSize / 2);
-                    i0 = TBlock.Add(i0, TBlock.First(w0), a);
-                    i1 = TBlock.Add(i1, TBlock.First(w1), a);
-                    i0 = TBlock.Add(i0, TBlock.Second(w0), c);
-                    i1 = TBlock.Add(i1, TBlock.Second(w1), c);
+                    i0 = TBlock.AddAlone(i0, TBlock.First(w0), a);
+                    i1 = TBlock.AddAlone(i1, TBlock.First(w1), a);
+                    i0 = TBlock.AddAlone(i0, TBlock.Second(w0), c);
+                    i1 = TBlock.AddAlone(i1, TBlock.Second(w1), c);
                     w0 += StepBytes;
                     w1 += StepBytes;
                     x += 4;

@@ -23,6 +23,9 @@ internal unsafe interface IBlock
     /// <summary>Adds the products of four columns; at most eight times before <see cref="Finish"/>.</summary>
     static abstract Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
 
+    /// <summary>As <see cref="Add"/>, for a token that shares the weights with no other.</summary>
+    static abstract Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
+
     /// <summary>The sums as eight int32, one per row.</summary>
     static abstract Vector256<int> Finish(Vector256<int> acc);
 }
@@ -45,6 +48,9 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => TDot.FinishNibbles(acc);
@@ -76,6 +82,9 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : str
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => SignedBytes<TDot>.Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddLevels(acc, w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => SignedBytes<TDot>.Finish(acc);
 }
 
@@ -97,6 +106,9 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, 
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => acc;
 }
 
@@ -115,6 +127,9 @@ internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock where TDot : s
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNonNegative(acc, w, x.AsByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> acc) => acc;

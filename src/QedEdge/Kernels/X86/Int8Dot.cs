@@ -32,6 +32,9 @@ internal interface IInt8Dot
     /// <summary>acc + w · x</summary>
     static abstract Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
 
+    /// <summary>acc + w · x, w not being −128.</summary>
+    static abstract Vector256<int> AddLevels(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
+
     /// <summary>acc + w · x for x of 0..127, w not being −128: nothing to take back.</summary>
     static abstract Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x);
 }
@@ -64,6 +67,11 @@ internal readonly struct Avx2Dot : IInt8Dot
     public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
         acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Avx2.Abs(w), Avx2.Sign(x, w)), Vector256<short>.One);
 
+    // As above with the parts exchanged: the magnitude of activations serves two row groups, that of weights none but their own.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddLevels(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
+        acc + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Avx2.Abs(x), Avx2.Sign(w, x)), Vector256<short>.One);
+
     // 2 · 127 · 127 = 32258 fits int16.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x) =>
@@ -95,6 +103,9 @@ internal readonly struct AvxVnniDot : IInt8Dot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddBytes(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) =>
         AvxVnni.MultiplyWideningAndAdd(acc, w.AsByte(), x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddLevels(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => AddBytes(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddNonNegative(Vector256<int> acc, Vector256<sbyte> w, Vector256<byte> x) =>
