@@ -116,7 +116,7 @@ internal sealed class InspectCommand
         }
     });
 
-    private static string Layout(GgufFile file) => file.Tensors.Any(t => TensorTypes.IsPacked(t.Type)) ? "packed" : "plain";
+    private static string Layout(GgufFile file) => file.HasPackedLayout ? "packed" : "plain";
 
     private static string Shape(GgufTensorInfo tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
 }

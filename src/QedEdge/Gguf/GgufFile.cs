@@ -60,6 +60,9 @@ public sealed class GgufFile : IDisposable
     /// <summary>Whether the header carries its own checksum (then it was verified).</summary>
     public bool HasHeaderChecksum { get; }
 
+    /// <summary>Whether tensors stand in the order in which the kernels read them, and so are used in place.</summary>
+    internal bool HasPackedLayout => Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type));
+
     /// <summary>The whole file.</summary>
     internal NativeView View
     {
@@ -101,7 +104,7 @@ public sealed class GgufFile : IDisposable
     public static GgufFile Read(string path)
     {
         GgufFile mapped = Open(path);
-        if (!mapped.Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type)))
+        if (!mapped.HasPackedLayout)
             return mapped;
         using (mapped)
         {

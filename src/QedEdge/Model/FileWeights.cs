@@ -22,7 +22,7 @@ internal sealed class FileWeights : IDisposable
         _file = file;
         _config = config;
         int hidden = config.HiddenSize, inner = config.FeedForwardSize;
-        if (file.Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type)))
+        if (file.HasPackedLayout)
             PageAdvice.PreferHuge(file.View); // those of a plain layout are copied and not read again
         try
         {

@@ -12,7 +12,7 @@ internal sealed partial class KvCache
     /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>
     public void Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        long index = (long)layer * _heads + head;
+        long index = Index(layer, head);
         StoreKey(kernels, index, slot, key);
         switch (Format)
         {

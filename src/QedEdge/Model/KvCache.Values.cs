@@ -75,7 +75,7 @@ internal sealed partial class KvCache
     private void QuantizeWeights(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int item, Activations weights, int row)
     {
         int padded = PackedLayout.Blocks(length) * PackedLayout.BlockSize;
-        ReadOnlySpan<ushort> scales = _scales.Slice(((long)layer * _heads + head) * _valueScales + (long)chunk * ChunkSize, padded);
+        ReadOnlySpan<ushort> scales = _scales.Slice(Index(layer, head) * _valueScales + (long)chunk * ChunkSize, padded);
         kernels.QuantizeWeighted(own.Scores.Slice(item * ChunkSize, padded), scales, weights, row);
     }
 

@@ -74,14 +74,17 @@ internal sealed partial class KvCache : IDisposable
         return (long)layers * heads * (key + value);
     }
 
+    /// <summary>Which of all heads one of a layer is.</summary>
+    private long Index(int layer, int head) => (long)layer * _heads + head;
+
     /// <summary>One head's keys as a matrix [capacity, head size].</summary>
     public PackedMatrix Keys(int layer, int head) =>
-        new(Format, Capacity, HeadSize, _keys.View.Slice(((long)layer * _heads + head) * _keyBytes, _keyBytes));
+        new(Format, Capacity, HeadSize, _keys.View.Slice(Index(layer, head) * _keyBytes, _keyBytes));
 
     /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to ask for while its values are read.</summary>
     public NativeView KeysFrom(int layer, int head, int slot)
     {
-        long begin = ((long)layer * _heads + head) * _keyBytes + slot / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
+        long begin = Index(layer, head) * _keyBytes + slot / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
         return _keys.View.Slice(begin, _keys.Count - begin);
     }
 
@@ -89,7 +92,7 @@ internal sealed partial class KvCache : IDisposable
     public NativeView Values(int layer, int head, int chunk)
     {
         long bytes = Format == BlockFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * ElementBytes(Format);
-        long begin = (((long)layer * _heads) + head) * _valueBytes + chunk * bytes;
+        long begin = Index(layer, head) * _valueBytes + chunk * bytes;
         return _values.View.Slice(begin, Math.Min(bytes, _values.Count - begin));
     }
 
