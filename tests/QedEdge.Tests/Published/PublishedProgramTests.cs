@@ -82,7 +82,7 @@ public sealed class PublishedProgramTests : IDisposable
         Assert.SkipUnless(processor.Contains(" avx512bw"), "this processor has no AVX-512, and no emulator here does");
         using JsonDocument json = JsonDocument.Parse(PublishedPrograms.Run("qed", "x64-v4", "info", "--json").Output);
         Assert.Equal("avx512", json.RootElement.GetProperty("isa").GetString());
-        foreach (BlockFormat format in new[] { BlockFormat.Q4_0, BlockFormat.Q8_0 })
+        foreach (BlockFormat format in new[] { BlockFormat.Q4_0, BlockFormat.Q8_0, BlockFormat.IQ4_NL })
         {
             string model = Path.Combine(_folder, $"tiny-{format}.gguf");
             CheckpointConverter.Convert(TestData.TinyQed, model, new ConversionOptions { Type = format });

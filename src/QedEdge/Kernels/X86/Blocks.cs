@@ -60,7 +60,7 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
 internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : struct, IInt8Dot
 {
     /// <summary><see cref="NonlinearLevels.Values"/> in both halves, as TDot takes weights: so it need not convert each.</summary>
-    private static Vector256<byte> Levels
+    public static Vector256<byte> Levels
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TDot.Bytes(Vector256.Create(
