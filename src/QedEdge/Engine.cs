@@ -127,6 +127,8 @@ internal sealed class Engine : IDisposable
                 segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
             foreach (Wanted token in _wanted.AsSpan(0, wanted))
                 token.Sequence.HasLogits |= token.IsLast;
+            for (int i = 0; i < sequences.Length; i++)
+                options[i].OnChunk?.Invoke(_done[i]);
         }
     }
 

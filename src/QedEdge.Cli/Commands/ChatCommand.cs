@@ -26,6 +26,7 @@ internal sealed class ChatCommand
     private readonly ContextInput _context = new(overflow: "slide");
     private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "The system message" };
     private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
+    private readonly PromptProgress _progress = new();
     private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
 
     public static Command Create()
@@ -45,7 +46,7 @@ internal sealed class ChatCommand
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer tokenizer = model.RequireTokenizer();
         ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
-        GenerationOptions options = _sampling.Options(parsed, model, DefaultMaxTokens);
+        GenerationOptions options = _sampling.Options(parsed, model, DefaultMaxTokens) with { OnPrefill = _progress.Report };
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
         var conversation = new Conversation(session, tokenizer, options, _sampling.Stops(parsed)) { System = parsed.GetValue(_system) };
         string? file = parsed.GetValue(_load);
@@ -90,7 +91,9 @@ internal sealed class ChatCommand
         int[] prompt = conversation.Prompt(message);
         if (parsed.GetValue(_verbosePrompt))
             GenerateCommand.ShowTokens(prompt, session.Model.Tokenizer);
-        GenerationResult result = signals.Run(cancellation => conversation.Answer(prompt, Terminal.Write, cancellation));
+        GenerationResult result;
+        using (_progress) // gone before anything else is said
+            result = signals.Run(cancellation => conversation.Answer(prompt, Terminal.Write, cancellation));
         Terminal.Write("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");

@@ -48,7 +48,12 @@ internal sealed class GenerateCommand
             throw new UsageException($"--logprobs goes with --json and takes 0 to {TokenRecord.MostLikely}");
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
         var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
-        GenerationOptions options = _sampling.Options(parsed, model) with { OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)) };
+        using var progress = new PromptProgress();
+        GenerationOptions options = _sampling.Options(parsed, model) with
+        {
+            OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)),
+            OnPrefill = progress.Report,
+        };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
@@ -76,6 +81,7 @@ internal sealed class GenerateCommand
             first = false;
             return shown.Append(id);
         }, interrupt.Token, cached);
+        progress.Dispose(); // it is still there where the prompt was not computed to its end
         shown.End();
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());

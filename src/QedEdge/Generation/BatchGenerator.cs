@@ -9,7 +9,7 @@ public sealed record GenerationRequest
     /// <summary>Token ids; an empty one generates nothing.</summary>
     public required int[] Prompt { get; init; }
 
-    /// <summary>What to generate; neither <see cref="GenerationOptions.OnLogits"/> nor <see cref="GenerationOptions.OnPrompt"/>.</summary>
+    /// <summary>What to generate; none of the calls of <see cref="GenerationOptions"/>.</summary>
     public GenerationOptions Options { get; init; } = new();
 
     /// <summary>Receives every new token except end tokens.</summary>
@@ -85,8 +85,8 @@ public sealed class BatchGenerator(SessionBatch batch)
             try
             {
                 Generator.Check(request.Options);
-                if (request.Options.OnLogits is not null || request.Options.OnPrompt is not null)
-                    throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt");
+                if (request.Options is not { OnLogits: null, OnPrompt: null, OnPrefill: null })
+                    throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt nor OnPrefill");
                 session.Rollback(0);
                 int fed = session.TakeBaked(request.Prompt); // checks the prompt
                 _sampler = new Sampler(request.Options.Sampling, session.VocabSize);

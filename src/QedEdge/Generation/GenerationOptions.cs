@@ -52,6 +52,9 @@ public sealed record GenerationOptions
     /// <summary>The token that ends a model's generation, or null.</summary>
     internal int? End(QedModel model) => IgnoreEos ? null : EosId ?? model.Config.EosId;
 
+    /// <summary>Called before the prompt is fed and after each chunk of it with the prompt's tokens that are done, and all of them.</summary>
+    public Action<int, int>? OnPrefill { get; init; }
+
     /// <summary>Called when the prompt is fed, before the first token is chosen.</summary>
     public Action? OnPrompt { get; init; }
 

@@ -44,7 +44,13 @@ public sealed class Generator
             fed = _session.TakeBaked(prompt);
         try
         {
-            _session.Feed(prompt[fed..], new FeedOptions { Cancellation = cancellation });
+            int total = prompt.Length;
+            _options.OnPrefill?.Invoke(fed, total);
+            _session.Feed(prompt[fed..], new FeedOptions
+            {
+                Cancellation = cancellation,
+                OnChunk = _options.OnPrefill is { } report ? done => report(fed + done, total) : null,
+            });
         }
         catch (OperationCanceledException)
         {

@@ -99,6 +99,20 @@ public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
     }
 
     [Fact]
+    public void Generate_FromALongPrompt_TellsHowFarItIs()
+    {
+        int[] prompt = [.. Enumerable.Range(0, 300).Select(i => i % 50)];
+        using Session session = Model.CreateSession();
+        session.Feed(prompt.AsSpan(0, 20));
+        var seen = new List<(int Done, int Total)>();
+        new Generator(session, new GenerationOptions { MaxTokens = 3, OnPrefill = (done, total) => seen.Add((done, total)) }).Run(prompt, (_, _) => true, fed: 20);
+        Assert.Equal([(20, 300), (148, 300), (276, 300), (300, 300)], seen);
+        var chunks = new List<int>();
+        session.Feed(prompt.AsSpan(0, 10), new FeedOptions { ChunkSize = 4, OnChunk = chunks.Add });
+        Assert.Equal([4, 8, 10], chunks);
+    }
+
+    [Fact]
     public void AModelThatIsClosed_StaysForItsSessions()
     {
         string path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.gguf");

@@ -41,6 +41,23 @@ public sealed class BatchCommandTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void OneSequence_AnswersALine_BeforeTheNextIsWritten()
+    {
+        using Process process = Process.Start(new ProcessStartInfo(PublishedPrograms.File("qed", "x64"), ["batch", "-i", "-", "--sequences", "1", "-n", "3"])
+        { RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 })!;
+        foreach (string id in new[] { "a", "b" })
+        {
+            process.StandardInput.WriteLine($$"""{"id":"{{id}}","prompt":"The king"}""");
+            process.StandardInput.Flush();
+            Assert.Equal(id, (string)JsonNode.Parse(process.StandardOutput.ReadLine()!)!["id"]!);
+        }
+        process.StandardInput.Close();
+        Assert.Null(process.StandardOutput.ReadLine());
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
     public void EveryLineHasItsRecord_InOrder_AsAloneAndHoweverManyAreTogether()
     {
         ProgramResult result = Batch();

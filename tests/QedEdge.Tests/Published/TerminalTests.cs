@@ -88,6 +88,23 @@ public sealed partial class TerminalTests : IDisposable
     }
 
     [Fact]
+    public void Generate_FromALongPrompt_ShowsHowFarItIs_ThenTheTextAlone()
+    {
+        const string prompt = "--overflow slide --isa scalar -t 1 -n 5 --seed 1 -f";
+        string text = Path.Combine(_folder, "text"), plain = PublishedPrograms.Run("qed", "x64", ["generate", .. prompt.Split(' '), LongText(text)]).Output;
+        string shown = OnTerminal($"generate {prompt} {text}");
+        Assert.Matches(@"\r *\d+%  \d+ tokens of the prompt, [\d.]+/s, \d+:\d\d left", shown);
+        Assert.EndsWith($" \r{plain}exit 0", shown);
+        Assert.EndsWith(" \r\nexit 130", OnTerminal($"generate {prompt} {text}", ("tokens of the prompt", CtrlC)));
+    }
+
+    private static string LongText(string path)
+    {
+        File.WriteAllLines(path, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(50));
+        return path;
+    }
+
+    [Fact]
     public void Chat_OnATerminal_StopsAnAnswerAtCtrlC_AndEndsAtCtrlD()
     {
         string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar",
