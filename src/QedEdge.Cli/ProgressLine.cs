@@ -44,7 +44,7 @@ internal sealed class ProgressLine(string unit, double before = 0) : IDisposable
     public void Dispose()
     {
         if (_length > 0)
-            Terminal.NotePart("\r" + new string(' ', _length) + "\r");
+            Terminal.NotePart("\r" + new string(' ', _length + "^C".Length) + "\r"); // a terminal shows the key that ended the work behind it
         _length = 0;
     }
 }

@@ -127,8 +127,13 @@ internal sealed class Engine : IDisposable
                 segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
             foreach (Wanted token in _wanted.AsSpan(0, wanted))
                 token.Sequence.HasLogits |= token.IsLast;
-            for (int i = 0; i < sequences.Length; i++)
-                options[i].OnChunk?.Invoke(_done[i]);
+            int member = 0;
+            foreach (Segment segment in _batch.Segments) // in the members' order, without those that had no tokens in it
+            {
+                while (sequences[member] != segment.Sequence)
+                    member++;
+                options[member].OnChunk?.Invoke(_done[member]);
+            }
         }
     }
 

@@ -72,7 +72,7 @@ public sealed record FeedOptions
     /// <summary>At most this many tokens at a time, for tests; 0 for the best size. The number never changes a result.</summary>
     public int ChunkSize { get; init; }
 
-    /// <summary>Called after each chunk with how many of the new tokens are done.</summary>
+    /// <summary>Called after each chunk of these tokens with how many of them are done.</summary>
     public Action<int>? OnChunk { get; init; }
 
     /// <summary>Stops within a layer's time; the chunks done before stay in the session.</summary>

@@ -52,7 +52,7 @@ public sealed record GenerationOptions
     /// <summary>The token that ends a model's generation, or null.</summary>
     internal int? End(QedModel model) => IgnoreEos ? null : EosId ?? model.Config.EosId;
 
-    /// <summary>Called before the prompt is fed and after each chunk of it with the prompt's tokens that are done, and all of them.</summary>
+    /// <summary>Receives how many of the prompt's tokens are done and how many there are: once before it is fed, then after each chunk.</summary>
     public Action<int, int>? OnPrefill { get; init; }
 
     /// <summary>Called when the prompt is fed, before the first token is chosen.</summary>

@@ -51,7 +51,7 @@ internal static class KernelRegistry
         if (Avx2.IsSupported && Fma.IsSupported)
         {
             if (Avx512F.IsSupported && Avx512BW.IsSupported)
-                sets.Add(AvxVnni.IsSupported ? new Avx512Kernels<AvxVnniDot>() : new Avx512Kernels<Avx2Dot>());
+                sets.Add(AvxVnni.IsSupported ? new Avx512Kernels<AvxVnniDot>() : new Avx512Kernels());
             // One instruction instead of three per four products of a lane.
             if (AvxVnni.IsSupported)
                 sets.Add(new Avx2Kernels<AvxVnniDot>());

@@ -26,6 +26,19 @@ public sealed class KernelParityTests
         AssertGemmMatchesScalar(new Avx2Kernels<EmulatedVnniDot>());
     }
 
+    /// <summary>Both forms of the 512-bit set, of which a processor has but one.</summary>
+    [Fact]
+    public void Avx512_WithAndWithoutADotProduct_MatchesScalar()
+    {
+        Assert.SkipUnless(Avx512BW.IsSupported, "this processor has no AVX-512");
+        foreach (KernelSet set in new KernelSet[] { new Avx512Kernels(), new Avx512Kernels<EmulatedVnniDot>() })
+        {
+            AssertGemmMatchesScalar(set);
+            AssertExtremeQuantsMatchScalar(set);
+            AssertGemmNonNegativeIsGemm(set);
+        }
+    }
+
     private static void AssertGemmMatchesScalar(KernelSet set)
     {
         var random = new Random(1);
@@ -52,9 +65,10 @@ public sealed class KernelParityTests
     /// <summary>Every product as large as it can be, of either sign: sums of pairs and of blocks come closest to what their lanes hold.</summary>
     [Theory]
     [MemberData(nameof(Sets))]
-    public void Gemm_ExtremeQuants_MatchScalar(string name)
+    public void Gemm_ExtremeQuants_MatchScalar(string name) => AssertExtremeQuantsMatchScalar(KernelRegistry.Select(name));
+
+    private static void AssertExtremeQuantsMatchScalar(KernelSet set)
     {
-        KernelSet set = KernelRegistry.Select(name);
         var random = new Random(14);
         const int rows = 16, cols = 96, tokens = 13;
         foreach (BlockFormat format in new[] { BlockFormat.Q8_0, BlockFormat.Q4_0, BlockFormat.IQ4_NL })

@@ -192,6 +192,17 @@ public sealed class SessionBatchTests() : SampleModelTests(BlockFormat.Q4_0)
     }
 
     [Fact]
+    public void EachMember_IsToldOfItsOwnChunks()
+    {
+        using SessionBatch batch = Model.CreateBatch(3);
+        var seen = new List<(int Member, int Done)>();
+        FeedOptions Telling(int member) => new() { OnChunk = done => seen.Add((member, done)) };
+        int[] lengths = [100, 0, 60];
+        batch.Feed([.. Enumerable.Range(0, 160).Select(i => i % 50)], lengths, [Telling(0), Telling(1), Telling(2)]);
+        Assert.Equal([(0, 100), (2, 28), (2, 60)], seen);
+    }
+
+    [Fact]
     public void TwoThreads_OnMembersOfOneBatch_AreToldSo()
     {
         using SessionBatch batch = Model.CreateBatch(2);

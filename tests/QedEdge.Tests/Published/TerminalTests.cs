@@ -90,18 +90,20 @@ public sealed partial class TerminalTests : IDisposable
     [Fact]
     public void Generate_FromALongPrompt_ShowsHowFarItIs_ThenTheTextAlone()
     {
-        const string prompt = "--overflow slide --isa scalar -t 1 -n 5 --seed 1 -f";
-        string text = Path.Combine(_folder, "text"), plain = PublishedPrograms.Run("qed", "x64", ["generate", .. prompt.Split(' '), LongText(text)]).Output;
-        string shown = OnTerminal($"generate {prompt} {text}");
+        string text = Path.Combine(_folder, "text"), options = $"--overflow slide -n 5 --seed 1 -f {text}", slowly = "generate --isa scalar -t 1 " + options;
+        File.WriteAllLines(text, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(50));
+        string plain = PublishedPrograms.Run("qed", "x64", ["generate", .. options.Split(' ')]).Output, shown = OnTerminal(slowly);
         Assert.Matches(@"\r *\d+%  \d+ tokens of the prompt, [\d.]+/s, \d+:\d\d left", shown);
         Assert.EndsWith($" \r{plain}exit 0", shown);
-        Assert.EndsWith(" \r\nexit 130", OnTerminal($"generate {prompt} {text}", ("tokens of the prompt", CtrlC)));
+        Assert.EndsWith(" \r\nexit 130", OnTerminal(slowly, ("tokens of the prompt", CtrlC)));
     }
 
-    private static string LongText(string path)
+    [Fact]
+    public void Chat_OnATerminal_ShowsHowFarEachLongMessageIs()
     {
-        File.WriteAllLines(path, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(50));
-        return path;
+        string message = string.Concat(Enumerable.Repeat("the king and the queen ", 150)); // a terminal takes lines of up to 4,096 bytes
+        string shown = OnTerminal("chat --greedy -n 3 -t 1 --isa scalar", ("> ", message + "\n"), ("tokens of the prompt", ""), ("> ", message + "\n"), ("tokens of the prompt", ""), ("> ", CtrlD));
+        Assert.EndsWith("exit 0", shown);
     }
 
     [Fact]
