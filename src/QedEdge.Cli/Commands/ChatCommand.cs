@@ -26,8 +26,8 @@ internal sealed class ChatCommand
     private readonly ContextInput _context = new(overflow: "slide");
     private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "The system message" };
     private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
-    private readonly PromptProgress _progress = new();
     private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
+    private readonly PromptProgress _progress = new();
 
     public static Command Create()
     {

@@ -48,7 +48,7 @@ internal sealed class GenerateCommand
             throw new UsageException($"--logprobs goes with --json and takes 0 to {TokenRecord.MostLikely}");
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
         var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
-        using var progress = new PromptProgress();
+        var progress = new PromptProgress();
         GenerationOptions options = _sampling.Options(parsed, model) with
         {
             OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)),
@@ -72,16 +72,19 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
             options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
         var generator = new Generator(session, options);
-        GenerationResult result = generator.Run(prompt, (id, logits) =>
+        GenerationResult result;
+        using (progress) // gone before anything else is said
         {
-            if (json)
-                chosen.Add(TokenRecord.Of(id, logits, likely));
-            else if (ids)
-                Terminal.Write(first ? Text(id) : "," + Text(id));
-            first = false;
-            return shown.Append(id);
-        }, interrupt.Token, cached);
-        progress.Dispose(); // it is still there where the prompt was not computed to its end
+            result = generator.Run(prompt, (id, logits) =>
+            {
+                if (json)
+                    chosen.Add(TokenRecord.Of(id, logits, likely));
+                else if (ids)
+                    Terminal.Write(first ? Text(id) : "," + Text(id));
+                first = false;
+                return shown.Append(id);
+            }, interrupt.Token, cached);
+        }
         shown.End();
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());

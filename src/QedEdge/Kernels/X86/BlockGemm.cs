@@ -16,8 +16,8 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
-    private const int Steps = 4;                // of a block: each takes columns 4j .. 4j + 3 and 16 + 4j .. 19 + 4j of eight rows
-    private const int StepBytes = 32;
+    internal const int Steps = 4;               // of a block: each takes columns 4j .. 4j + 3 and 16 + 4j .. 19 + 4j of eight rows
+    internal const int StepBytes = 32;
     private const int TileTokens = 4;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>

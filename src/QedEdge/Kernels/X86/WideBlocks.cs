@@ -8,9 +8,6 @@ namespace QedEdge.Kernels.X86;
 /// <summary><see cref="IBlock"/> with 512 bits: the same block of two row groups in one vector.</summary>
 internal unsafe interface IWideBlock
 {
-    /// <summary>Bytes of one row group's block without its scales.</summary>
-    static abstract int Bytes { get; }
-
     /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>
     static abstract Vector512<int> Start(int offset);
 
@@ -31,8 +28,6 @@ internal unsafe interface IWideBlock
 internal readonly unsafe struct WideNibbles : IWideBlock
 {
     private static Vector512<byte> Low => Vector512.Create((byte)15);
-
-    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Start(int offset) => Vector512.Create(offset);
@@ -61,8 +56,6 @@ internal readonly unsafe struct WideNonlinearNibbles : IWideBlock
         get => Vector512.Create(NonlinearNibbles<Avx2Dot>.Levels, NonlinearNibbles<Avx2Dot>.Levels);
     }
 
-    public static int Bytes => WideNibbles.Bytes;
-
     public static Vector512<int> Start(int offset) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,15 +74,13 @@ internal readonly unsafe struct WideNonlinearNibbles : IWideBlock
 /// <summary><see cref="SignedBytes{TDot}"/> of two row groups without a dot product: a masked subtraction gives activations the weights' signs.</summary>
 internal readonly unsafe struct WideBytes : IWideBlock
 {
-    public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize;
-
     public static Vector512<int> Start(int offset) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<sbyte> First(byte* w0, byte* w1) => Vector256.Load((sbyte*)w0).ToVector512Unsafe().WithUpper(Vector256.Load((sbyte*)w1));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<sbyte> Second(byte* w0, byte* w1) => First(w0 + Bytes / 2, w1 + Bytes / 2);
+    public static Vector512<sbyte> Second(byte* w0, byte* w1) => First(w0 + SignedBytes<Avx2Dot>.Bytes / 2, w1 + SignedBytes<Avx2Dot>.Bytes / 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Add(Vector512<int> acc, Vector512<sbyte> w, Vector512<sbyte> x) =>
@@ -107,8 +98,6 @@ internal readonly unsafe struct WideBytes : IWideBlock
 /// <summary><see cref="BytesByNonNegative{TDot}"/> of two row groups.</summary>
 internal readonly unsafe struct WideBytesByNonNegative : IWideBlock
 {
-    public static int Bytes => WideBytes.Bytes;
-
     public static Vector512<int> Start(int offset) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,14 +10,14 @@ namespace QedEdge.Kernels.X86;
 /// int8 and int4 matrices for many tokens with 512-bit vectors: two row groups are one vector, and of 32 registers eight tokens' integer and
 /// float sums take half. Fewer tokens, and what is left of them, are <see cref="BlockGemm{TBlock}"/>'s.
 /// </summary>
-/// <typeparam name="TWide">How the weights are stored and multiplied.</typeparam>
-/// <typeparam name="TBlock">The same with 256 bits.</typeparam>
+/// <typeparam name="TWide">How two row groups of weights are multiplied.</typeparam>
+/// <typeparam name="TBlock">How they are stored, and multiplied with 256 bits.</typeparam>
 internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWideBlock where TBlock : struct, IBlock
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
-    private const int Steps = 4;                // as in BlockGemm
-    private const int StepBytes = 32;
+    private const int Steps = BlockGemm<TBlock>.Steps;
+    private const int StepBytes = BlockGemm<TBlock>.StepBytes;
     private const int TileTokens = 8;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>
@@ -55,8 +55,8 @@ internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWide
         Vector512<float> f0 = default, f1 = default, f2 = default, f3 = default, f4 = default, f5 = default, f6 = default, f7 = default;
         for (int b = 0; b < w.Blocks; b++)
         {
-            byte* ahead = streaming.Ahead(groupsAhead * (TWide.Bytes + 2 * GroupRows));
-            for (int line = 0; line < groupsAhead * TWide.Bytes; line += 64)
+            byte* ahead = streaming.Ahead(groupsAhead * (TBlock.Bytes + 2 * GroupRows));
+            for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
             Vector512<int> a0 = TWide.Start(xOffset[0]), a1 = TWide.Start(xOffset[s]), a2 = TWide.Start(xOffset[2 * s]), a3 = TWide.Start(xOffset[s3]);
             Vector512<int> a4 = TWide.Start(zOffset[0]), a5 = TWide.Start(zOffset[s]), a6 = TWide.Start(zOffset[2 * s]), a7 = TWide.Start(zOffset[s3]);
@@ -94,8 +94,8 @@ internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWide
             f5 = Scale(a5, d, zScale[s], f5);
             f6 = Scale(a6, d, zScale[2 * s], f6);
             f7 = Scale(a7, d, zScale[s3], f7);
-            w0 += TWide.Bytes - Steps * StepBytes;
-            w1 += TWide.Bytes - Steps * StepBytes;
+            w0 += TBlock.Bytes - Steps * StepBytes;
+            w1 += TBlock.Bytes - Steps * StepBytes;
             x += BlockSize - Steps * 4;
             z += BlockSize - Steps * 4;
             d0 += GroupRows;
