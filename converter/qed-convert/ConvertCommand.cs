@@ -35,7 +35,7 @@ internal static class ConvertCommand
         {
             Commands = others,
         };
-        command.Action = parsed => Outcome.Of(() =>
+        command.Action = parsed =>
         {
             Validate(parsed);
             bool qwen2 = parsed.GetValue(architecture) == "qwen2";
@@ -61,8 +61,9 @@ internal static class ConvertCommand
             Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
             if (parsed.GetValue(card) is { } cardFile)
                 MarkdownCard.Write(to, cardFile, options.Overwrite);
-            return () => Terminal.Print(report!, to);
-        });
+            Terminal.Print(report!, to);
+            return ExitCode.Done;
+        };
         return command;
 
         void Validate(ParseResult parsed)

@@ -1,6 +1,7 @@
 using System.Text;
 using QedEdge.CommandLine;
 using QedEdge.CommandLine.Documentation;
+using QedEdge.Memory;
 
 namespace QedEdge.Conversion.Cli;
 
@@ -13,8 +14,8 @@ internal static class ManualCommands
         [
             new($"{ExitCode.Done}", "Done."),
             new($"{ExitCode.Failed}", "The run failed: the disk is full, the output exists."),
-            new($"{ExitCode.WrongUsage}", "Wrong usage."),
-            new($"{ExitCode.BadModel}", "The checkpoint or model file cannot be used."),
+            new($"{ExitCode.Usage}", "Wrong usage."),
+            new($"{ExitCode.Model}", "The checkpoint or model file cannot be used."),
             new($"{ExitCode.Interrupted}", "Interrupted; no output was written."),
         ],
         Environment = [new(Terminal.NoColor, "Where it is set to anything, messages have no colours.")],
@@ -29,7 +30,14 @@ internal static class ManualCommands
     /// <summary>Writes to standard output.</summary>
     public static void Print(string text)
     {
-        using Stream output = Console.OpenStandardOutput();
-        output.Write(Encoding.UTF8.GetBytes(text));
+        try
+        {
+            using Stream output = StandardStreams.Output();
+            output.Write(Encoding.UTF8.GetBytes(text));
+        }
+        catch (IOException e) when (!Shell.IsBrokenPipe(e))
+        {
+            throw new QedException($"standard output cannot be written: {e.Message}", e);
+        }
     }
 }

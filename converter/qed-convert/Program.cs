@@ -1,26 +1,30 @@
-using System.Text;
 using QedEdge.CommandLine;
-using QedEdge.Conversion.Cli;
 using QedEdge.Memory;
 
-StandardStreams.KeepClosedOnesTaken();
-if (!OperatingSystem.IsWindows())
-    Console.OutputEncoding = Encoding.UTF8; // paths keep their bytes, whatever the locale says
-FileSizeLimit.BecomeAnError();
+namespace QedEdge.Conversion.Cli;
 
-// On Ctrl-C the command stops at the next batch and deletes what it wrote.
-using var interrupt = new Interrupt();
-Command root = ConvertCommand.Create(interrupt.Token,
-    RepackCommand.Create(interrupt.Token), RandomCommand.Create(interrupt.Token), ManualCommands.CreateCompletion(), ManualCommands.CreateMan());
-try
+/// <summary>The command line <c>qed-convert</c>.</summary>
+internal static class Program
 {
-    return CommandLineProgram.Run(root, ProgramVersion.Full, args, ManualCommands.Print);
-}
-catch (UsageException exception)
-{
-    return Outcome.Fail(ExitCode.WrongUsage, exception.Message);
-}
-catch (Exception exception) when (exception is IOException or UnauthorizedAccessException) // from --help and the like; commands handle their own
-{
-    return Outcome.Fail(ExitCode.Failed, $"standard output cannot be written: {exception.Message}");
+    private static int Main(string[] args) => new Shell(Classify, Terminal.Fail).Run(() => Run(args));
+
+    private static int Run(string[] args)
+    {
+        StandardStreams.KeepClosedOnesTaken(); // before anything opens a file, as the next lines do
+        FileSizeLimit.BecomeAnError();
+        Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
+        using var interrupt = new Interrupt(); // before any work starts, lest a signal leave a temporary file
+        Command root = ConvertCommand.Create(interrupt.Token,
+            RepackCommand.Create(interrupt.Token), RandomCommand.Create(interrupt.Token), ManualCommands.CreateCompletion(), ManualCommands.CreateMan());
+        return CommandLineProgram.Run(root, ProgramVersion.Full, args, ManualCommands.Print);
+    }
+
+    private static Failure? Classify(Exception e) => e switch
+    {
+        Calibration.ConversionPausedException => new(ExitCode.Interrupted, e.Message),
+        ModelFormatException => new(ExitCode.Model, e.Message),
+        QedException => new(ExitCode.Failed, e.Message),
+        OutOfMemoryException => new(ExitCode.Failed, "not enough memory; try --threads 1"),
+        _ => null,
+    };
 }

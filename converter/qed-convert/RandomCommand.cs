@@ -16,14 +16,15 @@ internal static class RandomCommand
         var force = Options.Force();
         var command = new Command("random", "Writes a checkpoint with random weights.\n\nExample: qed-convert random config.json -o random-model --seed 1",
             config, output, seed, type, force);
-        command.Action = parsed => Outcome.Of(() =>
+        command.Action = parsed =>
         {
             var dtype = parsed.GetValue(type) switch { "f16" => CheckpointType.F16, "bf16" => CheckpointType.BF16, _ => CheckpointType.F32 };
             string to = parsed.GetValue(output)!;
             long bytes = 0;
             Terminal.WithProgress(progress => bytes = RandomCheckpoint.Write(parsed.GetValue(config)!, to, parsed.GetValue(seed)!.Value, dtype, parsed.GetValue(force), progress, cancellation));
-            return () => Terminal.Note($"wrote {to} ({bytes / (1024.0 * 1024):F1} MB of weights)");
-        });
+            Terminal.Note($"wrote {to} ({bytes / (1024.0 * 1024):F1} MB of weights)");
+            return ExitCode.Done;
+        };
         return command;
     }
 }

@@ -16,14 +16,15 @@ internal static class RepackCommand
         var force = Options.Force();
         var command = new Command("repack", "Changes a file's layout; values stay the same.\n\nExample: qed-convert repack tiny.gguf -o plain.gguf --layout plain",
             input, output, layout, threads, force);
-        command.Action = parsed => Outcome.Of(() =>
+        command.Action = parsed =>
         {
             ConversionReport? report = null;
             string to = parsed.GetValue(output)!;
             var order = Options.Layout(parsed.GetValue(layout), plainByDefault: false);
             Terminal.WithProgress(progress => report = FileRepacker.Repack(parsed.GetValue(input)!, to, order, Options.ThreadsOf(parsed, threads), parsed.GetValue(force), progress, cancellation));
-            return () => Terminal.Print(report!, to);
-        });
+            Terminal.Print(report!, to);
+            return ExitCode.Done;
+        };
         return command;
     }
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Text;
 using QedEdge.Gguf;
+using QedEdge.Memory;
 using Spectre.Console;
 
 namespace QedEdge.Conversion.Cli;
@@ -10,7 +12,10 @@ internal static class Terminal
     /// <summary>The environment variable that turns colours off.</summary>
     public const string NoColor = "NO_COLOR";
 
-    private static readonly IAnsiConsole Console = Create();
+    private static readonly Stream Error = StandardStreams.Error();
+    private static readonly Lazy<IAnsiConsole> LazyConsole = new(Create); // errors are said without it
+
+    private static IAnsiConsole Console => LazyConsole.Value;
 
     /// <summary>Runs work under a progress bar where stderr is a terminal.</summary>
     /// <param name="work">Takes what to call with the share done (0 to 1) and a word about it.</param>
@@ -49,7 +54,10 @@ internal static class Terminal
     }
 
     /// <summary>Writes a line about the run.</summary>
-    public static void Note(string line) => Try(() => System.Console.Error.WriteLine(line));
+    public static void Note(string line) => Try(() => Error.Write(Encoding.UTF8.GetBytes(line + "\n")));
+
+    /// <summary>Says what went wrong in one line.</summary>
+    public static void Fail(string message) => Note("error: " + string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
 
     /// <summary>Prints warnings and what was written.</summary>
     public static void Print(ConversionReport report, string output)
@@ -63,7 +71,7 @@ internal static class Terminal
         foreach (var type in report.Types)
         {
             table.AddRow(TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", Size(type.Bytes),
-                Error(type.LargestError), Error(type.MeanError));
+                Digits(type.LargestError), Digits(type.MeanError));
         }
         table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
         Try(() => Console.Write(table));
@@ -71,7 +79,7 @@ internal static class Terminal
             Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
         Note($"wrote {output}");
 
-        static string Error(double error) => error == 0 ? "0" : error.ToString("G3");
+        static string Digits(double error) => error == 0 ? "0" : error.ToString("G3");
     }
 
     private static string Size(long bytes) => bytes < 1 << 20 ? $"{bytes / 1024.0:F1} KB" : $"{bytes / (1024.0 * 1024):F1} MB";
@@ -90,6 +98,8 @@ internal static class Terminal
 
     private static IAnsiConsole Create()
     {
+        if (!OperatingSystem.IsWindows())
+            System.Console.OutputEncoding = Encoding.UTF8; // whatever the locale says
         bool terminal = !System.Console.IsErrorRedirected;
         bool colour = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable(NoColor));
         var console = AnsiConsole.Create(new AnsiConsoleSettings

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli;
@@ -7,8 +8,6 @@ namespace QedEdge.Cli;
 /// <summary>Standard output and error as bytes in UTF-8, whatever the locale says.</summary>
 internal static class Terminal
 {
-    private const int BrokenPipe = 32; // EPIPE
-
     private static readonly Stream Output = StandardStreams.Output();
     private static readonly Stream Error = StandardStreams.Error();
 
@@ -32,7 +31,7 @@ internal static class Terminal
             Output.Write(bytes);
             Output.Flush();
         }
-        catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException io && !IsBrokenPipe(io)))
+        catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException && !Shell.IsBrokenPipe(e)))
         {
             throw new OutputException(e);
         }
@@ -57,12 +56,8 @@ internal static class Terminal
         }
     }
 
-    /// <summary>Says what went wrong in one line and passes the exit code on.</summary>
-    public static int Fail(int exitCode, string message)
-    {
-        Note("error: " + Visible(message.ReplaceLineEndings(" ")));
-        return exitCode;
-    }
+    /// <summary>Says what went wrong in one line.</summary>
+    public static void Fail(string message) => Note("error: " + Visible(message.ReplaceLineEndings(" ")));
 
     /// <summary>Writes one JSON object as a line of results.</summary>
     public static void WriteJson(Action<Utf8JsonWriter> members) => Write(Json(members));
@@ -80,9 +75,6 @@ internal static class Terminal
         buffer.WriteByte((byte)'\n');
         return buffer.ToArray();
     }
-
-    /// <summary>Whether the reader of a pipe has gone.</summary>
-    public static bool IsBrokenPipe(IOException e) => (e.HResult & 0xFFFF) == BrokenPipe || e.InnerException is { HResult: BrokenPipe };
 
     /// <summary>Standard output for text that others write: help.</summary>
     public static TextWriter Writer() => new StreamWriter(Output) { AutoFlush = true };

@@ -51,10 +51,10 @@ internal sealed class VerifyCommand
                 Terminal.WriteLine("the digest belongs to another version's arithmetic and was not compared");
         }
         if (damaged.Count > 0)
-            return Terminal.Fail(ExitCode.Failed, $"{file.Name}: damaged: {string.Join(", ", damaged)}; copy or download the file again");
+            throw new QedException($"{file.Name}: damaged: {string.Join(", ", damaged)}; copy or download the file again");
         return digest != "differs"
             ? ExitCode.Done
-            : Terminal.Fail(ExitCode.Failed, $"{file.Name}: this machine computes something else than the file's digest, though all its data are sound; try --isa scalar, and report it");
+            : throw new QedException($"{file.Name}: this machine computes something else than the file's digest, though all its data are sound; try --isa scalar, and report it");
     }
 
     private string CheckDigest(ParseResult parsed, string? path)

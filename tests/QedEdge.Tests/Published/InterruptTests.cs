@@ -8,7 +8,7 @@ namespace QedEdge.Tests.Published;
 /// <summary>Signals that come while a file is being written: nothing of it stays.</summary>
 public sealed partial class InterruptTests : IDisposable
 {
-    private const int Interrupt = 2, Terminate = 15;
+    private const int HangUp = 1, Interrupt = 2, Terminate = 15;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
     private readonly string _output;
@@ -18,6 +18,7 @@ public sealed partial class InterruptTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
+    [InlineData(HangUp)]
     [InlineData(Interrupt)]
     [InlineData(Terminate)]
     public void Convert_LeavesNoFile_AndEndsWith130(int signal)
@@ -43,6 +44,7 @@ public sealed partial class InterruptTests : IDisposable
 
     /// <summary>A prompt that never comes: nothing has begun that should end in order.</summary>
     [Theory]
+    [InlineData(HangUp)]
     [InlineData(Interrupt)]
     [InlineData(Terminate)]
     public void Generate_WaitingForItsPrompt_Ends(int signal)

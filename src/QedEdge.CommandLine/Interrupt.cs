@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace QedEdge.CommandLine;
+
+/// <summary>
+/// Ctrl-C, SIGTERM and SIGHUP as a token: the work ends at the next step, what it printed stays, and what it was writing is removed.
+/// A second signal ends the process at once: a hanging disk need not be waited for. So does the first one where the program waits
+/// for input, or begins to after the signal: no step comes that could see the token.
+/// </summary>
+public sealed class Interrupt : IDisposable
+{
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
+
+    private readonly CancellationTokenSource _source = new(); // left to the collector: a handler may be running still
+    private readonly PosixSignalRegistration[] _registrations;
+    private int _signals;
+    private volatile bool _disposed;
+
+    /// <summary>Begins to listen.</summary>
+    public Interrupt() => _registrations = [.. Array.ConvertAll([PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP], signal => PosixSignalRegistration.Create(signal, Handle))];
+
+    /// <summary>Whether a thread of the program waits for input; set once, by Main.</summary>
+    public static Func<bool> IsWaiting { get; set; } = () => false;
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Token => _source.Token;
+
+    /// <summary>Signals do again what they did before.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+    }
+
+    /// <summary>Runs on a thread of its own; what it leaves in <see cref="PosixSignalContext.Cancel"/> counts when it returns.</summary>
+    private void Handle(PosixSignalContext context)
+    {
+        if (Interlocked.Increment(ref _signals) > 1)
+            return;
+        _source.Cancel();
+        while (!_disposed && !IsWaiting())
+            Thread.Sleep(BetweenLooks);
+        context.Cancel = _disposed;
+    }
+}
