@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using QedEdge.Evaluation;
+using QedEdge.Memory;
 
 namespace QedEdge.Conversion;
 
@@ -34,7 +35,7 @@ internal static class Texts
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using Stream stream = InputFile.OpenRead(path);
             var hash = new XxHash3();
             hash.Append(stream);
             return hash.GetCurrentHashAsUInt64();

@@ -1,6 +1,7 @@
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
 using QedEdge.Gguf;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
@@ -39,7 +40,7 @@ internal static class Bundled
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(path);
+            bytes = InputFile.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using QedEdge.CommandLine;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli;
@@ -83,7 +84,7 @@ internal sealed class PromptInput(string what = "prompt")
     {
         try
         {
-            return File.ReadAllBytes(path);
+            return InputFile.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -12,12 +12,23 @@ public sealed class Interrupt : IDisposable
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource _source = new(); // left to the collector: a handler may be running still
-    private readonly PosixSignalRegistration[] _registrations;
+    private readonly List<PosixSignalRegistration> _registrations = [];
     private int _signals;
     private volatile bool _disposed;
 
-    /// <summary>Begins to listen.</summary>
-    public Interrupt() => _registrations = [.. Array.ConvertAll([PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP], signal => PosixSignalRegistration.Create(signal, Handle))];
+    /// <summary>Begins to listen. Where the system has no thread or pipe for it, signals keep their effect: they end the program at once.</summary>
+    public Interrupt()
+    {
+        try
+        {
+            foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
+                _registrations.Add(PosixSignalRegistration.Create(signal, Handle));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            // A run that cannot be ended in order is better than none.
+        }
+    }
 
     /// <summary>Whether a thread of the program waits for input; set once, by Main.</summary>
     public static Func<bool> IsWaiting { get; set; } = () => false;

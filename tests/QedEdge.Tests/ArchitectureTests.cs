@@ -18,7 +18,7 @@ public sealed partial class ArchitectureTests
     private static readonly (string Folder, string[] MayUse)[] Arrows =
     [
         ("Memory", []),
-        ("Threading", []),
+        ("Threading", ["Memory"]),
         ("Quantization", ["Memory"]),
         ("Kernels", ["Quantization", "Memory"]),
         ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes
@@ -26,7 +26,7 @@ public sealed partial class ArchitectureTests
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
         ("Model", ["Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
         ("", ["Model", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
-        ("Evaluation", ["", "Kernels", "Text"]),        // PortableMath alone
+        ("Evaluation", ["", "Kernels", "Text", "Memory"]), // of the kernels PortableMath alone
         ("Generation", ["", "Model", "Gguf", "Text", "Sampling"]),
     ];
 

@@ -96,7 +96,7 @@ internal static class CheckpointFiles
     {
         try
         {
-            using var stream = File.OpenRead(path);
+            using var stream = InputFile.OpenRead(path);
             if (stream.Length > LongestText)
                 throw new ModelFormatException(ModelFault.Unsupported, path, $"{stream.Length} bytes are more than the {LongestText} that such a file may have");
             byte[] bytes = new byte[stream.Length];

@@ -45,7 +45,7 @@ internal static class JsonLines
     {
         try
         {
-            return path == "-" ? new StreamReader(StandardStreams.Input(), Encoding.UTF8) : new StreamReader(path, Encoding.UTF8);
+            return path == "-" ? new StreamReader(StandardStreams.Input(), Encoding.UTF8) : new StreamReader(InputFile.OpenRead(path), Encoding.UTF8);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -63,7 +63,7 @@ internal sealed class RecordFile : IDisposable
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read);
+            using Stream stream = InputFile.OpenRead(path);
             Scan(stream, path, onRecord);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -151,7 +151,7 @@ internal sealed class RecordFile : IDisposable
     }
 
     /// <summary>Reads whole lines, and tells how many they are and how long.</summary>
-    private static (long Count, long Bytes, JsonValue? Last) Scan(FileStream stream, string path, Action<JsonValue>? onRecord)
+    private static (long Count, long Bytes, JsonValue? Last) Scan(Stream stream, string path, Action<JsonValue>? onRecord)
     {
         var line = new List<byte>();
         byte[] buffer = new byte[1 << 16];

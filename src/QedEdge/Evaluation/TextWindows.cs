@@ -1,4 +1,5 @@
 using System.Text;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Evaluation;
@@ -78,7 +79,7 @@ public static class TextWindows
     {
         try
         {
-            return new StreamReader(path, new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
+            return new StreamReader(InputFile.OpenRead(path), new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

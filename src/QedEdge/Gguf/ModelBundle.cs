@@ -49,17 +49,17 @@ public sealed class ModelBundle
 
     /// <summary>What a file carries, or null where it is no bundle or cannot be read.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="ModelFormatException">It is a bundle, and damaged.</exception>
+    /// <exception cref="ModelFormatException">It is a bundle, and damaged; or reading failed.</exception>
     public static ModelBundle? Find(string path)
     {
         if (FileLinks.Length(path) < FooterBytes)
             return null; // a named pipe too: opening one would wait for a writer
         try
         {
-            using var handle = File.OpenHandle(path);
+            using var handle = InputFile.OpenHandle(path);
             long length = RandomAccess.GetLength(handle);
             Span<byte> footer = stackalloc byte[FooterBytes];
-            if (length < FooterBytes || RandomAccess.Read(handle, footer, length - FooterBytes) != FooterBytes || !footer.StartsWith(Magic))
+            if (length < FooterBytes || InputFile.Read(handle, footer, length - FooterBytes) != FooterBytes || !footer.StartsWith(Magic))
                 return null;
             long executable = Field(footer, 1), offset = Field(footer, 2), model = Field(footer, 3), defaults = Field(footer, 4);
             bool sound = XxHash3.HashToUInt64(footer[..^sizeof(ulong)]) == (ulong)Field(footer, 7) && executable > 0 && offset >= executable && offset % Alignment == 0
@@ -67,13 +67,17 @@ public sealed class ModelBundle
             if (!sound)
                 throw new ModelFormatException(ModelFault.Damaged, path, "the bundle's footer is damaged; copy or bundle it again", offset: length - FooterBytes);
             var bytes = new byte[defaults];
-            if (RandomAccess.Read(handle, bytes, offset + model) != bytes.Length)
+            if (InputFile.Read(handle, bytes, offset + model) != bytes.Length)
                 return null; // changed while it is read
             return new ModelBundle(path, footer, bytes);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or NotSupportedException)
         {
             return null; // who opens it as a model says why
+        }
+        catch (IOException e) // a bundle must not pass for a program without a model
+        {
+            throw new ModelFormatException(ModelFault.Unreadable, path, $"the file cannot be read: {QedException.FirstLine(e)}", inner: e);
         }
     }
 

@@ -3,9 +3,10 @@ using System.Runtime.InteropServices;
 namespace QedEdge.Memory;
 
 /// <summary>The limit on file sizes (<c>ulimit -f</c>): its signal would end the process at once and leave the temporary file.</summary>
-internal static class FileSizeLimit
+internal static partial class FileSizeLimit
 {
-    private const PosixSignal Exceeded = (PosixSignal)25; // SIGXFSZ on Linux and macOS
+    private const int Exceeded = 25; // SIGXFSZ on Linux and macOS
+    private const nint Ignore = 1;   // SIG_IGN
 
     /// <summary>Whether an error is .NET's for EFBIG: the limit, or the file system's own.</summary>
     internal static bool IsReached(Exception exception) => exception is ArgumentOutOfRangeException { ParamName: "value" };
@@ -13,9 +14,11 @@ internal static class FileSizeLimit
     /// <summary>From now on, writing beyond the limit fails as on a full disk.</summary>
     public static void BecomeAnError()
     {
-        if (OperatingSystem.IsWindows())
-            return;
-        // Kept until the process has ended: without it, a signal that waits to be handled would end the process after all.
-        _ = GCHandle.Alloc(PosixSignalRegistration.Create(Exceeded, static context => context.Cancel = true));
+        // Not by PosixSignalRegistration: that takes a thread and a pipe, which a locked-down system may refuse.
+        if (!OperatingSystem.IsWindows())
+            _ = Signal(Exceeded, Ignore);
     }
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint Signal(int number, nint action);
 }

@@ -46,7 +46,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
 
     private static MappedFile Open(string path, long offset, long? part)
     {
-        using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var handle = InputFile.OpenHandle(path);
         long available = RandomAccess.GetLength(handle) - offset;
         long length = part ?? available;
         if (offset < 0 || length < 0 || length > available)
@@ -73,7 +73,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
     public static void Read(string path, long offset, AlignedBuffer<byte> destination)
     {
         const int Piece = 1 << 22;
-        using var handle = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        using var handle = InputFile.OpenHandle(path);
         for (long position = 0; position < destination.Count;)
         {
             int read = RandomAccess.Read(handle, destination.Slice(position, (int)Math.Min(Piece, destination.Count - position)), offset + position);

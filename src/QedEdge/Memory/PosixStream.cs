@@ -1,15 +1,23 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace QedEdge.Memory;
 
 /// <summary>
-/// A standard stream by read(2) and write(2). .NET's console streams write control sequences to a terminal before the first byte, hide that a pipe's reader has gone, and bring
+/// A standard stream, or a file that is no plain one, by read(2) and write(2). .NET's console streams write control sequences to a terminal before the first byte, hide that a pipe's reader has gone, and bring
 /// a line editor; its file streams keep an offset of their own, and would write over what others write to the same file.
 /// </summary>
-/// <param name="descriptor">0, 1 or 2.</param>
-internal sealed unsafe partial class PosixStream(int descriptor) : Stream
+/// <param name="descriptor">0, 1 or 2, or that of <paramref name="owned"/>.</param>
+/// <param name="owned">A handle that is closed with the stream, or null.</param>
+internal sealed unsafe partial class PosixStream(int descriptor, SafeFileHandle? owned = null) : Stream
 {
     private const int Interrupted = 4, TryAgain = 11; // EINTR, EAGAIN
+    private const int GetFlags = 1, FromHere = 1;     // F_GETFD, SEEK_CUR
+
+    private readonly bool _mayWait = !CanSeekIn(descriptor);
+
+    /// <summary>A stream that owns what it reads.</summary>
+    public PosixStream(SafeFileHandle handle) : this((int)handle.DangerousGetHandle(), handle) { }
 
     /// <inheritdoc/>
     public override bool CanRead => true;
@@ -26,12 +34,18 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
     /// <inheritdoc/>
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Whether a thread is reading one of these streams.</summary>
+    /// <summary>Whether a thread waits for what others write: for a pipe, a terminal, a device.</summary>
     public static bool IsWaiting
     {
         get => Volatile.Read(ref field);
-        private set => Volatile.Write(ref field, value);
+        internal set => Volatile.Write(ref field, value);
     }
+
+    /// <summary>Whether a descriptor is open.</summary>
+    public static bool IsOpen(int descriptor) => Control(descriptor, GetFlags) >= 0;
+
+    /// <summary>Whether a descriptor is a file with a position: reading it never waits for others.</summary>
+    public static bool CanSeekIn(int descriptor) => SeekBytes(descriptor, 0, FromHere) >= 0;
 
     /// <summary>Whether a descriptor is a terminal.</summary>
     public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
@@ -43,9 +57,11 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
         {
             while (true)
             {
-                IsWaiting = true;
+                if (_mayWait)
+                    IsWaiting = true;
                 nint count = ReadBytes(descriptor, start, (nuint)buffer.Length);
-                IsWaiting = false;
+                if (_mayWait)
+                    IsWaiting = false;
                 if (count >= 0)
                     return (int)count;
                 WaitOrThrow();
@@ -84,6 +100,13 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
     /// <inheritdoc/>
     public override void SetLength(long value) => throw new NotSupportedException();
 
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        owned?.Dispose();
+        base.Dispose(disposing);
+    }
+
     /// <summary>Returns where the call is to be made again: a signal came, or the other side set the stream to not wait.</summary>
     private static void WaitOrThrow()
     {
@@ -99,6 +122,12 @@ internal sealed unsafe partial class PosixStream(int descriptor) : Stream
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint WriteBytes(int descriptor, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    private static partial int Control(int descriptor, int command);
+
+    [LibraryImport("libc", EntryPoint = "lseek")]
+    private static partial long SeekBytes(int descriptor, long offset, int origin);
 
     [LibraryImport("libc", EntryPoint = "isatty")]
     private static partial int IsATty(int descriptor);

@@ -1,14 +1,9 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace QedEdge.Memory;
 
 /// <summary>The standard streams of a program.</summary>
 internal static class StandardStreams
 {
     private const int StandardInput = 0, StandardOutput = 1, StandardError = 2;
-
-    /// <summary>Open until the process has ended.</summary>
-    private static readonly List<SafeFileHandle> Kept = [];
 
     /// <summary>Standard input.</summary>
     public static Stream Input() => OperatingSystem.IsWindows() ? Console.OpenStandardInput() : new PosixStream(StandardInput);
@@ -33,18 +28,25 @@ internal static class StandardStreams
 
     /// <summary>
     /// Takes the numbers of those that the caller closed (<c>2>&amp;-</c>). The next file to be opened would get them otherwise: the output, or the pipe on which .NET hears of signals,
-    /// and an error message written there would be taken for signals. Only for reading, so that writing fails as if they were closed.
+    /// and an error message written there would be taken for signals. Only for reading, so that writing fails as if they were closed. This is a guard: where the system has no file for it, it is left.
     /// </summary>
     public static void KeepClosedOnesTaken()
     {
-        if (OperatingSystem.IsWindows() || !File.Exists("/dev/null"))
+        if (OperatingSystem.IsWindows())
             return;
-        SafeFileHandle handle;
-        do
+        for (int descriptor = StandardInput; descriptor <= StandardError; descriptor++)
         {
-            handle = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            Kept.Add(handle);
+            if (!PosixStream.IsOpen(descriptor))
+                Keep(); // the lowest number that is free: this one
         }
-        while (handle.DangerousGetHandle() <= StandardError);
+    }
+
+    private static void Keep()
+    {
+        foreach (string path in (string[])["/dev/null", "/"]) // a folder can be neither written nor read, but is always there
+        {
+            if (InputFile.TryKeepOpen(path))
+                return;
+        }
     }
 }

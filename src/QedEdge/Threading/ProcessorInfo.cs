@@ -1,3 +1,6 @@
+using System.Text;
+using QedEdge.Memory;
+
 namespace QedEdge.Threading;
 
 /// <summary>What the machine offers to a team.</summary>
@@ -19,7 +22,7 @@ internal static class ProcessorInfo
                 string path = $"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list";
                 if (!File.Exists(path))
                     break;
-                cores.Add(File.ReadAllText(path));
+                cores.Add(Encoding.ASCII.GetString(InputFile.ReadAllBytes(path)));
             }
             return cores.Count == 0 ? allowed : Math.Min(allowed, cores.Count);
         }

@@ -31,7 +31,7 @@ internal sealed class WorkerTeam : IDisposable
     private const int RoundUnit = 2 * MaxSize;
     private const int RoundCount = int.MaxValue / RoundUnit; // then numbers begin again
 
-    private readonly Thread?[] _threads; // null where one could not be started
+    private readonly List<Thread> _threads;
     private readonly Lock _entry = new();
     private readonly object _door = new();
     private readonly object _bench = new();  // where members wait that are left out
@@ -46,33 +46,32 @@ internal sealed class WorkerTeam : IDisposable
     private int _arrived;
     private long _slept;              // ticks that the caller slept during this piece of work
 
-    /// <summary>A team of <paramref name="size"/> including the caller: size − 1 threads are started.</summary>
+    /// <summary>A team of <paramref name="size"/> including the caller: size − 1 threads are started, or as many as the system allows.</summary>
     public WorkerTeam(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, MaxSize);
-        Size = Active = size;
-        _size = new TeamSize(size);
         _round = size;
-        _threads = new Thread?[size - 1];
+        _threads = new List<Thread>(size - 1);
         try
         {
-            for (int i = 0; i < _threads.Length; i++)
+            while (_threads.Count < size - 1)
             {
-                int worker = i + 1;
+                int worker = _threads.Count + 1;
                 var thread = new Thread(() => Serve(worker, size), 256 * 1024) { IsBackground = true, Name = $"qed worker {worker}" };
                 thread.Start();
-                _threads[i] = thread;
+                _threads.Add(thread);
             }
         }
-        catch // memory is short: those that run would wait for good
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
         {
-            Dispose();
-            throw;
+            // The system allows no more threads, or has no memory for their stacks.
         }
+        Size = Active = _threads.Count + 1;
+        _size = new TeamSize(Size);
     }
 
-    /// <summary>Members, the caller included.</summary>
+    /// <summary>Members, the caller included: those that were asked for, or fewer.</summary>
     public int Size { get; }
 
     /// <summary>Members that take part in the present piece of work.</summary>
@@ -140,8 +139,8 @@ internal sealed class WorkerTeam : IDisposable
             StartRound();
             CallFromBench();
         }
-        foreach (Thread? thread in _threads)
-            thread?.Join();
+        foreach (Thread thread in _threads)
+            thread.Join();
     }
 
     private void Serve(int worker, int round)

@@ -58,6 +58,28 @@ public sealed partial class InterruptTests : IDisposable
         Assert.Equal(128 + signal, process.ExitCode);
     }
 
+    /// <summary>A named pipe that nobody writes to, in place of any input: it is waited for, and the first signal ends that.</summary>
+    [Theory]
+    [InlineData("qed", "generate", "-f", "PIPE")]
+    [InlineData("qed", "perplexity", "-f", "PIPE", "-c", "64")]
+    [InlineData("qed", "tokenize", "--jsonl", "PIPE")]
+    [InlineData("qed-convert", "random", "PIPE", "-o", "MODEL")]
+    public void WaitingForANamedPipe_Ends(string program, params string[] arguments)
+    {
+        string pipe = Path.Combine(_folder, "pipe");
+        Assert.Equal(0, Tools.Run("mkfifo", [pipe]).ExitCode);
+        string[] given = [.. arguments.Select(argument => argument == "PIPE" ? pipe : argument == "MODEL" ? _output : argument)];
+        using Process process = Process.Start(new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File(program, "x64"), .. given]) { RedirectStandardError = true })!;
+        Thread.Sleep(300);
+        if (!process.HasExited) // a program may also refuse the pipe at once
+        {
+            Assert.Equal(0, Kill(process.Id, Terminate));
+            Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "the program does not end");
+            Assert.Equal(128 + Terminate, process.ExitCode);
+        }
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
+    }
+
     private void AssertInterrupted(ProgramResult result)
     {
         OneLine.AssertError(130, result);

@@ -1,0 +1,144 @@
+/*
+ * Makes one system call of a program fail: preloaded (LD_PRELOAD), it counts the calls of one kind and lets the N-th fail.
+ *
+ *   FAULT_CALL   open, read, pread, write, pwrite, mmap, …: the names below
+ *   FAULT_AT     which call fails, from 1
+ *   FAULT_ERROR  its errno; 0: it succeeds for half of the bytes
+ *
+ * When the fault has come, one byte goes to descriptor FAULT_REPORT: 'r' where it was before the program's own first call, fcntl(0, F_GETFD), and so in the start of
+ * its runtime; else 'p'.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static const char *call = "";
+static long at, error = EIO;
+static int report = -1;
+static atomic_long count;
+static atomic_int in_program;
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *name = getenv("FAULT_CALL"), *text = getenv("FAULT_AT");
+    at = text ? atol(text) : 0;
+    if ((text = getenv("FAULT_ERROR")))
+        error = atol(text);
+    if ((text = getenv("FAULT_REPORT")))
+        report = atoi(text);
+    if (name)
+        call = name;
+}
+
+/* Whether this call is the one that fails. */
+static int fails(const char *name)
+{
+    if (strcmp(name, call) != 0 || atomic_fetch_add(&count, 1) + 1 != at)
+        return 0;
+    char phase = atomic_load(&in_program) ? 'p' : 'r';
+    syscall(SYS_write, report, &phase, 1);
+    errno = (int)error;
+    return 1;
+}
+
+#define REAL(function) \
+    static __typeof__(&function) real; \
+    if (!real) \
+        real = (__typeof__(&function))dlsym(RTLD_NEXT, #function)
+
+/* A function that returns -1 or another mark. */
+#define FAILING(type, function, name, parameters, arguments, mark) \
+    type function parameters \
+    { \
+        REAL(function); \
+        return fails(name) ? mark : real arguments; \
+    }
+
+/* One that moves bytes: it can also move fewer. */
+#define MOVING(function, name, parameters, arguments) \
+    ssize_t function parameters \
+    { \
+        REAL(function); \
+        if (fails(name)) { \
+            if (error != 0) \
+                return -1; \
+            size = size > 1 ? size / 2 : size; \
+        } \
+        return real arguments; \
+    }
+
+#define OPENING(function, declared, given) \
+    int function declared \
+    { \
+        REAL(function); \
+        va_list more; \
+        va_start(more, flags); \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
+        va_end(more); \
+        return fails("open") ? -1 : real given; \
+    }
+
+OPENING(open, (const char *path, int flags, ...), (path, flags, mode))
+OPENING(open64, (const char *path, int flags, ...), (path, flags, mode))
+OPENING(openat, (int folder, const char *path, int flags, ...), (folder, path, flags, mode))
+
+MOVING(read, "read", (int file, void *bytes, size_t size), (file, bytes, size))
+MOVING(pread64, "pread", (int file, void *bytes, size_t size, off_t position), (file, bytes, size, position))
+MOVING(write, "write", (int file, const void *bytes, size_t size), (file, bytes, size))
+MOVING(pwrite64, "pwrite", (int file, const void *bytes, size_t size, off_t position), (file, bytes, size, position))
+
+FAILING(void *, mmap, "mmap", (void *start, size_t size, int access, int flags, int file, off_t offset), (start, size, access, flags, file, offset), MAP_FAILED)
+FAILING(void *, mmap64, "mmap", (void *start, size_t size, int access, int flags, int file, off_t offset), (start, size, access, flags, file, offset), MAP_FAILED)
+FAILING(int, munmap, "munmap", (void *start, size_t size), (start, size), -1)
+FAILING(int, madvise, "madvise", (void *start, size_t size, int advice), (start, size, advice), -1)
+FAILING(int, mprotect, "mprotect", (void *start, size_t size, int access), (start, size, access), -1)
+FAILING(int, fsync, "fsync", (int file), (file), -1)
+FAILING(int, sync_file_range, "sync_file_range", (int file, off_t from, off_t size, unsigned flags), (file, from, size, flags), -1)
+FAILING(int, rename, "rename", (const char *from, const char *to), (from, to), -1)
+FAILING(int, renameat2, "rename", (int from_folder, const char *from, int to_folder, const char *to, unsigned flags), (from_folder, from, to_folder, to, flags), -1)
+FAILING(int, link, "link", (const char *from, const char *to), (from, to), -1)
+FAILING(int, linkat, "link", (int from_folder, const char *from, int to_folder, const char *to, int flags), (from_folder, from, to_folder, to, flags), -1)
+FAILING(int, unlink, "unlink", (const char *path), (path), -1)
+FAILING(int, mkdir, "mkdir", (const char *path, mode_t mode), (path, mode), -1)
+FAILING(int, ftruncate64, "ftruncate", (int file, off_t size), (file, size), -1)
+FAILING(int, fallocate64, "fallocate", (int file, int mode, off_t from, off_t size), (file, mode, from, size), -1)
+FAILING(int, flock, "flock", (int file, int operation), (file, operation), -1)
+FAILING(int, close, "close", (int file), (file), -1)
+FAILING(int, __xstat64, "stat", (int version, const char *path, struct stat64 *status), (version, path, status), -1)
+FAILING(int, __lxstat64, "stat", (int version, const char *path, struct stat64 *status), (version, path, status), -1)
+FAILING(int, __fxstat64, "fstat", (int version, int file, struct stat64 *status), (version, file, status), -1)
+FAILING(int, fchmod, "fchmod", (int file, mode_t mode), (file, mode), -1)
+FAILING(ssize_t, readlink, "readlink", (const char *path, char *target, size_t size), (path, target, size), -1)
+FAILING(int, pipe, "pipe", (int files[2]), (files), -1)
+FAILING(int, pipe2, "pipe", (int files[2], int flags), (files, flags), -1)
+FAILING(int, pthread_create, "pthread_create", (pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument), (thread, attributes, run, argument), (int)error)
+
+int fcntl(int file, int command, ...)
+{
+    REAL(fcntl);
+    va_list more;
+    va_start(more, command);
+    void *argument = va_arg(more, void *);
+    va_end(more);
+    if (file == 0 && command == F_GETFD)
+        atomic_store(&in_program, 1);
+    return real(file, command, argument);
+}
+
+/* The C library's own: dlsym, which the others are found with, needs memory itself. */
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+
+void *malloc(size_t size) { return fails("malloc") ? NULL : __libc_malloc(size); }
+void *calloc(size_t items, size_t size) { return fails("calloc") ? NULL : __libc_calloc(items, size); }
