@@ -16,19 +16,17 @@ internal static class MarkdownCard
     {
         using GgufFile file = GgufFile.Open(model);
         var text = new StringBuilder();
-        text.Append($"# {Escape(file.Metadata.FindString(GgufKeys.Name) ?? Path.GetFileNameWithoutExtension(model))}\n\n");
+        text.Append($"# {MarkdownText.Escape(file.Metadata.FindString(GgufKeys.Name) ?? Path.GetFileNameWithoutExtension(model))}\n\n");
         text.Append("| | |\n|---|---|\n");
         Row("file", $"{Path.GetFileName(model)}, {file.Length} bytes");
         foreach (var type in file.Tensors.CountBy(static tensor => TensorTypes.Name(tensor.Type)).OrderByDescending(static type => type.Value))
             Row("tensors", $"{type.Value} × {type.Key}");
         foreach (var (label, value) in ModelCard.Of(file))
             Row(label, value);
-        text.Append($"\n`qed verify -m {Path.GetFileName(model)}` checks the file and that a machine computes the same digest.\n");
+        text.Append($"\n{MarkdownText.Code($"qed verify -m {Path.GetFileName(model)}")} checks the file and that a machine computes the same digest.\n");
         using var card = new AtomicFile(output, overwrite);
         card.Fill(stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
 
-        void Row(string label, string value) => text.Append($"| {label} | {Escape(value)} |\n");
+        void Row(string label, string value) => text.Append($"| {label} | {MarkdownText.Escape(value)} |\n");
     }
-
-    private static string Escape(string text) => text.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
 }
