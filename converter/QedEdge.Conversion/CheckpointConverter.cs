@@ -33,15 +33,19 @@ internal static class CheckpointConverter
         if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
         var checkpoint = Checkpoint.Open(folder);
-        var adapter = options.LoraFolder is { } lora ? LoraAdapter.Read(lora, checkpoint) : null;
-        var plan = new TensorPlan(checkpoint, options, adapter);
+        var plan = new TensorPlan(checkpoint, options);
         if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors["embed_tokens.weight"], head))
         {
             throw new ModelFormatException(ModelFault.Damaged, head.File,
                 "config.json says that the head is the embedding (tie_word_embeddings), yet this tensor differs from it; set it to false if the head was trained on its own", tensor: head.Name);
         }
+        var adapter = options.LoraFolder is { } lora ? LoraAdapter.Read(lora, checkpoint) : null;
+        if (adapter is not null)
+            plan.Merge(adapter);
 
         var report = new ConversionReport { MergedMatrices = plan.Tensors.Count(static tensor => tensor.Update is not null) };
+        if (checkpoint.Config.UnknownKeys is { Count: > 0 } unknown)
+            report.Warnings.Add($"{CheckpointConfig.FileName} has keys that are not known here and were ignored: {Listed(unknown)}; make sure that none changes what the model computes");
         report.Warnings.AddRange(adapter?.Warnings ?? []);
         var writer = new GgufWriter();
         ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
@@ -70,6 +74,14 @@ internal static class CheckpointConverter
         if (plan.Fallbacks is [string first, ..])
             report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;
+    }
+
+    /// <summary>Names in one line: the first of them, and how many more there are.</summary>
+    private static string Listed(IReadOnlyList<string> names)
+    {
+        const int Most = 12;
+        string listed = string.Join(", ", names.Take(Most).Select(ModelFormatException.OneLine));
+        return names.Count > Most ? $"{listed} and {names.Count - Most} more" : listed;
     }
 
     private static void WarnOfTexts(Calibrated calibrated, bool hadPart, QuantizationMethod method, List<string> warnings)

@@ -51,7 +51,7 @@ internal static class RandomCheckpoint
     {
         var config = CheckpointConfig.Read(configFile);
         float deviation = CheckpointConfig.ReadInitializerRange(configFile);
-        var configBytes = CheckpointFiles.ReadBytes(configFile);
+        var configBytes = CheckpointFiles.ReadBytes(configFile, CheckpointLimits.ConfigBytes);
         var tensors = Tensors(config);
         int size = type == CheckpointType.F32 ? 4 : 2;
         long total = tensors.Sum(tensor => tensor.Count * size);
@@ -64,6 +64,7 @@ internal static class RandomCheckpoint
             throw new QedException($"{folder}: the folder cannot be created: {QedException.FirstLine(exception)}", exception);
         }
 
+        RequireSpace(folder, total);
         string configTo = Path.Combine(folder, "config.json");
         bool sameConfig = Path.GetFullPath(configTo) == Path.GetFullPath(configFile);
         using var weights = new AtomicFile(Path.Combine(folder, "model.safetensors"), overwrite);
@@ -91,6 +92,22 @@ internal static class RandomCheckpoint
         if (copy is not null)
             copy.Fill(stream => stream.Write(configBytes.Span));
         return total;
+    }
+
+    /// <summary>A configuration of a few bytes can ask for more weights than there are disks: this is said before one is filled.</summary>
+    private static void RequireSpace(string folder, long bytes)
+    {
+        long free;
+        try
+        {
+            free = new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return; // a file system that does not say
+        }
+        if (bytes > free)
+            throw new QedException($"{folder}: the weights take {bytes} bytes, and the file system has {free} left");
     }
 
     private static void Fill(ref RandomSource random, Span<float> values, float mean, float deviation)

@@ -42,23 +42,21 @@ internal sealed class TensorPlan
 {
     private readonly Checkpoint _checkpoint;
     private readonly ConversionOptions _options;
-    private readonly LoraAdapter? _adapter;
     private readonly HashSet<string> _used = [];
     private readonly List<PlannedTensor> _tensors = [];
+    private readonly Dictionary<string, int> _places = []; // of matrices, by their names in the checkpoint
     private readonly List<string> _fallbacks = [];
     private readonly HashSet<TensorTypeRule> _matched = [];
 
     /// <summary>Plans a conversion.</summary>
     /// <param name="checkpoint">What is converted.</param>
     /// <param name="options">What to write.</param>
-    /// <param name="adapter">What is merged into the matrices, or null.</param>
     /// <exception cref="ModelFormatException">The checkpoint's tensors are not those that its configuration and the architecture require.</exception>
     /// <exception cref="QedException">A rule for types matches no matrix.</exception>
-    public TensorPlan(Checkpoint checkpoint, ConversionOptions options, LoraAdapter? adapter = null)
+    public TensorPlan(Checkpoint checkpoint, ConversionOptions options)
     {
         _checkpoint = checkpoint;
         _options = options;
-        _adapter = adapter;
         var config = checkpoint.Config;
         var embedding = options.EffectiveEmbeddingType;
         Matrix("token_embd.weight", "embed_tokens.weight", config.VocabSize, config.HiddenSize, embedding);
@@ -88,6 +86,13 @@ internal sealed class TensorPlan
 
     /// <summary>A tied checkpoint's copy of the embedding, which must be equal to it; or null.</summary>
     public SafetensorsTensor? Head { get; }
+
+    /// <summary>Has an adapter's updates merged into the matrices.</summary>
+    public void Merge(LoraAdapter adapter)
+    {
+        foreach (var (matrix, update) in adapter.Updates)
+            _tensors[_places[matrix]] = _tensors[_places[matrix]] with { Update = update };
+    }
 
     private void Layer(string to, string from)
     {
@@ -136,7 +141,8 @@ internal sealed class TensorPlan
             format = BlockFormat.F16; // the plain types have no padding
             _fallbacks.Add(to);
         }
-        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed) { Update = _adapter?.Updates.GetValueOrDefault(from) });
+        _places.Add(from, _tensors.Count);
+        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed));
     }
 
     private void Vector(string to, string from, int size) =>
@@ -145,13 +151,21 @@ internal sealed class TensorPlan
     private SafetensorsTensor Require(string name, params ReadOnlySpan<long> shape)
     {
         if (!_checkpoint.Tensors.TryGetValue(name, out var tensor))
-            throw new ModelFormatException(ModelFault.MissingTensor, _checkpoint.WeightsFile, "the tensor is missing, and config.json requires it", tensor: name);
+            throw Missing(name);
         _used.Add(name);
         if (!SafetensorsValues.CanRead(tensor.Type))
             throw new ModelFormatException(ModelFault.Unsupported, tensor.File, $"its dtype is {tensor.Type}; F32, F16 and BF16 can be converted", tensor: tensor.Name);
         if (!shape.SequenceEqual(tensor.Shape))
             throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"its shape is {tensor.ShapeText}, and config.json requires [{string.Join(", ", shape.ToArray())}]", tensor: tensor.Name);
         return tensor;
+    }
+
+    private ModelFormatException Missing(string name)
+    {
+        // Wrappers put a name before every one: torch.compile "_orig_mod.", DataParallel "module.".
+        string? wrapped = _checkpoint.Tensors.Keys.FirstOrDefault(key => key.EndsWith('.' + name, StringComparison.Ordinal));
+        string help = wrapped is null ? "" : $"; the file has '{ModelFormatException.OneLine(_checkpoint.Tensors[wrapped].Name)}': save the model itself, not what wraps it (torch.compile, DataParallel), so that names begin as they should";
+        return new(ModelFault.MissingTensor, _checkpoint.WeightsFile, $"the tensor is missing, and config.json requires it{help}", tensor: name);
     }
 
     private SafetensorsTensor? FindDuplicateHead() =>

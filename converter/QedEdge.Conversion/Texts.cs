@@ -29,6 +29,16 @@ internal static class Texts
         return ChecksumOf(path) == before ? new ConversionText(Path.GetFileName(path), before, windows) : throw new QedException($"{path}: was changed while it was read");
     }
 
+    /// <summary>Refuses what is no file: a text is read three times, which a pipe cannot be, and opening one would wait for who writes to it.</summary>
+    /// <exception cref="QedException">There is nothing, a folder, or no file with bytes in it.</exception>
+    public static void RequireFile(string path)
+    {
+        if (!Path.Exists(path) || Directory.Exists(path))
+            throw QedException.Unreadable(path, new FileNotFoundException());
+        if (FileLinks.Length(path) == 0)
+            throw new QedException($"{path}: the text is empty, or a pipe or device; save it to a file first");
+    }
+
     /// <summary>The XXH3-64 of a file.</summary>
     /// <exception cref="QedException">It cannot be read.</exception>
     public static ulong ChecksumOf(string path)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.Tokenizers;
@@ -80,28 +81,34 @@ internal sealed class TokenizerCrossCheck
     }
 
     /// <summary>GPT-2's expression, alternative by alternative, over code points; special tokens leftmost-longest before it.</summary>
-    private sealed class Splitter(IEnumerable<string> special, bool digitsAlone) : Microsoft.ML.Tokenizers.PreTokenizer
+    private sealed class Splitter(ICollection<string> special, bool digitsAlone) : Microsoft.ML.Tokenizers.PreTokenizer
     {
-        private readonly string[] _special = [.. special.OrderByDescending(s => s.Length)];
+        private readonly SortedTexts _special = new(special);
+        private readonly SearchValues<char> _first = SearchValues.Create([.. special.Select(static token => token[0]).Distinct()]);
 
         public override IEnumerable<(int Offset, int Length)> PreTokenize(string text)
         {
             int at = 0;
             while (at < text.Length)
             {
-                int begin = text.Length, length = 0;
-                foreach (string token in _special)
-                {
-                    int found = text.IndexOf(token, at, StringComparison.Ordinal);
-                    if (found >= 0 && found < begin)
-                        (begin, length) = (found, token.Length);
-                }
+                (int begin, int length) = Find(text, at);
                 foreach ((int Offset, int Length) word in Plain(text, at, begin))
                     yield return word;
                 if (length > 0)
                     yield return (begin, length);
                 at = begin + length;
             }
+        }
+
+        private (int Begin, int Length) Find(string text, int at)
+        {
+            for (; text.AsSpan(at).IndexOfAny(_first) is >= 0 and var skip; at++)
+            {
+                at += skip;
+                if (_special.LongestBeginning(text.AsSpan(at)) is { } token)
+                    return (at, token.Length);
+            }
+            return (text.Length, 0);
         }
 
         public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => PreTokenize(text.ToString());

@@ -20,6 +20,8 @@ internal static class CalibratedConverter
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
     {
         AtomicFile.Check(output, options.Overwrite);
+        foreach (string text in new[] { options.CalibrationText, options.MeasureText }.OfType<string>())
+            Texts.RequireFile(text); // before the work that leads to it
         string hidden = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.");
         string exactFile = $"{hidden}{Guid.NewGuid():N}.f32", workFile = hidden + "work";
         try

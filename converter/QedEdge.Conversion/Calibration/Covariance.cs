@@ -16,7 +16,8 @@ internal sealed class Covariance(int width)
     private const int Tile = 4;  // rows of a tile [4, 8], whose sums stay in registers
 
     /// <summary>The sums, row by row.</summary>
-    public double[] Sums { get; } = new double[(long)width * width];
+    public double[] Sums { get; } = (long)width * width <= Array.MaxLength ? new double[width * width]
+        : throw new QedException($"a matrix with {width} inputs is too wide to be calibrated, which takes a matrix of {width} by {width}; convert without --calibrate");
 
     /// <summary>Columns.</summary>
     public int Width => width;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using QedEdge.Model;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -48,14 +47,17 @@ internal sealed class AdapterConfig
                 + "save the adapter as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)");
         }
 
-        _rank = json.GetInt32("r", 1, ModelConfig.LargestSize);
+        _rank = json.GetInt32("r", 1, CheckpointLimits.Rank);
         _alpha = json.FindFloat64("lora_alpha") ?? throw json.Missing("lora_alpha");
         _rootScaling = json.FindBool("use_rslora") ?? false;
-        _ranks = ReadPatterns(json, "rank_pattern", static (values, key) => values.GetInt32(key, 1, ModelConfig.LargestSize));
+        _ranks = ReadPatterns(json, "rank_pattern", static (values, key) => values.GetInt32(key, 1, CheckpointLimits.Rank));
         _alphas = ReadPatterns(json, "alpha_pattern", static (values, key) => values.FindFloat64(key) ?? throw values.Missing(key));
         // A text is a regular expression or "all-linear".
         if (json.Find("target_modules") is { ValueKind: JsonValueKind.Array } targets)
+        {
+            RequireFew(targets.GetArrayLength(), "target_modules");
             Targets = [.. targets.EnumerateArray().Select(target => json.Text(target, "target_modules"))];
+        }
     }
 
     /// <summary><c>target_modules</c> where it is a list: names of modules or their ends.</summary>
@@ -70,7 +72,7 @@ internal sealed class AdapterConfig
     public static AdapterConfig ReadFolder(string folder)
     {
         string file = Path.Combine(folder, FileName);
-        using var document = CheckpointFiles.ReadObject(file);
+        using var document = CheckpointJson.ReadObject(file, CheckpointLimits.ConfigBytes);
         return new AdapterConfig(new JsonValues(document.RootElement, file), file);
     }
 
@@ -114,10 +116,13 @@ internal sealed class AdapterConfig
             return [];
         if (element.ValueKind != JsonValueKind.Object)
             throw json.Wrong(key, "the value is no object");
+        RequireFew(element.GetPropertyCount(), key);
         var values = new JsonValues(element, _file);
         var patterns = new List<Pattern>();
         foreach (JsonProperty entry in element.EnumerateObject())
         {
+            if (entry.Name.Length > CheckpointLimits.Pattern)
+                throw Unsupported(key, $"a pattern of {entry.Name.Length} characters is longer than the {CheckpointLimits.Pattern} that one may have");
             double value = read(values, entry.Name);
             try
             {
@@ -130,6 +135,12 @@ internal sealed class AdapterConfig
             }
         }
         return patterns;
+    }
+
+    private void RequireFew(int count, string key)
+    {
+        if (count > CheckpointLimits.Modules)
+            throw Unsupported(key, $"{count} entries are more than the {CheckpointLimits.Modules} that it may have");
     }
 
     private static bool IsSet(JsonElement? value) => value is { } element && element.ValueKind switch

@@ -10,9 +10,6 @@ internal sealed class Checkpoint
     private const string IndexFile = "model.safetensors.index.json";
     private const string Prefix = "model.";
 
-    /// <summary>Names, behind the last dot, of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
-    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "mask", "causal_mask", "attention_mask", "attn_mask", "tril"];
-
     private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
 
     private Checkpoint(string folder)
@@ -59,7 +56,7 @@ internal sealed class Checkpoint
 
     private void AddShards(string index)
     {
-        using var document = CheckpointFiles.ReadObject(index);
+        using var document = CheckpointJson.ReadObject(index, CheckpointLimits.IndexBytes);
         var json = new JsonValues(document.RootElement, index);
         if (json.Find("weight_map") is not { ValueKind: System.Text.Json.JsonValueKind.Object } map)
             throw json.Wrong("weight_map", "the key is missing or no object");
@@ -71,39 +68,58 @@ internal sealed class Checkpoint
                 throw json.Wrong(entry.Name, $"the part's name '{ModelFormatException.OneLine(name)}' is no plain file name in the checkpoint's folder");
             shardOf.Add(entry.Name, name);
         }
-        foreach (string shard in shardOf.Values.Distinct().Order(StringComparer.Ordinal))
+        string[] shards = [.. shardOf.Values.Distinct().Order(StringComparer.Ordinal)];
+        if (shards.Length > CheckpointLimits.Parts)
+            throw new ModelFormatException(ModelFault.Unsupported, index, $"{shards.Length} parts are more than the {CheckpointLimits.Parts} that a checkpoint may have", "weight_map");
+        foreach (string shard in shards)
         {
             string path = Path.Combine(Folder, shard);
+            if (!Path.Exists(path))
+                throw new ModelFormatException(ModelFault.Unreadable, path, $"there is no such file, and {IndexFile} names it as a part of the checkpoint; download it too");
             var tensors = SafetensorsHeader.Read(path);
             foreach (var tensor in tensors)
             {
-                if (!shardOf.Remove(tensor.Name, out string? expected) || expected != shard)
+                string? expected = shardOf.GetValueOrDefault(tensor.Name);
+                if (expected == shard)
+                    shardOf.Remove(tensor.Name);
+                else if (!tensor.IsAlias)
                     throw new ModelFormatException(ModelFault.Damaged, path, $"{IndexFile} places the tensor {(expected is null ? "nowhere" : $"in another part, {expected}")}", tensor: tensor.Name);
             }
             Add(tensors);
         }
         foreach (var (tensor, shard) in shardOf)
-            throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
+        {
+            if (!SafetensorsHeader.IsBuffer(tensor))
+                throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
+        }
     }
 
     private void Add(List<SafetensorsTensor> tensors)
     {
         foreach (var tensor in tensors)
         {
-            if (Buffers.Contains(tensor.Name[(tensor.Name.LastIndexOf('.') + 1)..]))
-                continue;
             string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
-            if (!_tensors.TryAdd(name, tensor))
+            if (_tensors.TryAdd(name, tensor) || tensor.IsAlias)
+                continue;
+            if (_tensors[name] is { IsAlias: false })
                 throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"the tensor occurs with and without the prefix '{Prefix}'", tensor: tensor.Name);
+            _tensors[name] = tensor;
         }
+        if (_tensors.Count > CheckpointLimits.Tensors)
+            throw new ModelFormatException(ModelFault.Unsupported, WeightsFile, $"the checkpoint has more than {CheckpointLimits.Tensors} tensors");
     }
 
     /// <summary>An index may come from anywhere: a part must lie in the checkpoint's own folder on every operating system.</summary>
     private static bool IsPlainFileName(string name) =>
         name.Length is > 0 and < 256 && name is not "." and not ".." && !name.AsSpan().ContainsAny("/\\:") && !name.Any(char.IsControl);
 
-    private static ModelFormatException NoWeights(string folder) => new(ModelFault.Unreadable, folder,
-        Directory.EnumerateFiles(folder, "*.bin").Any()
-            ? $"holds PyTorch weights and no {SingleFile}; save the checkpoint as safetensors first"
-            : $"holds neither {SingleFile} nor {IndexFile}");
+    private static ModelFormatException NoWeights(string folder)
+    {
+        string? part = Directory.EnumerateFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).FirstOrDefault();
+        return new(ModelFault.Unreadable, folder, part is not null
+            ? $"holds {ModelFormatException.OneLine(Path.GetFileName(part))}, but neither {SingleFile} nor {IndexFile}, which says what is in which part; download it too"
+            : Directory.EnumerateFiles(folder, "*.bin").Any()
+                ? $"holds PyTorch weights and no {SingleFile}; save the checkpoint as safetensors first"
+                : $"holds neither {SingleFile} nor {IndexFile}");
+    }
 }

@@ -53,39 +53,36 @@ internal sealed record CheckpointConfig
     /// <summary><c>eos_token_id</c>, a number or a list; empty where absent.</summary>
     public IReadOnlyList<int> EosIds { get; private init; } = [];
 
+    /// <summary>Keys that nobody here knows: they may be notes, or change what the model computes.</summary>
+    public IReadOnlyList<string> UnknownKeys { get; private init; } = [];
+
     /// <summary>Reads a configuration.</summary>
     /// <param name="path">The JSON file.</param>
-    /// <exception cref="ModelFormatException">It cannot be read, is of another model family, or a value is missing, of a wrong kind or out of range.</exception>
+    /// <exception cref="ModelFormatException">It cannot be read, is of another model family, asks for what QED models do not have, or a value is missing, of a wrong kind or out of range.</exception>
     public static CheckpointConfig Read(string path)
     {
-        using var document = CheckpointFiles.ReadObject(path);
+        using var document = CheckpointJson.ReadObject(path, CheckpointLimits.ConfigBytes);
         var json = new JsonValues(document.RootElement, path);
         if (json.FindString("model_type") is string type && type != ModelConfig.Architecture)
         {
             throw new ModelFormatException(ModelFault.UnknownArchitecture, path,
                 $"the model's architecture is '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
         }
-        foreach (string feature in (string[])["rope_scaling", "sliding_window"])
-        {
-            if (json.Contains(feature))
-                throw new ModelFormatException(ModelFault.Unsupported, path, "QED models have no such feature; only null is accepted", feature);
-        }
-
-        int vocabSize = json.GetInt32("vocab_size", 1, ModelConfig.LargestSize);
+        int vocabSize = json.GetInt32("vocab_size", 1, CheckpointLimits.Size);
         var config = new CheckpointConfig
         {
             Name = json.FindString("_name_or_path") is string name && name.TrimEnd('/', '\\').Split('/', '\\')[^1] is { Length: > 0 } last ? last : null,
             VocabSize = vocabSize,
-            HiddenSize = json.GetInt32("d_model", 1, ModelConfig.LargestSize),
-            LayerCount = json.GetInt32("n_layers", 1, ModelConfig.MostLayers),
-            HeadCount = json.GetInt32("n_heads", 1, ModelConfig.LargestSize),
-            FeedForwardSize = json.GetInt32("ffn_hidden_dim", 1, ModelConfig.LargestSize),
-            ContextLength = json.GetInt32("max_seq_len", 1, ModelConfig.LongestContext),
-            RopeTheta = Positive(json, "rope_theta", 10_000f),
+            HiddenSize = json.GetInt32("d_model", 1, CheckpointLimits.Size),
+            LayerCount = json.GetInt32("n_layers", 1, CheckpointLimits.Layers),
+            HeadCount = json.GetInt32("n_heads", 1, CheckpointLimits.Size),
+            FeedForwardSize = json.GetInt32("ffn_hidden_dim", 1, CheckpointLimits.Size),
+            ContextLength = json.GetInt32("max_seq_len", 1, CheckpointLimits.Context),
+            RopeTheta = RopeParameters.Base(json),
             RmsNormEpsilon = Positive(json, "rms_norm_eps", 1e-5f),
             TiedHead = json.FindBool("tie_word_embeddings") ?? true,
             Bias = json.FindBool("bias") ?? false,
-            PadId = json.FindInt32("pad_token_id", 0, vocabSize - 1),
+            PadId = json.FindIdOrNone("pad_token_id", vocabSize),
             BosId = json.FindInt32("bos_token_id", 0, vocabSize - 1),
             EosIds = json.FindIds("eos_token_id", vocabSize),
         };
@@ -93,7 +90,7 @@ internal sealed record CheckpointConfig
             throw json.Wrong("n_heads", $"{config.HeadCount} heads do not divide d_model = {config.HiddenSize}");
         if (config.HeadSize % 2 != 0)
             throw json.Wrong("n_heads", $"a head size of {config.HeadSize} is odd, and rotary positions need pairs");
-        return config;
+        return config with { UnknownKeys = ConfigFeatures.Check(json, config) };
     }
 
     /// <summary>Reads the configuration in a checkpoint's folder.</summary>
@@ -104,7 +101,7 @@ internal sealed record CheckpointConfig
     /// <exception cref="ModelFormatException">The file cannot be read, or the value is no positive number.</exception>
     public static float ReadInitializerRange(string path)
     {
-        using var document = CheckpointFiles.ReadObject(path);
+        using var document = CheckpointJson.ReadObject(path, CheckpointLimits.ConfigBytes);
         return Positive(new JsonValues(document.RootElement, path), "initializer_range", 0.02f);
     }
 

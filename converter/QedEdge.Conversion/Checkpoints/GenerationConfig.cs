@@ -52,7 +52,7 @@ internal sealed record GenerationConfig
     public static GenerationConfig? ReadFolder(string folder, int vocabSize)
     {
         string path = Path.Combine(folder, FileName);
-        using var document = CheckpointFiles.FindObject(path);
+        using var document = CheckpointJson.FindObject(path, CheckpointLimits.ConfigBytes);
         if (document is null)
             return null;
         var json = new JsonValues(document.RootElement, path);
@@ -60,7 +60,7 @@ internal sealed record GenerationConfig
         {
             BosId = json.FindInt32("bos_token_id", 0, vocabSize - 1),
             EosIds = json.FindIds("eos_token_id", vocabSize),
-            PadId = json.FindInt32("pad_token_id", 0, vocabSize - 1),
+            PadId = json.FindIdOrNone("pad_token_id", vocabSize),
             DoSample = json.FindBool("do_sample"),
             Temperature = InRange(json, "temperature", json.FindFloat32("temperature"), static value => new SamplingOptions { Temperature = value }),
             TopK = InRange(json, "top_k", json.FindInt32("top_k", int.MinValue, int.MaxValue), static value => new SamplingOptions { TopK = value }),

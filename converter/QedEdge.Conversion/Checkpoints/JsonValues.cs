@@ -3,8 +3,14 @@ using System.Text.Json;
 namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>Typed, checked access to a JSON object's values. A null value counts as absent; errors name file and key.</summary>
-internal readonly struct JsonValues(JsonElement json, string file)
+/// <param name="json">The object.</param>
+/// <param name="file">Its file.</param>
+/// <param name="scope">What errors put before a key: the object's own key and a dot.</param>
+internal readonly struct JsonValues(JsonElement json, string file, string scope = "")
 {
+    /// <summary>The object's keys, in its order.</summary>
+    public IEnumerable<string> Keys => json.EnumerateObject().Select(static entry => entry.Name);
+
     /// <summary>Whether the key is there and not null.</summary>
     public bool Contains(string key) => Find(key) is not null;
 
@@ -25,6 +31,9 @@ internal readonly struct JsonValues(JsonElement json, string file)
     /// <summary>A whole number within limits.</summary>
     public int GetInt32(string key, int smallest, int largest) => FindInt32(key, smallest, largest) ?? throw Missing(key);
 
+    /// <summary>A token id, or null where the key is absent or says -1, as some trainers do for none.</summary>
+    public int? FindIdOrNone(string key, int vocabSize) => FindInt32(key, -1, vocabSize - 1) is >= 0 and var id ? id : null;
+
     /// <summary>A token id or a list of them, each once; empty where the key is absent.</summary>
     /// <param name="key">The key.</param>
     /// <param name="vocabSize">What ids are below.</param>
@@ -32,6 +41,8 @@ internal readonly struct JsonValues(JsonElement json, string file)
     {
         if (Find(key) is not { ValueKind: JsonValueKind.Array } list)
             return FindInt32(key, 0, vocabSize - 1) is int single ? [single] : [];
+        if (list.GetArrayLength() > CheckpointLimits.EndTokens)
+            throw Unsupported(key, $"a list of {list.GetArrayLength()} ids is longer than the {CheckpointLimits.EndTokens} that one may have");
         var ids = new List<int>();
         foreach (var element in list.EnumerateArray())
         {
@@ -90,9 +101,15 @@ internal readonly struct JsonValues(JsonElement json, string file)
         }
     }
 
+    /// <summary>Access to an object that stands under a key.</summary>
+    public JsonValues Object(JsonElement value, string key) => new(value, file, $"{scope}{key}.");
+
     /// <summary>The error for a key that must be there.</summary>
     public ModelFormatException Missing(string key) => Wrong(key, "the key is missing");
 
     /// <summary>The error for a value that cannot be used.</summary>
-    public ModelFormatException Wrong(string key, string problem) => new(ModelFault.Damaged, file, problem, key);
+    public ModelFormatException Wrong(string key, string problem) => new(ModelFault.Damaged, file, problem, scope + key);
+
+    /// <summary>The error for a value that asks for what this version does not have.</summary>
+    public ModelFormatException Unsupported(string key, string problem) => new(ModelFault.Unsupported, file, problem, scope + key);
 }

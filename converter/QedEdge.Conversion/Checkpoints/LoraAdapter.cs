@@ -55,7 +55,7 @@ internal sealed class LoraAdapter
 
     /// <summary>Reads an adapter.</summary>
     /// <param name="folder">Holds adapter_config.json and adapter_model.safetensors.</param>
-    /// <param name="checkpoint">The base model's checkpoint.</param>
+    /// <param name="checkpoint">The base model's checkpoint; its tensors have been compared with its configuration, which bounds their shapes.</param>
     /// <exception cref="ModelFormatException">A file is missing, cannot be read or is damaged; the adapter is not plain LoRA; or its tensors do not fit the checkpoint.</exception>
     public static LoraAdapter Read(string folder, Checkpoint checkpoint)
     {
@@ -129,15 +129,15 @@ internal sealed class LoraAdapter
     {
         if (!SafetensorsValues.CanRead(tensor.Type))
             throw Unsupported(tensor, $"its dtype is {tensor.Type}; F32, F16 and BF16 can be merged");
-        int rowBytes = (int)tensor.Shape[1] * SafetensorsValues.Size(tensor.Type);
-        long count = tensor.Shape[0] * tensor.Shape[1];
-        if (count > Array.MaxLength)
-            throw Unsupported(tensor, $"{count} values are too many");
-        var values = new float[count];
+        (int rows, int cols) = (checked((int)tensor.Shape[0]), checked((int)tensor.Shape[1])); // a rank and a width, both within limits
+        int rowBytes = cols * SafetensorsValues.Size(tensor.Type);
+        if ((long)rows * cols > Array.MaxLength)
+            throw Unsupported(tensor, $"{(long)rows * cols} values are too many");
+        var values = new float[rows * cols];
         using MappedFile mapped = SafetensorsValues.Map(tensor);
-        for (int row = 0; row < tensor.Shape[0]; row++)
+        for (int row = 0; row < rows; row++)
         {
-            Span<float> part = values.AsSpan(row * (int)tensor.Shape[1], (int)tensor.Shape[1]);
+            Span<float> part = values.AsSpan(row * cols, cols);
             SafetensorsValues.Decode(tensor.Type, mapped.View.Span((long)row * rowBytes, rowBytes), part);
             int notFinite = SafetensorsValues.FindNotFinite(part);
             if (notFinite >= 0)

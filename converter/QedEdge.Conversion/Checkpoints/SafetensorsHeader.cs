@@ -7,28 +7,27 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <summary>
 /// Reads the header of a safetensors file: 8 bytes of length, a JSON object <c>name → {dtype, shape, data_offsets}</c>, then the
 /// data. Nothing in it is believed before it is checked: length, JSON and its depth, types, shape × type = range, ranges inside the
-/// file and free of overlap, no name twice.
+/// file and free of overlap, no name twice. Of tensors that share their data, savers write one and name the others in <c>__metadata__</c>
+/// (name → the one that was written).
 /// </summary>
 internal static class SafetensorsHeader
 {
-    /// <summary>The format's own limit.</summary>
-    private const long LongestHeader = 100_000_000;
+    private const string Metadata = "__metadata__";
 
-    /// <summary>Header object, tensor object, array; metadata of other writers may nest a little.</summary>
-    private const int DeepestNesting = 8;
+    /// <summary>Names, behind the last dot, of buffers that exports carry and nobody needs: rotary tables and causal masks.</summary>
+    private static readonly string[] Buffers = ["cos_cached", "sin_cached", "inv_freq", "original_inv_freq", "mask", "causal_mask", "attention_mask", "attn_mask", "tril"];
 
     /// <summary>Reads and checks a file's header.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>The tensors, in the order of their data.</returns>
+    /// <returns>The tensors, in the order of their data, and behind them the other names of some; no buffers.</returns>
     /// <exception cref="ModelFormatException">The file cannot be read, is no safetensors file, or is short or damaged.</exception>
     public static List<SafetensorsTensor> Read(string path)
     {
         try
         {
-            // The download cache of Hugging Face holds symbolic links, and FileInfo has the length of the link itself.
-            long size = ((FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)).Length;
+            long size = CheckpointFiles.Length(path);
             if (size < 8)
-                throw new ModelFormatException(ModelFault.ShortFile, path, $"{CheckpointFiles.TooShort(size)}; download it again");
+                throw new ModelFormatException(ModelFault.ShortFile, path, $"the file ends too early, after {size} bytes; download it again");
             long length = CheckStart(path, size);
             using var header = MappedFile.Open(path, 8, length);
             return Parse(header.View.Span(0, (int)length), path, 8 + length, size);
@@ -39,16 +38,19 @@ internal static class SafetensorsHeader
         }
     }
 
+    /// <summary>Whether a name is that of a buffer. Their types and values are of no concern.</summary>
+    public static bool IsBuffer(string name) => Buffers.Contains(name[(name.LastIndexOf('.') + 1)..]);
+
     private static long CheckStart(string path, long size)
     {
         using var mapped = MappedFile.Open(path, 0, Math.Min(size, 512));
         var start = mapped.View.Span(0, (int)mapped.View.Length);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
-        bool plausible = start.Length > 8 && start[8] == '{' && length <= LongestHeader;
+        bool plausible = start.Length > 8 && start[8] == '{' && length <= CheckpointLimits.HeaderBytes;
         if (!plausible && Recognise(start) is string other)
             throw new ModelFormatException(ModelFault.Damaged, path, other, offset: 0);
-        if (length > LongestHeader)
-            throw new ModelFormatException(ModelFault.Damaged, path, $"not a safetensors file: a header of {length} bytes is beyond the format's limit of {LongestHeader}", offset: 0);
+        if (length > CheckpointLimits.HeaderBytes)
+            throw new ModelFormatException(ModelFault.Damaged, path, $"not a safetensors file: a header of {length} bytes is beyond the format's limit of {CheckpointLimits.HeaderBytes}", offset: 0);
         if ((long)length > size - 8)
             throw new ModelFormatException(ModelFault.ShortFile, path, $"the file ends too early: the header takes {length} bytes and the file has {size - 8} behind its first 8; download it again", offset: 0);
         if (length < 2 || start[8] != '{')
@@ -71,20 +73,28 @@ internal static class SafetensorsHeader
     private static List<SafetensorsTensor> Parse(ReadOnlySpan<byte> json, string path, long dataStart, long size)
     {
         var tensors = new List<SafetensorsTensor>();
+        var aliases = new Dictionary<string, string>();
         try
         {
             var names = new HashSet<string>();
-            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DeepestNesting });
+            int count = 0;
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = CheckpointLimits.HeaderDepth });
             reader.Read();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string name = reader.GetString()!;
+                if (name.Length > CheckpointLimits.TensorName)
+                    throw Damaged(path, name, $"a name of {name.Length} characters is longer than the {CheckpointLimits.TensorName} that one may have");
                 if (!names.Add(name))
                     throw Damaged(path, name, "the header names the tensor twice");
+                if (name != Metadata && ++count > CheckpointLimits.Tensors)
+                    throw new ModelFormatException(ModelFault.Unsupported, path, $"the header names more than {CheckpointLimits.Tensors} tensors");
                 reader.Read();
                 if (reader.TokenType != JsonTokenType.StartObject)
                     throw Damaged(path, name, "the header's entry is no JSON object");
-                if (name == "__metadata__")
+                if (name == Metadata)
+                    ReadAliases(ref reader, aliases);
+                else if (IsBuffer(name))
                     reader.Skip();
                 else
                     tensors.Add(ReadTensor(ref reader, name, path, dataStart, size));
@@ -96,7 +106,7 @@ internal static class SafetensorsHeader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new ModelFormatException(ModelFault.Damaged, path, $"the header is no valid JSON: {QedException.FirstLine(exception)}", offset: 8, inner: exception);
+            throw new ModelFormatException(ModelFault.Damaged, path, $"the header is no valid JSON: {CheckpointJson.Problem(exception, json)}", offset: 8, inner: exception);
         }
         tensors.Sort(static (a, b) => (a.Offset, a.Bytes).CompareTo((b.Offset, b.Bytes)));
         for (int i = 1; i < tensors.Count; i++)
@@ -104,7 +114,32 @@ internal static class SafetensorsHeader
             if (tensors[i].Offset - tensors[i - 1].Offset < tensors[i - 1].Bytes)
                 throw Damaged(path, tensors[i].Name, $"its data overlap those of '{ModelFormatException.OneLine(tensors[i - 1].Name)}'", tensors[i].Offset);
         }
+        AddAliases(tensors, aliases);
         return tensors;
+    }
+
+    /// <summary>Reads metadata: texts by their keys. What other writers put there is left alone.</summary>
+    private static void ReadAliases(ref Utf8JsonReader reader, Dictionary<string, string> aliases)
+    {
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string key = reader.GetString()!;
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.String && aliases.Count < CheckpointLimits.Tensors)
+                aliases.TryAdd(key, reader.GetString()!);
+            reader.Skip();
+        }
+    }
+
+    /// <summary>Adds the names that metadata give to tensors of the file, which have no data of their own.</summary>
+    private static void AddAliases(List<SafetensorsTensor> tensors, Dictionary<string, string> aliases)
+    {
+        var byName = tensors.ToDictionary(static tensor => tensor.Name);
+        foreach (var (alias, name) in aliases)
+        {
+            if (byName.TryGetValue(name, out SafetensorsTensor? tensor) && !byName.ContainsKey(alias) && !IsBuffer(alias))
+                tensors.Add(tensor with { Name = alias, IsAlias = true });
+        }
     }
 
     private static SafetensorsTensor ReadTensor(ref Utf8JsonReader reader, string name, string path, long dataStart, long size)
@@ -152,7 +187,7 @@ internal static class SafetensorsHeader
 
     private static long[] ReadNumbers(ref Utf8JsonReader reader, string name, string path, string field)
     {
-        const int most = 16;
+        const int most = CheckpointLimits.Dimensions;
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Damaged(path, name, $"{field} is no array");

@@ -9,6 +9,9 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <param name="Bytes">Their length, equal to what type and shape require.</param>
 internal sealed record SafetensorsTensor(string Name, string File, string Type, long[] Shape, long Offset, long Bytes)
 {
+    /// <summary>Whether the file's metadata give this name to data that stand under another one.</summary>
+    public bool IsAlias { get; init; }
+
     /// <summary>The shape as error texts print it.</summary>
     public string ShapeText => $"[{string.Join(", ", Shape)}]";
 }

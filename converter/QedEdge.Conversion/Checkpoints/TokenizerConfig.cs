@@ -43,7 +43,7 @@ internal sealed class TokenizerConfig
     {
         string path = Path = System.IO.Path.Combine(folder, FileName), map = System.IO.Path.Combine(folder, MapFile);
         string template = System.IO.Path.Combine(folder, TemplateFile);
-        using var document = CheckpointFiles.FindObject(path);
+        using var document = CheckpointJson.FindObject(path, CheckpointLimits.TokenizerConfigBytes);
         JsonValues? config = document is null ? null : new JsonValues(document.RootElement, path);
         if (config is { } json)
         {
@@ -58,11 +58,13 @@ internal sealed class TokenizerConfig
         }
         if (config?.Contains(Decoder) != true)
         {
-            using var old = CheckpointFiles.FindObject(map);
+            using var old = CheckpointJson.FindObject(map, CheckpointLimits.TokenizerConfigBytes);
             if (old is not null)
                 ReadTokens(new JsonValues(old.RootElement, map), map);
         }
-        ChatTemplate = System.IO.Path.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values, path) : null;
+        ChatTemplate = System.IO.Path.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values) : null;
+        if (ChatTemplate is { } text && Encoding.UTF8.GetByteCount(text) is > CheckpointLimits.ChatTemplateBytes and var bytes)
+            throw new ModelFormatException(ModelFault.Unsupported, path, $"the template has {bytes} bytes, more than the {CheckpointLimits.ChatTemplateBytes} that one may have", TemplateKey);
     }
 
     /// <summary>The path of tokenizer_config.json.</summary>
@@ -104,6 +106,7 @@ internal sealed class TokenizerConfig
                 JsonValueKind.Object => list.EnumerateObject().Select(entry => Token(entry.Value, key, path)),
                 _ => throw json.Wrong(key, "the value is no list of tokens"),
             });
+            RequireFew(key, path);
         }
         if (json.Find(Decoder) is not { } decoder)
             return;
@@ -115,6 +118,13 @@ internal sealed class TokenizerConfig
                 throw json.Wrong(Decoder, $"'{ModelFormatException.OneLine(entry.Name)}' is no token id");
             _others.Add(Token(entry.Value, Decoder, path) with { Id = id });
         }
+        RequireFew(Decoder, path);
+    }
+
+    private void RequireFew(string key, string path)
+    {
+        if (_others.Count > CheckpointLimits.AddedTokens)
+            throw AddedTokens.TooMany(path, key);
     }
 
     /// <summary>A token is written as its text, or as an object with its text and how it is looked for.</summary>
@@ -133,7 +143,7 @@ internal sealed class TokenizerConfig
         return new NamedToken(key, text, path) { Special = key != Decoder || json.FindBool("special") == true, Normalized = json.FindBool("normalized") == true };
     }
 
-    private static string? ReadTemplate(JsonValues json, string path)
+    private static string? ReadTemplate(JsonValues json)
     {
         if (json.Find(TemplateKey) is not { ValueKind: JsonValueKind.Array } list)
             return json.FindString(TemplateKey);
@@ -141,7 +151,7 @@ internal sealed class TokenizerConfig
         var names = new List<string>();
         foreach (var entry in list.EnumerateArray())
         {
-            var template = new JsonValues(entry, path);
+            var template = json.Object(entry, TemplateKey);
             if (entry.ValueKind != JsonValueKind.Object || template.FindString("name") is not { } name || template.FindString("template") is not { } value)
                 throw json.Wrong(TemplateKey, "an element of the list is no object with name and template");
             names.Add(ModelFormatException.OneLine(name));
@@ -156,7 +166,7 @@ internal sealed class TokenizerConfig
     {
         try
         {
-            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(CheckpointFiles.ReadBytes(path).Span).Replace("\r\n", "\n").Replace('\r', '\n');
+            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(CheckpointFiles.ReadBytes(path, CheckpointLimits.ChatTemplateBytes).Span).Replace("\r\n", "\n").Replace('\r', '\n');
             return text.EndsWith('\n') ? text[..^1] : text;
         }
         catch (DecoderFallbackException exception)

@@ -13,6 +13,9 @@ internal static class TokenizerJson
     /// <summary>The file's name in a checkpoint.</summary>
     public const string FileName = "tokenizer.json";
 
+    /// <summary>The key of the texts and their ids.</summary>
+    public const string Vocabulary = "model.vocab";
+
     private const string PostProcessor = "post_processor";
 
     private const string WithoutTokenizer = "rename the file to convert without a tokenizer (token ids only)";
@@ -27,7 +30,7 @@ internal static class TokenizerJson
     /// </exception>
     public static TokenizerData Read(string path, Checkpoint checkpoint, TokenizerConfig config, List<string> warnings)
     {
-        using JsonDocument document = CheckpointFiles.ReadObject(path);
+        using JsonDocument document = CheckpointJson.ReadObject(path, CheckpointLimits.TokenizerBytes);
         TokenizerData data = Read(document.RootElement, path, checkpoint.Config.VocabSize, config.Tokens);
         var template = ReadTemplate(document.RootElement, data.Tokens, path);
         var ids = SpecialIds.Of(checkpoint, Id("bos_token", template?.Bos, config.AddBos), Id("eos_token", template?.Eos, config.AddEos), Find("pad_token"), warnings);
@@ -82,10 +85,10 @@ internal static class TokenizerJson
             throw Unsupported(path, "decoder", "any decoder but 'ByteLevel'");
         CheckModel(model, path);
 
-        var texts = new SortedDictionary<int, (string Text, TokenType Type)>();
+        var texts = new VocabularyTexts(path);
         ReadVocabulary(model, texts, path);
-        ReadAddedTokens(Property(root, "added_tokens"), named ?? [], texts, path);
-        TokenTable tokens = Table(texts, vocabSize, path);
+        AddedTokens.Read(Property(root, "added_tokens"), named ?? [], texts, path);
+        TokenTable tokens = texts.ToTable(vocabSize);
         int unknown = -1;
         if (Property(model, "unk_token") is { } text)
         {
@@ -174,116 +177,20 @@ internal static class TokenizerJson
             throw Unsupported(path, key, "a byte-level pre-tokenizer without its regular expression");
     }
 
-    private static void ReadVocabulary(JsonElement model, SortedDictionary<int, (string, TokenType)> texts, string path)
+    private static void ReadVocabulary(JsonElement model, VocabularyTexts texts, string path)
     {
         if (Property(model, "vocab") is not { ValueKind: JsonValueKind.Object } vocab)
-            throw Damaged(path, "model.vocab", "the key is missing or no object");
+            throw Damaged(path, Vocabulary, "the key is missing or no object");
         foreach (JsonProperty entry in vocab.EnumerateObject())
         {
-            string text = Name(entry, "model.vocab", path);
+            string text = Name(entry, Vocabulary, path);
             if (text.Length == 0)
-                throw Damaged(path, "model.vocab", "a token is empty");
+                throw Damaged(path, Vocabulary, "a token is empty");
             if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id is < 0 or >= TokenTable.MaxCount)
-                throw Damaged(path, "model.vocab", $"'{ModelFormatException.OneLine(text)}' has no usable id");
-            if (!texts.TryAdd(id, (text, TokenType.Normal)))
-                throw Damaged(path, "model.vocab", $"two tokens have the id {id}");
+                throw Damaged(path, Vocabulary, $"'{ModelFormatException.OneLine(text)}' has no usable id");
+            if (!texts.TryAdd(id, text, Vocabulary))
+                throw Damaged(path, Vocabulary, $"two tokens have the id {id}");
         }
-    }
-
-    private static void ReadAddedTokens(JsonElement? list, IEnumerable<NamedToken> named, SortedDictionary<int, (string Text, TokenType Type)> texts, string path)
-    {
-        if (list is { ValueKind: not JsonValueKind.Array })
-            throw Damaged(path, "added_tokens", "the value is no array");
-        var first = new List<string>();
-        var second = new List<string>();
-        foreach (JsonElement token in list is { } added ? added.EnumerateArray().ToArray() : [])
-        {
-            if (Property(token, "id") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt32(out int id) || id is < 0 or >= TokenTable.MaxCount
-                || Property(token, "content") is not { } content || Text(content, "added_tokens", path) is not { Length: > 0 } text)
-            {
-                throw Damaged(path, "added_tokens", "a token has no usable id or content");
-            }
-            RequireNoSymbol(text, path, "added_tokens");
-            foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
-            {
-                if (Property(token, flag) is { ValueKind: JsonValueKind.True })
-                    throw Unsupported(path, "added_tokens", $"'{ModelFormatException.OneLine(text)}' with {flag}");
-            }
-            if (texts.TryGetValue(id, out (string Text, TokenType) known) && known.Text != text)
-                throw Damaged(path, "added_tokens", $"'{ModelFormatException.OneLine(text)}' has the id {id} of another token");
-            texts[id] = (text, Property(token, "special") is { ValueKind: JsonValueKind.True } ? TokenType.Control : TokenType.UserDefined);
-            (Property(token, "normalized") is { ValueKind: JsonValueKind.True } ? second : first).Add(text);
-        }
-        AddNamed(named, texts, first, second);
-        CheckOverlaps(first, second, path);
-    }
-
-    /// <summary>Tokens that other files name are added ones too, if they are in the vocabulary; a new one would have no row in the embedding.</summary>
-    private static void AddNamed(IEnumerable<NamedToken> named, SortedDictionary<int, (string Text, TokenType Type)> texts, List<string> first, List<string> second)
-    {
-        var ids = new Dictionary<string, int>();
-        foreach (var (id, entry) in texts)
-            ids.TryAdd(entry.Text, id);
-        foreach (var token in named)
-        {
-            if (!ids.TryGetValue(token.Text, out int id))
-                throw Damaged(token.File, token.Key, $"'{ModelFormatException.OneLine(token.Text)}' is no token of {FileName}");
-            if (token.Id is int other && other != id)
-                throw Damaged(token.File, token.Key, $"'{ModelFormatException.OneLine(token.Text)}' has the id {other} here and {id} in {FileName}");
-            var type = texts[id].Type;
-            if (type == TokenType.Normal)
-            {
-                RequireNoSymbol(token.Text, token.File, token.Key);
-                (token.Normalized ? second : first).Add(token.Text);
-            }
-            texts[id] = (token.Text, token.Special || type == TokenType.Control ? TokenType.Control : TokenType.UserDefined);
-        }
-    }
-
-    /// <summary>As text it is this character, in the vocabulary's alphabet it is one byte: an id cannot be both.</summary>
-    private static void RequireNoSymbol(string text, string path, string key)
-    {
-        if (text.Length == 1 && ByteAlphabet.Decode(Encoding.UTF8.GetBytes(text), new byte[ByteAlphabet.MaxSymbolBytes]) == 1)
-            throw Unsupported(path, key, $"'{ModelFormatException.OneLine(text)}', a symbol of the byte alphabet as an added token,");
-    }
-
-    /// <summary>
-    /// Hugging Face looks for the tokens that are not normalized first, in the whole text, and for the others in what is left. That
-    /// is the same as looking for all at once, leftmost-longest, as long as none of the first can overlap one of the second.
-    /// </summary>
-    private static void CheckOverlaps(List<string> first, List<string> second, string path)
-    {
-        foreach (string one in first)
-        {
-            if (second.Find(other => Overlap(one, other) || Overlap(other, one)) is { } other)
-                throw Unsupported(path, "added_tokens", $"'{ModelFormatException.OneLine(one)}' and the normalized '{ModelFormatException.OneLine(other)}', which can overlap,");
-        }
-
-        // Whether the end of a is the beginning of b, or b lies within a.
-        static bool Overlap(string a, string b) =>
-            a.Contains(b, StringComparison.Ordinal) || Enumerable.Range(1, Math.Min(a.Length, b.Length)).Any(n => a.AsSpan(a.Length - n).SequenceEqual(b.AsSpan(0, n)));
-    }
-
-    private static TokenTable Table(SortedDictionary<int, (string Text, TokenType Type)> texts, int vocabSize, string path)
-    {
-        int count = texts.Count == 0 ? 0 : texts.Keys.Max() + 1;
-        if (count == 0)
-            throw Damaged(path, "model.vocab", "the vocabulary is empty");
-        if (vocabSize != 0 && count > vocabSize)
-            throw Damaged(path, "model.vocab", $"id {count - 1} is outside the model's vocabulary of {vocabSize}");
-        count = Math.Max(count, vocabSize);
-        var bytes = new MemoryStream();
-        var ends = new int[count];
-        var types = new TokenType[count];
-        for (int id = 0; id < count; id++)
-        {
-            // Rows of the embedding that no text leads to: other tools give them such names too.
-            (string text, types[id]) = texts.TryGetValue(id, out var entry) ? entry : ($"[PAD{id}]", TokenType.Unused);
-            bytes.Write(Encoding.UTF8.GetBytes(text));
-            ends[id] = checked((int)bytes.Length);
-        }
-        var table = new TokenTable(bytes.ToArray(), ends, types);
-        return table.Duplicate < 0 ? table : throw Damaged(path, "model.vocab", $"token {table.Duplicate} has the text of an earlier one");
     }
 
     private static MergeTable ReadMerges(JsonElement model, TokenTable tokens, string path)
@@ -291,15 +198,18 @@ internal static class TokenizerJson
         const string key = "model.merges";
         if (Property(model, "merges") is not { ValueKind: JsonValueKind.Array } list)
             throw Damaged(path, key, "the key is missing or no array");
-        var pairs = new uint[2 * list.GetArrayLength()];
-        var merged = new uint[list.GetArrayLength()];
+        int count = list.GetArrayLength();
+        if (count > CheckpointLimits.Merges)
+            throw new ModelFormatException(ModelFault.Unsupported, path, $"{count} merges are more than the {CheckpointLimits.Merges} that a vocabulary may have", key);
+        var pairs = new uint[2 * count];
+        var merged = new uint[count];
         int rank = 0;
         foreach (JsonElement merge in list.EnumerateArray())
         {
             string[] parts = merge.ValueKind switch
             {
-                JsonValueKind.String => Text(merge, key, path).Split(' '),
-                JsonValueKind.Array => [.. merge.EnumerateArray().Select(part => Text(part, key, path))],
+                JsonValueKind.String => Text(merge, key, path).Split(' ', 3),
+                JsonValueKind.Array when merge.GetArrayLength() == 2 => [.. merge.EnumerateArray().Select(part => Text(part, key, path))],
                 _ => [],
             };
             if (parts.Length != 2)
@@ -316,14 +226,15 @@ internal static class TokenizerJson
             : throw Damaged(path, key, $"merge {rank} needs '{ModelFormatException.OneLine(text)}', which is not in the vocabulary");
     }
 
-    private static JsonElement? Property(JsonElement element, string name) =>
+    /// <summary>The value of an object's key, or null.</summary>
+    internal static JsonElement? Property(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private static string TypeName(JsonElement element, string path) =>
         Property(element, "type") is { } type ? ModelFormatException.OneLine(Text(type, "type", path)) : "?";
 
     /// <summary>A value's text; JSON may hold other values there, or half a surrogate pair, which .NET reports only when asked.</summary>
-    private static string Text(JsonElement value, string key, string path) => new JsonValues(value, path).Text(value, key);
+    internal static string Text(JsonElement value, string key, string path) => new JsonValues(value, path).Text(value, key);
 
     private static string Name(JsonProperty entry, string key, string path)
     {
@@ -337,8 +248,10 @@ internal static class TokenizerJson
         }
     }
 
-    private static ModelFormatException Damaged(string path, string key, string problem) => new(ModelFault.Damaged, path, problem, key);
+    /// <summary>The error for what contradicts itself.</summary>
+    internal static ModelFormatException Damaged(string path, string key, string problem) => new(ModelFault.Damaged, path, problem, key);
 
-    private static ModelFormatException Unsupported(string path, string key, string what) => new(ModelFault.Unsupported, path,
+    /// <summary>The error for what this tokenizer cannot do.</summary>
+    internal static ModelFormatException Unsupported(string path, string key, string what) => new(ModelFault.Unsupported, path,
         $"{what} cannot be tokenized exactly and is not supported; {WithoutTokenizer}", key);
 }

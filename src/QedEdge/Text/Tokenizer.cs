@@ -12,14 +12,10 @@ namespace QedEdge.Text;
 /// </summary>
 public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
 {
-    /// <summary>The longest text of a special token, in bytes; longer ones are not looked for.</summary>
-    private const int LongestSpecial = 1024;
-
     private readonly TokenizerData _data;
     private readonly TokenTable _tokens;
     private readonly int[] _symbols = new int[256];
-    private readonly SearchValues<byte> _specialFirst;
-    private readonly int[] _specialLengths;
+    private readonly SpecialTokens _special;
 
     /// <summary>Prepares a tokenizer for use.</summary>
     internal Tokenizer(TokenizerData data)
@@ -32,18 +28,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
             int id = _tokens.Find(symbol[..ByteAlphabet.Encode([(byte)b], symbol)]);
             _symbols[b] = id >= 0 && _tokens.Type(id) == TokenType.Normal ? id : data.UnkId;
         }
-
-        var first = new HashSet<byte>();
-        var lengths = new SortedSet<int>();
-        for (int id = 0; id < _tokens.Count; id++)
-        {
-            if (!_tokens.IsAdded(id) || _tokens.Text(id).Length > LongestSpecial)
-                continue;
-            first.Add(_tokens.Text(id)[0]);
-            lengths.Add(_tokens.Text(id).Length);
-        }
-        _specialFirst = SearchValues.Create([.. first]);
-        _specialLengths = [.. lengths.Reverse()];
+        _special = new SpecialTokens(_tokens);
     }
 
     /// <summary>The number of ids: 0 … <see cref="VocabSize"/> − 1 are valid.</summary>
@@ -160,7 +145,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
 
         if (options.HasFlag(EncodeOptions.ParseSpecial))
         {
-            while (FindSpecial(text, out int start, out int length) is int id and >= 0)
+            while (_special.Find(text, out int start, out int length) is int id and >= 0)
             {
                 EncodePlain(text[..start], destination);
                 destination.Add(id);
@@ -170,27 +155,6 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
         EncodePlain(text, destination);
         if (options.HasFlag(EncodeOptions.AddEos))
             destination.Add(EosId);
-    }
-
-    /// <summary>The first special or added token in a text, the longest of those that begin there, or -1.</summary>
-    private int FindSpecial(ReadOnlySpan<byte> text, out int start, out int length)
-    {
-        for (start = 0; start < text.Length; start++)
-        {
-            int skip = text[start..].IndexOfAny(_specialFirst);
-            if (skip < 0)
-                break;
-            start += skip;
-            foreach (int candidate in _specialLengths)
-            {
-                if (candidate > text.Length - start || _tokens.Find(text.Slice(start, candidate)) is not (int id and >= 0) || !_tokens.IsAdded(id))
-                    continue;
-                length = candidate;
-                return id;
-            }
-        }
-        length = 0;
-        return -1;
     }
 
     private void EncodePlain(ReadOnlySpan<byte> text, List<int> destination)

@@ -108,7 +108,7 @@ public sealed class TokenizerCasesTests
     private static TokenizerData Read(string folder)
     {
         string path = Path.Combine(TestData.Root, folder, "tokenizer.json");
-        using JsonDocument document = CheckpointFiles.ReadObject(path);
+        using JsonDocument document = CheckpointJson.ReadObject(path, CheckpointLimits.TokenizerBytes);
         return TokenizerJson.Read(document.RootElement, path, 0);
     }
 
