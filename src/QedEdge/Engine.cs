@@ -9,6 +9,7 @@ namespace QedEdge;
 internal sealed class Engine : IDisposable
 {
     private const int Free = 0, InUse = 1, Closed = 2;
+    private const int None = int.MaxValue;
 
     private readonly QedModel _model;
     private readonly WorkerTeam _team;
@@ -20,7 +21,9 @@ internal sealed class Engine : IDisposable
     private readonly Batch _batch = new();
     private readonly Wanted[] _wanted = new Wanted[Workspace.BatchSize];
     private readonly int[] _rows;
+    private readonly int[] _members = new int[Workspace.BatchSize]; // whose each segment of the batch is, as an index into the call's sequences
     private readonly int[] _done; // tokens of each sequence done in this call
+    private readonly int[] _firstBroken; // of each sequence: the batch row whose values are not finite, or None
     private int _state; // Free, InUse or Closed
 
     /// <summary>Allocates everything but the sequences.</summary>
@@ -48,6 +51,7 @@ internal sealed class Engine : IDisposable
             _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
             _rows = new int[_workspace.LogitRows];
             _done = new int[sequences];
+            _firstBroken = new int[sequences];
             _team = new WorkerTeam(threads);
             _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
         }
@@ -95,54 +99,90 @@ internal sealed class Engine : IDisposable
     /// <param name="tokens">All tokens, one sequence after another.</param>
     /// <param name="options">What goes with them, of each [n].</param>
     /// <param name="cancellation">Ends within a layer's time.</param>
+    /// <exception cref="NotFiniteException">Of some sequences; the others were fed to their ends.</exception>
     public void Feed(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> lengths, ReadOnlySpan<int> tokens, ReadOnlySpan<FeedOptions> options, CancellationToken cancellation)
     {
-        _done.AsSpan(0, sequences.Length).Clear();
-        for (int left = tokens.Length; left > 0; left -= _batch.Count)
+        _done.AsSpan().Clear();
+        _firstBroken.AsSpan().Fill(None);
+        while (Fill(sequences, lengths, tokens, options, out int wanted))
         {
-            _batch.Clear();
-            int wanted = 0;
-            for (int i = 0, start = 0; i < sequences.Length && _batch.Room > 0; start += lengths[i++])
-            {
-                FeedOptions own = options[i];
-                int done = _done[i], chunk = own.ChunkSize > 0 ? own.ChunkSize : Workspace.BatchSize;
-                int count = Math.Min(lengths[i] - done, Math.Min(chunk, _batch.Room));
-                if (count == 0)
-                    continue;
-                for (int t = 0; t < count; t++)
-                {
-                    bool last = done + t == lengths[i] - 1;
-                    LogitsHandler? handler = own.Wants(done + t) ? own.OnLogits : null;
-                    if (last || handler is not null)
-                        _wanted[wanted++] = new Wanted(_batch.Count + t, sequences[i], done + t, handler, last);
-                }
-                sequences[i].Expect(count);
-                _batch.Add(sequences[i], tokens.Slice(start + done, count), own.PositionIds.IsEmpty ? default : own.PositionIds.Span.Slice(done, count));
-                _done[i] += count;
-            }
             _rope.Prepare(_batch.Positions);
             _transformer.Forward(cancellation);
-            ReportLogits(_wanted.AsSpan(0, wanted), cancellation);
-            foreach (Segment segment in _batch.Segments)
-                segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
-            foreach (Wanted token in _wanted.AsSpan(0, wanted))
-                token.Sequence.HasLogits |= token.IsLast;
-            int member = 0;
-            foreach (Segment segment in _batch.Segments) // in the members' order, without those that had no tokens in it
+            FindBroken();
+            ReportLogits(_wanted.AsSpan(0, wanted), sequences, cancellation);
+            for (int i = 0; i < _batch.Segments.Length; i++)
             {
-                while (sequences[member] != segment.Sequence)
-                    member++;
+                Segment segment = _batch.Segments[i];
+                int member = _members[i];
+                if (_firstBroken[member] != None)
+                {
+                    _done[member] = lengths[member]; // its other tokens would follow what was not computed
+                    continue;
+                }
+                segment.Sequence.Append(_batch.Tokens.Slice(segment.Row, segment.Count));
+                segment.Sequence.HasLogits = _done[member] == lengths[member];
                 options[member].OnChunk?.Invoke(_done[member]);
             }
         }
+        if (_firstBroken.AsSpan().ContainsAnyExcept(None))
+            throw NotFinite([.. Enumerable.Range(0, _firstBroken.Length).Where(member => _firstBroken[member] != None)]);
+    }
+
+    /// <summary>Fills the batch with the next tokens of each sequence; false when all are done.</summary>
+    private bool Fill(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> lengths, ReadOnlySpan<int> tokens, ReadOnlySpan<FeedOptions> options, out int wanted)
+    {
+        _batch.Clear();
+        wanted = 0;
+        for (int i = 0, start = 0; i < sequences.Length && _batch.Room > 0; start += lengths[i++])
+        {
+            FeedOptions own = options[i];
+            int done = _done[i], chunk = own.ChunkSize > 0 ? own.ChunkSize : Workspace.BatchSize;
+            int count = Math.Min(lengths[i] - done, Math.Min(chunk, _batch.Room));
+            if (count == 0)
+                continue;
+            for (int t = 0; t < count; t++)
+            {
+                bool last = done + t == lengths[i] - 1;
+                LogitsHandler? handler = own.Wants(done + t) ? own.OnLogits : null;
+                if (last || handler is not null)
+                    _wanted[wanted++] = new Wanted(_batch.Count + t, i, done + t, handler, last);
+            }
+            sequences[i].Expect(count);
+            _members[_batch.Segments.Length] = i;
+            _batch.Add(sequences[i], tokens.Slice(start + done, count), own.PositionIds.IsEmpty ? default : own.PositionIds.Span.Slice(done, count));
+            _done[i] += count;
+        }
+        return _batch.Count > 0;
+    }
+
+    /// <summary>Notes each member's first row that met what is not finite.</summary>
+    private void FindBroken()
+    {
+        for (int i = 0; i < _batch.Segments.Length; i++)
+        {
+            Segment segment = _batch.Segments[i];
+            int row = _workspace.Broken.AsSpan(segment.Row, segment.Count).IndexOf(true);
+            if (row >= 0)
+                _firstBroken[_members[i]] = segment.Row + row;
+        }
+    }
+
+    private NotFiniteException NotFinite(int[] members)
+    {
+        string storage = KvType == KvCacheType.F32 ? "" : $", or a key or value is too large for {KvType}";
+        return new NotFiniteException(_model.File.Name, $"the model's results are not finite numbers; its weights are damaged ('qed verify' tells) or overflow{storage}", members);
     }
 
     /// <summary>Takes tokens out of the middle of a sequence whose slots did not go round.</summary>
     public void Shift(Sequence sequence, int position, int count)
     {
         _rope.Prepare([-count]);
-        sequence.Cache.Shift(_model.Kernels, _rope, position, count, sequence.Count);
+        bool stored = sequence.Cache.Shift(_model.Kernels, _rope, position, count, sequence.Count);
         sequence.Remove(position, count);
+        if (stored)
+            return;
+        sequence.Truncate(position); // what moved means nothing now
+        throw NotFinite([]);
     }
 
     /// <inheritdoc/>
@@ -166,9 +206,16 @@ internal sealed class Engine : IDisposable
 
     private static InvalidOperationException OtherCall() => new("the session is in use by another call; a session belongs to one thread, and to one call at a time");
 
-    /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights.</summary>
-    private void ReportLogits(ReadOnlySpan<Wanted> wanted, CancellationToken cancellation)
+    /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights; of each member those before its first broken row.</summary>
+    private void ReportLogits(Span<Wanted> wanted, ReadOnlySpan<Sequence> sequences, CancellationToken cancellation)
     {
+        int sound = 0;
+        foreach (Wanted token in wanted)
+        {
+            if (token.Row < _firstBroken[token.Member])
+                wanted[sound++] = token;
+        }
+        wanted = wanted[..sound];
         while (!wanted.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -177,31 +224,30 @@ internal sealed class Engine : IDisposable
             for (int r = 0; r < now.Length; r++)
                 _rows[r] = now[r].Row;
             // A lone token's go where they are wanted at once.
-            AlignedBuffer<float> logits = now.Length == 1 ? now[0].Sequence.Logits : _workspace.Logits;
+            AlignedBuffer<float> logits = now.Length == 1 ? sequences[now[0].Member].Logits : _workspace.Logits;
             _transformer.Logits(_rows.AsSpan(0, now.Length), logits);
             for (int r = 0; r < now.Length; r++)
             {
                 Span<float> row = logits.Slice((long)r * _workspace.LogitStride, _model.Config.VocabSize);
                 // Weights are finite when a file is opened; only an overflow on the way can end here.
                 if (!FiniteCheck.Floats(row))
-                {
-                    throw new ModelFormatException(ModelFault.Damaged, _model.File.Name,
-                        "the model's results are not finite numbers; the weights are damaged, see 'qed verify'");
-                }
+                    _firstBroken[now[r].Member] = Math.Min(_firstBroken[now[r].Member], now[r].Row);
+                if (now[r].Row >= _firstBroken[now[r].Member])
+                    continue;
                 now[r].Handler?.Invoke(now[r].Index, row);
                 if (now[r].IsLast && now.Length > 1)
-                    row.CopyTo(now[r].Sequence.Logits.Span);
+                    row.CopyTo(sequences[now[r].Member].Logits.Span);
             }
         }
     }
 
     /// <summary>A token of the batch whose logits are computed.</summary>
     /// <param name="Row">Its row.</param>
-    /// <param name="Sequence">Its sequence.</param>
+    /// <param name="Member">The index of its sequence in the call.</param>
     /// <param name="Index">Its index among the tokens fed to the sequence.</param>
     /// <param name="Handler">Who receives them.</param>
     /// <param name="IsLast">Whether it is the last token fed, whose logits the sequence keeps.</param>
-    private readonly record struct Wanted(int Row, Sequence Sequence, int Index, LogitsHandler? Handler, bool IsLast);
+    private readonly record struct Wanted(int Row, int Member, int Index, LogitsHandler? Handler, bool IsLast);
 
     /// <summary>A call's hold on the engine.</summary>
     public readonly ref struct Use(Engine engine)

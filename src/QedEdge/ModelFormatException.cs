@@ -20,7 +20,7 @@ public enum ModelFault
 }
 
 /// <summary>A model file cannot be used. The message names the file and the place in it.</summary>
-public sealed class ModelFormatException : QedException
+public class ModelFormatException : QedException
 {
     /// <summary>Creates the error; the message reads <c>file: place: problem</c>.</summary>
     /// <param name="fault">The kind of problem.</param>

@@ -81,6 +81,7 @@ public sealed class Session : IDisposable
     /// <param name="options">Mask, positions, which logits, chunk size, cancellation.</param>
     /// <exception cref="ContextLengthException">They do not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id, the mask or a position is not usable; nothing was computed or stored.</exception>
+    /// <exception cref="NotFiniteException">Results are not finite numbers; the chunks done before stay.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the chunks done before stay.</exception>
     public void Feed(ReadOnlySpan<int> tokens, FeedOptions options)
     {

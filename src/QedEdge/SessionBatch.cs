@@ -43,6 +43,7 @@ public sealed class SessionBatch : IDisposable
     /// <param name="cancellation">Stops within a layer's time; what was done before stays. That of <paramref name="options"/> is not looked at.</param>
     /// <exception cref="ContextLengthException">One does not fit; nothing was computed or stored.</exception>
     /// <exception cref="InvalidOptionException">An id, a length, a mask or a position is not usable; nothing was computed or stored.</exception>
+    /// <exception cref="NotFiniteException">Results of some members are not finite numbers; these keep what was done before, the others were fed to their ends.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public void Feed(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, FeedOptions[]? options = null, CancellationToken cancellation = default)
     {

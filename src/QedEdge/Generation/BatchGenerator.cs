@@ -18,7 +18,10 @@ public sealed record GenerationRequest
     /// <summary>Called once when it has ended.</summary>
     public Action<FinishReason>? OnEnd { get; init; }
 
-    /// <summary>Called instead where it cannot be begun: the prompt does not fit, an id or an option is out of range. Without it that ends the run.</summary>
+    /// <summary>
+    /// Called instead where it cannot be begun (the prompt does not fit, an id or an option is out of range) or its results are not finite numbers. Without it that
+    /// ends the run.
+    /// </summary>
     public Action<QedException>? OnError { get; init; }
 }
 
@@ -54,7 +57,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                         _members[i].Begin(queue.Current, _tokens);
                     _lengths[i] = _tokens.Count - before;
                 }
-                batch.Feed(CollectionsMarshal.AsSpan(_tokens), _lengths, cancellation: cancellation);
+                Feed(cancellation);
             }
             while (_tokens.Count > 0);
         }
@@ -70,6 +73,19 @@ public sealed class BatchGenerator(SessionBatch batch)
         }
     }
 
+    private void Feed(CancellationToken cancellation)
+    {
+        try
+        {
+            batch.Feed(CollectionsMarshal.AsSpan(_tokens), _lengths, cancellation: cancellation);
+        }
+        catch (NotFiniteException e) when (e.Members.All(member => _members[member].TakesErrors))
+        {
+            foreach (int member in e.Members) // the others have their tokens
+                _members[member].Fail(e);
+        }
+    }
+
     /// <summary>A session of the batch and the request that it works for.</summary>
     private sealed class Member(Session session)
     {
@@ -79,6 +95,8 @@ public sealed class BatchGenerator(SessionBatch batch)
         private int _generated;
 
         public bool IsFree => _request is null;
+
+        public bool TakesErrors => _request?.OnError is not null;
 
         public void Begin(GenerationRequest request, List<int> tokens)
         {
@@ -144,6 +162,14 @@ public sealed class BatchGenerator(SessionBatch batch)
             GenerationRequest? ended = _request;
             Forget();
             ended?.OnEnd?.Invoke(reason);
+        }
+
+        /// <summary>Ends the request with an error.</summary>
+        public void Fail(QedException error)
+        {
+            GenerationRequest? failed = _request;
+            Forget();
+            failed?.OnError?.Invoke(error);
         }
 
         public void Forget() => _request = null;

@@ -18,6 +18,9 @@ internal static class HalfBits
     /// <summary>The value of a half's bits times 2^−112.</summary>
     public static float Unscaled(ushort half) => BitConverter.Int32BitsToSingle(((short)half << 13) & unchecked((int)0x8FFF_E000));
 
+    /// <summary>Whether a half's bits are a number: their exponent is not all ones.</summary>
+    public static bool IsFinite(ushort half) => (half & 0x7C00) != 0x7C00;
+
     /// <summary>The nearest half (ties to even); magnitudes of 65520 and more give the pattern 0x7C00.</summary>
     public static ushort FromSingle(float value)
     {

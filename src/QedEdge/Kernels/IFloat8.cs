@@ -70,6 +70,12 @@ internal interface IFloat8<TSelf> where TSelf : struct, IFloat8<TSelf>
     /// <summary>((0+4)+(2+6)) + ((1+5)+(3+7)): halves folded onto each other, the order two-register machines can follow.</summary>
     static abstract float Sum(TSelf v);
 
-    /// <summary>The largest lane.</summary>
+    /// <summary>The largest lane; lanes are numbers.</summary>
     static abstract float MaxAcross(TSelf v);
+
+    /// <summary>The larger of each pair of magnitudes (no sign bit) by their bits as integers: not-a-number is above infinity, and so never lost.</summary>
+    static abstract TSelf LargerMagnitude(TSelf a, TSelf b);
+
+    /// <summary>The largest lane in the order of <see cref="LargerMagnitude"/>.</summary>
+    static abstract float MagnitudeAcross(TSelf v);
 }

@@ -80,16 +80,26 @@ internal abstract class KernelSet
     protected virtual void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
         GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
 
-    /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero. [padded size]</summary>
+    /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero [padded size]. All NaN where Σ x² is not finite.</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
 
-    /// <summary>Quants, scales and offsets of one token's values (columns 0..cols, padded to 32).</summary>
-    public abstract void Quantize(Activations x, int token, int cols);
+    /// <summary>
+    /// Quants, scales and offsets of one token's values (columns 0..cols, padded to 32). A block with a value that is not finite has the scale NaN, so that no
+    /// product with it is lost; its quants and offset mean nothing.
+    /// </summary>
+    /// <returns>Whether all values are finite.</returns>
+    public abstract bool Quantize(Activations x, int token, int cols);
 
-    /// <summary>Quants and scales of one token's values x[i] · weights[i], none of which is negative; the weights are halves, the length a multiple of 32.</summary>
+    /// <summary>Quants and scales of one token's values x[i] · weights[i], none of which is negative; the weights are halves, the length a multiple of 32. Scales are NaN as for <see cref="Quantize"/>.</summary>
     public abstract void QuantizeWeighted(ReadOnlySpan<float> x, ReadOnlySpan<ushort> weights, Activations y, int token);
 
-    /// <summary>x as bytes with one scale, the half nearest to max|x| / 127, which is returned; lengths a multiple of 32.</summary>
+    /// <summary>Whether all of x is finite; length a multiple of 8.</summary>
+    public abstract bool IsFinite(ReadOnlySpan<float> x);
+
+    /// <summary>
+    /// x as bytes with one scale, the half nearest to max|x| / 127, which is returned; lengths a multiple of 32. Where x is not finite, or too large for such a
+    /// scale, it is 0x7C00 and the bytes mean nothing.
+    /// </summary>
     public abstract ushort QuantizeRow(ReadOnlySpan<float> x, Span<sbyte> quants);
 
     /// <summary>y = silu(gate) · up with silu(g) = g / (1 + exp(−g)); lengths a multiple of 8.</summary>
@@ -103,7 +113,8 @@ internal abstract class KernelSet
 
     /// <summary>
     /// One chunk of attention scores into weights: s = scale · s; p = exp(s − max(s)), 0 below e^−86; entries from
-    /// <paramref name="count"/> to the next multiple of 8 and those whose mask byte is 0 become exactly 0.
+    /// <paramref name="count"/> to the next multiple of 8 and those whose mask byte is 0 become exactly 0. Where a score that takes part is NaN or +infinity,
+    /// so is the sum NaN.
     /// </summary>
     /// <param name="scores">Scores, then weights; length a multiple of 8.</param>
     /// <param name="count">Entries that take part.</param>

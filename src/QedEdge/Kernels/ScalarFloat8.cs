@@ -158,4 +158,21 @@ internal struct ScalarFloat8 : IFloat8<ScalarFloat8>
             max = v[k] > max ? v[k] : max;
         return max;
     }
+
+    public static ScalarFloat8 LargerMagnitude(ScalarFloat8 a, ScalarFloat8 b)
+    {
+        for (int k = 0; k < 8; k++)
+            a[k] = Larger(a[k], b[k]);
+        return a;
+    }
+
+    public static float MagnitudeAcross(ScalarFloat8 v)
+    {
+        float most = v[0];
+        for (int k = 1; k < 8; k++)
+            most = Larger(most, v[k]);
+        return most;
+    }
+
+    private static float Larger(float a, float b) => BitConverter.SingleToInt32Bits(a) > BitConverter.SingleToInt32Bits(b) ? a : b;
 }

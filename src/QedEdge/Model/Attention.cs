@@ -24,7 +24,8 @@ internal static class Attention
             long at = (long)row * ws.HiddenStride + head * size;
             rope.Apply(row, ws.Key.Slice(at, size), key);
             ws.Value.Slice(at, size).CopyTo(value);
-            cache.Store(kernels, layer, head, segment.Sequence.Window.Slot(segment.Begin + t), key, value);
+            if (!cache.Store(kernels, layer, head, segment.Sequence.Window.Slot(segment.Begin + t), key, value))
+                ws.Broken[row] = true;
         }
     }
 
@@ -41,9 +42,11 @@ internal static class Attention
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<float> query = ws.Query.Slice((long)(row + i) * ws.HiddenStride + head * size, size);
-            Rotate(kernels, rope, cache, row + i, query, own.Queries, i);
+            bool finite = Rotate(kernels, rope, cache, row + i, query, own.Queries, i);
             if (sinksMove)
-                Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, i);
+                finite &= Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, i);
+            if (!finite)
+                ws.Broken[row + i] = true;
             own.Max[i] = float.NegativeInfinity;
             own.Denominator[i] = 0f;
         }
@@ -78,20 +81,19 @@ internal static class Attention
         for (int i = 0; i < count; i++)
         {
             Span<float> sum = own.Sums.Slice(i * padded, padded);
-            if (own.Denominator[i] > 0f)
-                kernels.Divide(sum, own.Denominator[i]);
-            else
+            if (own.Denominator[i] == 0f)
                 sum.Clear(); // every key masked: the row has no meaning, but it must not become not-a-number
+            else
+                kernels.Divide(sum, own.Denominator[i]);
             sum[..size].CopyTo(ws.Output.Slice((long)(row + i) * ws.HiddenStride + head * size, size));
         }
     }
 
-    /// <summary>A query rotated for a row of the angles' table, as input of the keys' matrix.</summary>
-    private static void Rotate(KernelSet kernels, Rope rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int i)
+    /// <summary>A query rotated for a row of the angles' table, as input of the keys' matrix; whether it is finite.</summary>
+    private static bool Rotate(KernelSet kernels, Rope rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int i)
     {
         rope.Apply(angles, query, queries.Row(i));
-        if (cache.Format == BlockFormat.Q8_0)
-            kernels.Quantize(queries, i, cache.HeadSize);
+        return cache.Format == BlockFormat.Q8_0 ? kernels.Quantize(queries, i, cache.HeadSize) : kernels.IsFinite(queries.Row(i));
     }
 
     /// <summary>

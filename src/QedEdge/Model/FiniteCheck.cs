@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using QedEdge.Kernels;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Model;
@@ -11,9 +13,12 @@ namespace QedEdge.Model;
 internal static class FiniteCheck
 {
     /// <summary>A packed matrix.</summary>
-    public static bool Matrix(in PackedMatrix matrix)
+    public static bool Matrix(in PackedMatrix matrix) => Groups(matrix, matrix.Groups);
+
+    /// <summary>The first row groups of a packed matrix.</summary>
+    public static bool Groups(in PackedMatrix matrix, int count)
     {
-        for (int group = 0; group < matrix.Groups; group++)
+        for (int group = 0; group < count; group++)
         {
             ReadOnlySpan<byte> bytes = matrix.Group(group);
             bool finite = matrix.Format switch
@@ -26,6 +31,14 @@ internal static class FiniteCheck
                 return false;
         }
         return true;
+    }
+
+    /// <summary>Floats of any number, or halves.</summary>
+    public static bool View(NativeView view, bool halves)
+    {
+        bool finite = true;
+        view.InPieces(piece => finite = finite && (halves ? Halves(MemoryMarshal.Cast<byte, ushort>(piece)) : Floats(MemoryMarshal.Cast<byte, float>(piece))));
+        return finite;
     }
 
     /// <summary>32-bit floats: no exponent of all ones.</summary>
@@ -54,7 +67,7 @@ internal static class FiniteCheck
             bad |= Vector.Equals(v & exponent, exponent);
         bool finite = bad == Vector<ushort>.Zero;
         foreach (ushort v in values[(vectors.Length * Vector<ushort>.Count)..])
-            finite &= (v & 0x7C00) != 0x7C00;
+            finite &= HalfBits.IsFinite(v);
         return finite;
     }
 }

@@ -10,23 +10,25 @@ internal sealed partial class KvCache
     private const ushort HalfOne = 0x3C00;
 
     /// <summary>Stores one head's rotated key and its value, both [padded head size] with zero padding, in a slot.</summary>
-    public void Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    /// <returns>False where one holds a value that is not finite, or too large for the format; the slot's content means nothing then.</returns>
+    public bool Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         long index = Index(layer, head);
-        StoreKey(kernels, index, slot, key);
+        bool stored = StoreKey(kernels, index, slot, key);
         switch (Format)
         {
             case BlockFormat.F32 when !Features.Int4Only:
                 value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
-                break;
+                return stored && kernels.IsFinite(value);
             case BlockFormat.F16 when !Features.Int4Only:
-                kernels.ToHalf(value, MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot)));
-                break;
+                Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot));
+                kernels.ToHalf(value, halves);
+                return stored && FiniteCheck.Halves(halves);
             default:
                 Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
                 ushort scale = kernels.QuantizeRow(value, quants);
                 StoreQuantizedValue(index, slot, quants, scale);
-                break;
+                return stored && HalfBits.IsFinite(scale);
         }
     }
 
@@ -39,20 +41,23 @@ internal sealed partial class KvCache
     /// <param name="begin">Where the first goes.</param>
     /// <param name="count">How far.</param>
     /// <param name="end">One past the last that moves.</param>
-    public void Shift(KernelSet kernels, Rope rope, int begin, int count, int end)
+    /// <returns>False where a turned key is too large for the format.</returns>
+    public bool Shift(KernelSet kernels, Rope rope, int begin, int count, int end)
     {
         Span<float> key = stackalloc float[PaddedHeadSize], turned = stackalloc float[PaddedHeadSize];
         turned.Clear();
+        bool stored = true;
         for (long index = 0; index < _layers * _heads; index++)
         {
             for (int slot = begin + count; slot < end; slot++)
             {
                 LoadKey(index, slot, key);
                 rope.Apply(0, key[..HeadSize], turned);
-                StoreKey(kernels, index, slot - count, turned);
+                stored &= StoreKey(kernels, index, slot - count, turned);
                 MoveValue(index, slot, slot - count);
             }
         }
+        return stored;
     }
 
     private Span<byte> KeyGroup(long index, int slot)
@@ -61,7 +66,7 @@ internal sealed partial class KvCache
         return _keys.Slice(index * _keyBytes + (long)(slot / PackedLayout.GroupRows) * groupBytes, groupBytes);
     }
 
-    private void StoreKey(KernelSet kernels, long index, int slot, ReadOnlySpan<float> key)
+    private bool StoreKey(KernelSet kernels, long index, int slot, ReadOnlySpan<float> key)
     {
         Span<byte> group = KeyGroup(index, slot);
         int row = slot % PackedLayout.GroupRows;
@@ -69,19 +74,24 @@ internal sealed partial class KvCache
         {
             case BlockFormat.F32 when !Features.Int4Only:
                 Scatter(key, MemoryMarshal.Cast<byte, float>(group), row);
-                break;
+                return kernels.IsFinite(key);
             case BlockFormat.F16 when !Features.Int4Only:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 kernels.ToHalf(key, halves);
                 Scatter(halves, MemoryMarshal.Cast<byte, ushort>(group), row);
-                break;
+                return FiniteCheck.Halves(halves);
             default:
                 Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
                 Span<ushort> scales = KeyScales(group);
+                bool finite = true;
                 for (int b = 0; b < Blocks; b++)
-                    scales[b * PackedLayout.GroupRows + row] = kernels.QuantizeRow(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
+                {
+                    ushort scale = kernels.QuantizeRow(key.Slice(b * PackedLayout.BlockSize, PackedLayout.BlockSize), quants[(b * PackedLayout.BlockSize)..]);
+                    scales[b * PackedLayout.GroupRows + row] = scale;
+                    finite &= HalfBits.IsFinite(scale);
+                }
                 Scatter(MemoryMarshal.Cast<sbyte, int>(quants), MemoryMarshal.Cast<byte, int>(group), row); // four columns of a row stand together
-                break;
+                return finite;
         }
     }
 
@@ -155,13 +165,15 @@ internal sealed partial class KvCache
         }
     }
 
-    /// <summary>What the parts of the first slots leave out.</summary>
-    private void Complete(int slots)
+    /// <summary>Of all chunks that the first slots take: the parts of the last one leave them out, and what a file says of the others is not trusted.</summary>
+    private void FillUnitScales(int slots)
     {
-        if (Format == BlockFormat.Q8_0 && slots % ChunkSize != 0)
+        if (Format != BlockFormat.Q8_0)
+            return;
+        for (long index = 0; index < _layers * _heads; index++)
         {
-            for (long index = 0; index < _layers * _heads; index++)
-                FillUnitScales(index, slots / ChunkSize);
+            for (int chunk = 0; chunk * ChunkSize < slots; chunk++)
+                FillUnitScales(index, chunk);
         }
     }
 

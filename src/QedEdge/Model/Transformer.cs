@@ -57,7 +57,10 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         int n = batch.Count, hidden = config.HiddenSize;
 
         if (worker == 0)
+        {
             _nextItem = 0;
+            Array.Clear(ws.Broken);
+        }
         if (_embeds)
             Embed(worker);                                                                    // x = embed[ids]
         team.Barrier(worker);
@@ -123,7 +126,11 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         (int begin, int end) = team.Share(worker, batch.Count);
         ReadOnlySpan<int> tokens = batch.Tokens;
         for (int t = begin; t < end; t++)
-            weights.ReadEmbedding(tokens[t], ws.Residual.Slice((long)t * ws.HiddenStride, config.HiddenSize));
+        {
+            Span<float> x = ws.Residual.Slice((long)t * ws.HiddenStride, ws.HiddenStride);
+            weights.ReadEmbedding(tokens[t], x[..config.HiddenSize]);
+            x[config.HiddenSize..].Clear(); // a run that was not finite may have left NaN there
+        }
     }
 
     /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>
@@ -138,9 +145,10 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         for (int t = begin; t < end; t++)
         {
             x.Slice(t * stride, size).CopyTo(inputs.Row(t));
-            inputs.Row(t)[size..Workspace.Pad(size)].Clear();
-            if (PackedLayout.HasScales(consumer.Weight.Format))
-                kernels.Quantize(inputs, t, size);
+            Span<float> row = inputs.Row(t)[..Workspace.Pad(size)];
+            row[size..].Clear();
+            if (!(PackedLayout.HasScales(consumer.Weight.Format) ? kernels.Quantize(inputs, t, size) : kernels.IsFinite(row)))
+                ws.Broken[t] = true;
         }
         if (!alone)
             team.Barrier(worker);
@@ -157,7 +165,8 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         {
             int row = rows.IsEmpty ? t : rows[t];
             kernels.RmsNorm(ws.Residual.Slice((long)row * ws.HiddenStride, padded), gain, config.HiddenSize, config.RmsNormEpsilon, inputs.Row(t));
-            kernels.Quantize(inputs, t, config.HiddenSize);
+            if (!kernels.Quantize(inputs, t, config.HiddenSize))
+                ws.Broken[row] = true;
         }
         if (!alone)
             team.Barrier(worker);

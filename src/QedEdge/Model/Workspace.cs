@@ -90,6 +90,12 @@ internal sealed class Workspace : IDisposable
     /// <summary>What belongs to each worker.</summary>
     public WorkerSpace[] Workers { get; }
 
+    /// <summary>
+    /// Which rows of the batch met a value that is not finite or cannot be stored: any worker's mark, never taken back within a run. Marks and not contagion:
+    /// neither bytes nor halves of the cache can hold what is not a number.
+    /// </summary>
+    public bool[] Broken { get; } = new bool[BatchSize];
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -15,6 +15,8 @@ internal static class PublishedPrograms
         ["libqed.a x64"] = new(() => Publish("src/QedEdge.Native", "linux-x64", "libqed.a")),
         ["libqed.so arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.so")),
         ["libqed.a arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.a")),
+        ["known-answers x64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-x64", "known-answers")),
+        ["known-answers arm64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-arm64", "known-answers")),
         ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
         ["qed-convert arm64"] = new(() => Publish("converter/qed-convert", "linux-arm64", "qed-convert")),
     };

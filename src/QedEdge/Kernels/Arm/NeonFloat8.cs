@@ -157,6 +157,14 @@ internal readonly struct NeonFloat8(Vector128<float> low, Vector128<float> high)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static NeonFloat8 LargerMagnitude(NeonFloat8 a, NeonFloat8 b) =>
+        new(AdvSimd.Max(a._low.AsInt32(), b._low.AsInt32()).AsSingle(), AdvSimd.Max(a._high.AsInt32(), b._high.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MagnitudeAcross(NeonFloat8 v) =>
+        AdvSimd.Arm64.MaxAcross(AdvSimd.Max(v._low.AsInt32(), v._high.AsInt32())).AsSingle().ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) =>
         AdvSimd.BitwiseSelect(AdvSimd.CompareGreaterThan(a, b), a, b);
 

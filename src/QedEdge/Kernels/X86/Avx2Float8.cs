@@ -118,4 +118,15 @@ internal readonly struct Avx2Float8(Vector256<float> value) : IFloat8<Avx2Float8
         Vector128<float> two = Sse.Max(four, Sse.MoveHighToLow(four, four));
         return Sse.MaxScalar(two, Sse3.MoveHighAndDuplicate(two)).ToScalar(); // not a comparison: nobody predicts it
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Avx2Float8 LargerMagnitude(Avx2Float8 a, Avx2Float8 b) => new(Avx2.Max(a._value.AsInt32(), b._value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MagnitudeAcross(Avx2Float8 v)
+    {
+        Vector128<int> four = Sse41.Max(v._value.GetLower().AsInt32(), v._value.GetUpper().AsInt32());
+        Vector128<int> two = Sse41.Max(four, Sse2.Shuffle(four, 0b_01_00_11_10));
+        return Sse41.Max(two, Sse2.Shuffle(two, 0b_10_11_00_01)).AsSingle().ToScalar();
+    }
 }
