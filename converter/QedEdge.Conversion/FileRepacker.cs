@@ -87,7 +87,7 @@ internal static class FileRepacker
         var packed = TensorTypes.PackedFormat(tensor.Type);
         var format = packed ?? TensorTypes.PlainFormat(tensor.Type)
             ?? throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}; F32, F16, Q8_0, Q4_0 and IQ4_NL can be repacked");
-        if (tensor.Dimensions.Count > 2 || tensor.Dimensions.Any(static dimension => dimension is < 1 or > ModelConfig.LargestSize))
+        if (tensor.Dimensions.Count > 2 || tensor.Dimensions.Any(static dimension => dimension is < 1 or > GgufLimits.Size))
             throw Unsupported("QED models have vectors and matrices of up to 2^20 rows and columns only");
         bool matrix = tensor.Dimensions.Count == 2;
         int rows = matrix ? (int)tensor.Dimensions[0] : 1, cols = (int)tensor.Dimensions[^1];

@@ -116,7 +116,7 @@ internal static class SessionFile
         }
     }
 
-    /// <summary>Takes over what the header describes; false, and nothing changed, where ids, mask or logits make no sense.</summary>
+    /// <summary>Takes over what the header describes; false, and nothing changed, where ids, mask, logits, keys or values make no sense.</summary>
     private static bool Read(NativeView view, long position, in Header header, int slots, int vocab, Sequence sequence)
     {
         NativeView Next(long bytes)
@@ -130,7 +130,10 @@ internal static class SessionFile
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
         if (ids.ContainsAnyExceptInRange(0, vocab - 1) || mask.ContainsAnyExceptInRange((byte)0, (byte)1) || !FiniteCheck.Floats(logits))
             return false;
-        sequence.Cache.CopyFrom(view.Slice(position, view.Length - position), slots, slots);
+        NativeView parts = view.Slice(position, view.Length - position);
+        if (!sequence.Cache.AreFinite(parts, slots))
+            return false;
+        sequence.Cache.CopyFrom(parts, slots, slots);
         sequence.Restore(header.Count, header.Reach, header.Plain != 0, ids, mask, logits);
         return true;
     }

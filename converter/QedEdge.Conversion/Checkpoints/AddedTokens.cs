@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QedEdge.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion.Checkpoints;
@@ -50,7 +51,7 @@ internal sealed class AddedTokens
             throw TooMany(_path, Key);
         foreach (JsonElement token in list.EnumerateArray())
         {
-            if (TokenizerJson.Property(token, "id") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt32(out int id) || id is < 0 or >= TokenTable.MaxCount
+            if (TokenizerJson.Property(token, "id") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt32(out int id) || id is < 0 or >= GgufLimits.Size
                 || TokenizerJson.Property(token, "content") is not { } content || TokenizerJson.Text(content, Key, _path) is not { Length: > 0 } text)
             {
                 throw TokenizerJson.Damaged(_path, Key, "a token has no usable id or content");

@@ -90,6 +90,8 @@ internal sealed record CheckpointConfig
             throw json.Wrong("n_heads", $"{config.HeadCount} heads do not divide d_model = {config.HiddenSize}");
         if (config.HeadSize % 2 != 0)
             throw json.Wrong("n_heads", $"a head size of {config.HeadSize} is odd, and rotary positions need pairs");
+        if (config.HeadSize > CheckpointLimits.HeadSize)
+            throw json.Wrong("n_heads", $"a head size of {config.HeadSize}; at most {CheckpointLimits.HeadSize} are possible");
         return config with { UnknownKeys = ConfigFeatures.Check(json, config) };
     }
 

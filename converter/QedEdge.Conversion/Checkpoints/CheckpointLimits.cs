@@ -1,4 +1,4 @@
-using QedEdge.Model;
+using QedEdge.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion.Checkpoints;
@@ -46,19 +46,22 @@ internal static class CheckpointLimits
     public const int Dimensions = 16;
 
     /// <summary>Layers of a model.</summary>
-    public const int Layers = ModelConfig.MostLayers;
+    public const int Layers = GgufLimits.Layers;
 
     /// <summary>Width, inner width, heads and vocabulary of a model.</summary>
-    public const int Size = ModelConfig.LargestSize;
+    public const int Size = GgufLimits.Size;
+
+    /// <summary>Values in a head.</summary>
+    public const int HeadSize = GgufLimits.HeadSize;
 
     /// <summary>Positions that a model may see at once.</summary>
-    public const int Context = ModelConfig.LongestContext;
+    public const int Context = GgufLimits.Context;
 
     /// <summary>Tokens that end a text.</summary>
     public const int EndTokens = 1024;
 
     /// <summary>Bytes of a token's text.</summary>
-    public const int TokenBytes = TokenizerMetadata.LongestText;
+    public const int TokenBytes = GgufLimits.TokenBytes;
 
     /// <summary>Tokens that are recognised in text as a whole.</summary>
     public const int AddedTokens = 1 << 17;
@@ -67,7 +70,7 @@ internal static class CheckpointLimits
     public const int AddedTokenBytes = SpecialTokens.LongestText;
 
     /// <summary>Merges of a byte-pair encoding; there is one for each token but those of a byte.</summary>
-    public const int Merges = 2 * ModelConfig.LargestSize;
+    public const int Merges = GgufLimits.Merges;
 
     /// <summary>The rank of an adapter's update.</summary>
     public const int Rank = 1 << 16;

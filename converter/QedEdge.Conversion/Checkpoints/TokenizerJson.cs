@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QedEdge.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion.Checkpoints;
@@ -186,7 +187,7 @@ internal static class TokenizerJson
             string text = Name(entry, Vocabulary, path);
             if (text.Length == 0)
                 throw Damaged(path, Vocabulary, "a token is empty");
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id is < 0 or >= TokenTable.MaxCount)
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id is < 0 or >= GgufLimits.Size)
                 throw Damaged(path, Vocabulary, $"'{ModelFormatException.OneLine(text)}' has no usable id");
             if (!texts.TryAdd(id, text, Vocabulary))
                 throw Damaged(path, Vocabulary, $"two tokens have the id {id}");

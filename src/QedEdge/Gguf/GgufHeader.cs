@@ -11,18 +11,7 @@ internal static class GgufHeader
 {
     /// <summary>Alignment where a file does not say (GGUF specification).</summary>
     public const int DefaultAlignment = 32;
-    private const int DeepestArray = 4;
 
-    /// <summary>The largest alignment accepted, in bytes.</summary>
-    public const int LargestAlignment = 1 << 16;
-
-    /// <summary>The most metadata entries, and the most tensors, accepted.</summary>
-    public const int MostEntries = 1 << 16;
-
-    private const int LongestKey = ushort.MaxValue;
-    private const int LongestKeys = 1 << 24;
-    private const int LongestTensorName = 63;
-    private const int MostDimensions = 4;
     private const int SmallestEntry = 8 + 1 + 4 + 1;
     private const int SmallestTensor = 8 + 1 + 4 + 8 + 4 + 8;
 
@@ -62,11 +51,11 @@ internal static class GgufHeader
         for (int i = 0; i < entryCount; i++)
         {
             int start = reader.Position;
-            string key = reader.Name(LongestKey, $"metadata key {i}");
+            string key = reader.Name(GgufLimits.KeyBytes, $"metadata key {i}");
             reader.Key = key;
             keyBytes += reader.Position - start;
-            if (keyBytes > LongestKeys)
-                throw reader.Error(ModelFault.Unsupported, $"the metadata keys together exceed {LongestKeys} bytes", start);
+            if (keyBytes > GgufLimits.AllKeyBytes)
+                throw reader.Error(ModelFault.Unsupported, $"the metadata keys together exceed {GgufLimits.AllKeyBytes} bytes", start);
             if (!entries.TryAdd(key, ReadValue(ref reader)))
                 throw reader.Damaged("the key occurs twice", start);
             keys.Add(key);
@@ -111,7 +100,7 @@ internal static class GgufHeader
     {
         int at = reader.Position;
         ulong count = reader.UInt64($"the number of {what}");
-        return count <= MostEntries ? (int)count : throw reader.Damaged($"the header announces {count} {what}; at most {MostEntries} are possible", at);
+        return count <= GgufLimits.Entries ? (int)count : throw reader.Damaged($"the header announces {count} {what}; at most {GgufLimits.Entries} are possible", at);
     }
 
     private static Entry ReadValue(ref GgufReader reader)
@@ -142,8 +131,8 @@ internal static class GgufHeader
     private static int ReadElements(ref GgufReader reader, GgufValueType type, int depth = 1)
     {
         int at = reader.Position;
-        if (depth > DeepestArray)
-            throw reader.Error(ModelFault.Unsupported, $"arrays of arrays, more than {DeepestArray} deep", at - 4);
+        if (depth > GgufLimits.ArrayDepth)
+            throw reader.Error(ModelFault.Unsupported, $"arrays of arrays, more than {GgufLimits.ArrayDepth} deep", at - 4);
         if (type > GgufValueType.Float64)
             throw reader.Damaged($"array element type {(uint)type} does not exist", at - 4);
         ulong count = reader.UInt64("an array's length");
@@ -177,20 +166,20 @@ internal static class GgufHeader
         if (entry.Type != GgufValueType.UInt32)
             throw reader.Damaged($"the alignment must be a UInt32, not {entry.Type}", entry.Start);
         uint alignment = BinaryPrimitives.ReadUInt32LittleEndian(bytes[entry.Start..]);
-        if (alignment > LargestAlignment || !uint.IsPow2(alignment))
-            throw reader.Damaged($"an alignment of {alignment} bytes; powers of two up to {LargestAlignment} are possible", entry.Start);
+        if (alignment > GgufLimits.Alignment || !uint.IsPow2(alignment))
+            throw reader.Damaged($"an alignment of {alignment} bytes; powers of two up to {GgufLimits.Alignment} are possible", entry.Start);
         reader.Key = null;
         return (int)alignment;
     }
 
     private static TensorRow ReadTensor(ref GgufReader reader, int index, int alignment)
     {
-        string name = reader.Name(LongestTensorName, $"the name of tensor {index}");
+        string name = reader.Name(GgufLimits.TensorNameBytes, $"the name of tensor {index}");
         reader.Tensor = name;
         int at = reader.Position;
         uint rank = reader.UInt32("the number of dimensions");
-        if (rank is 0 or > MostDimensions)
-            throw reader.Damaged($"{rank} dimensions; 1 to {MostDimensions} are possible", at);
+        if (rank is 0 or > GgufLimits.Dimensions)
+            throw reader.Damaged($"{rank} dimensions; 1 to {GgufLimits.Dimensions} are possible", at);
 
         // The file lists the innermost first; reversed here, once.
         var dimensions = new long[rank];

@@ -39,6 +39,8 @@ public sealed class GgufMetadata
             return null;
         if (entry.Type != GgufValueType.String)
             throw WrongType(key, entry, "String");
+        if (entry.Bytes - 8 > GgufLimits.TextBytes)
+            throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"the text has {entry.Bytes - 8} bytes; at most {GgufLimits.TextBytes} are possible", key, offset: entry.Start);
         return Decode(_file.View.Span(entry.Start + 8, entry.Bytes - 8), _file.Name, key);
     }
 

@@ -40,7 +40,7 @@ internal sealed class GgufWriter
     /// <param name="checksums">Whether to write the checksums that <see cref="GgufChecksums"/> describes.</param>
     public GgufWriter(int alignment = 64, bool checksums = true)
     {
-        if (alignment > GgufHeader.LargestAlignment || !int.IsPow2(alignment))
+        if (alignment > GgufLimits.Alignment || !int.IsPow2(alignment))
             throw new ArgumentOutOfRangeException(nameof(alignment));
         _alignment = alignment;
         _checksums = checksums;

@@ -136,7 +136,13 @@ internal sealed class FileWeights : IDisposable
         return Checked(tensor, matrix);
     }
 
-    private PackedMatrix Checked(GgufTensorInfo tensor, PackedMatrix matrix) => FiniteCheck.Matrix(matrix) ? matrix : throw NotFinite(tensor);
+    private PackedMatrix Checked(GgufTensorInfo tensor, PackedMatrix matrix)
+    {
+        if (!FiniteCheck.Matrix(matrix))
+            throw NotFinite(tensor);
+        return PaddingCheck.Rows(matrix) ? matrix : throw new ModelFormatException(ModelFault.Damaged, _file.Name,
+            "the padding after its last row is not zero; the file was not written by qed-convert, convert the checkpoint again", tensor: tensor.Name, offset: tensor.Offset);
+    }
 
     private const string Remedy = "; quantize again with llama-quantize --pure --token-embedding-type q8_0 --output-tensor-type q8_0, "
         + "or convert the checkpoint with qed-convert";

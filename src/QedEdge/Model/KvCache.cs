@@ -158,7 +158,7 @@ internal sealed partial class KvCache : IDisposable
             parts.Slice(from, to.Length).CopyTo(to);
             position += PartBytes(i, slots);
         }
-        Complete(wanted);
+        FillUnitScales(wanted);
     }
 
     /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
@@ -166,7 +166,7 @@ internal sealed partial class KvCache : IDisposable
     {
         for (int i = 0; i < Parts; i++)
             other.Part(i, slots).CopyTo(Part(i, slots));
-        Complete(slots);
+        FillUnitScales(slots);
     }
 
     /// <inheritdoc/>

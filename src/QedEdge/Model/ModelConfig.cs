@@ -14,10 +14,6 @@ public sealed record ModelConfig
     /// <summary>RoPE's base where a file of another architecture names none, as the tools that write them have it.</summary>
     private const float UsualRopeTheta = 10000f;
 
-    internal const int MostLayers = 1024;
-    internal const int LargestSize = 1 << 20;
-    internal const int LongestContext = 1 << 24;
-
     private ModelConfig() { }
 
     /// <summary>The model's name, or null where the file does not give one.</summary>
@@ -93,15 +89,17 @@ public sealed record ModelConfig
             throw Wrong(file, GgufKeys.HeaderChecksum, "the header's checksum is missing: the file is damaged or was not written by qed-convert; convert it again");
 
         string Key(string key) => GgufKeys.For(architecture, key);
-        int hiddenSize = Size(file, Key(GgufKeys.EmbeddingLength), LargestSize);
+        int hiddenSize = Size(file, Key(GgufKeys.EmbeddingLength), GgufLimits.Size);
         string headCountKey = Key(GgufKeys.HeadCount);
-        int headCount = Size(file, headCountKey, LargestSize);
+        int headCount = Size(file, headCountKey, GgufLimits.Size);
         int vocabSize = VocabSizeOf(file, Key(GgufKeys.VocabSize), foreign);
         if (hiddenSize % headCount != 0)
             throw Wrong(file, headCountKey, $"{headCount} heads do not divide a width of {hiddenSize}");
         int headSize = hiddenSize / headCount;
         if (headSize % 2 != 0)
             throw Wrong(file, headCountKey, $"a head size of {headSize} is odd, and rotary positions need pairs");
+        if (headSize > GgufLimits.HeadSize)
+            throw Wrong(file, headCountKey, $"{headCount} heads of a width of {hiddenSize} have {headSize} values each; at most {GgufLimits.HeadSize} are possible");
         Only(file, Key(GgufKeys.HeadCountKv), headCount, "key-value heads that are shared between heads");
         Only(file, Key(GgufKeys.RopeDimensionCount), headSize, "rotary positions on a part of a head");
         if (metadata.FindArray(GgufKeys.Tokens) is { } tokens && tokens.Count != vocabSize)
@@ -123,11 +121,11 @@ public sealed record ModelConfig
         {
             Name = metadata.FindString(GgufKeys.Name),
             HiddenSize = hiddenSize,
-            LayerCount = Size(file, Key(GgufKeys.BlockCount), MostLayers),
+            LayerCount = Size(file, Key(GgufKeys.BlockCount), GgufLimits.Layers),
             HeadCount = headCount,
             HeadSize = headSize,
-            FeedForwardSize = Size(file, Key(GgufKeys.FeedForwardLength), LargestSize),
-            ContextLength = Size(file, Key(GgufKeys.ContextLength), LongestContext),
+            FeedForwardSize = Size(file, Key(GgufKeys.FeedForwardLength), GgufLimits.Size),
+            ContextLength = Size(file, Key(GgufKeys.ContextLength), GgufLimits.Context),
             VocabSize = vocabSize,
             RmsNormEpsilon = Positive(file, Key(GgufKeys.RmsNormEpsilon)),
             RopeTheta = Positive(file, Key(GgufKeys.RopeFreqBase), foreign ? UsualRopeTheta : null),
@@ -149,9 +147,9 @@ public sealed record ModelConfig
 
     /// <summary>The vocabulary's size; a file of another tool need not say it beside the embedding.</summary>
     private static int VocabSizeOf(GgufFile file, string key, bool foreign) =>
-        foreign && !file.Metadata.Contains(key) && file.Find("token_embd.weight")?.Dimensions[0] is >= 1 and <= LargestSize and var rows
+        foreign && !file.Metadata.Contains(key) && file.Find("token_embd.weight")?.Dimensions[0] is >= 1 and <= GgufLimits.Size and var rows
             ? (int)rows
-            : Size(file, key, LargestSize);
+            : Size(file, key, GgufLimits.Size);
 
     private static float Positive(GgufFile file, string key, float? missing = null)
     {

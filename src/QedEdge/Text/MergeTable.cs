@@ -1,13 +1,11 @@
 using System.Runtime.CompilerServices;
+using QedEdge.Gguf;
 
 namespace QedEdge.Text;
 
 /// <summary>The merges of a byte-pair encoding: which two neighbouring ids become which one, and in which order. Immutable.</summary>
 internal sealed class MergeTable
 {
-    /// <summary>More merges than any vocabulary has; bounds what a damaged file can ask for.</summary>
-    public const int MaxCount = 1 << 24;
-
     /// <summary>The rank of a pair that does not merge: behind all that do.</summary>
     public const int NoRank = int.MaxValue;
 
@@ -19,7 +17,7 @@ internal sealed class MergeTable
     private readonly HashSlots _slots;
 
     /// <summary>Takes over the arrays and indexes the pairs.</summary>
-    /// <param name="pairs">[merges, 2]: left and right id, in rank order; at most <see cref="MaxCount"/> merges.</param>
+    /// <param name="pairs">[merges, 2]: left and right id, in rank order; at most <see cref="GgufLimits.Merges"/> merges.</param>
     /// <param name="merged">The id that each pair becomes.</param>
     public MergeTable(uint[] pairs, uint[] merged)
     {

@@ -1,13 +1,11 @@
 using System.IO.Hashing;
+using QedEdge.Gguf;
 
 namespace QedEdge.Text;
 
 /// <summary>The vocabulary: each id's text and type, and a way back from text to id. Immutable.</summary>
 internal sealed class TokenTable
 {
-    /// <summary>More entries than any vocabulary has; bounds what a damaged file can ask for.</summary>
-    public const int MaxCount = 1 << 24;
-
     // Without it, a hostile file could choose texts that all fall into one slot.
     private static readonly long Seed = Random.Shared.NextInt64();
 
@@ -18,7 +16,7 @@ internal sealed class TokenTable
 
     /// <summary>Takes over the arrays and indexes the texts.</summary>
     /// <param name="texts">All texts in UTF-8, one behind the other, in id order.</param>
-    /// <param name="ends">Where each id's text ends; 1 to <see cref="MaxCount"/> entries.</param>
+    /// <param name="ends">Where each id's text ends; 1 to <see cref="GgufLimits.Size"/> entries.</param>
     /// <param name="types">Each id's type.</param>
     public TokenTable(byte[] texts, int[] ends, TokenType[] types)
     {

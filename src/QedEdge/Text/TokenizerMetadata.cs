@@ -17,9 +17,6 @@ internal static class TokenizerMetadata
     /// <summary>The name of <see cref="PreTokenizer.DigitsThenGpt2"/>.</summary>
     public const string DigitsThenGpt2 = "smollm";
 
-    /// <summary>Longer texts are no tokens; bounds the decoder's buffers.</summary>
-    public const int LongestText = 64 * 1024;
-
     /// <summary>Reads the tokenizer, or returns null where the file has none.</summary>
     /// <param name="metadata">The file's metadata; not needed afterwards.</param>
     /// <param name="file">The file's name, for errors.</param>
@@ -62,8 +59,8 @@ internal static class TokenizerMetadata
     private static TokenTable ReadTokens(GgufMetadata metadata, string file)
     {
         var texts = metadata.GetArray(GgufKeys.Tokens);
-        if (texts.Count is 0 or > TokenTable.MaxCount)
-            throw Damaged(file, GgufKeys.Tokens, $"{texts.Count} tokens; 1 to {TokenTable.MaxCount} are possible");
+        if (texts.Count is 0 or > GgufLimits.Size)
+            throw Damaged(file, GgufKeys.Tokens, $"{texts.Count} tokens; 1 to {GgufLimits.Size} are possible");
         var types = metadata.GetArray(GgufKeys.TokenType);
         if (types.Count != texts.Count)
             throw Damaged(file, GgufKeys.TokenType, $"{types.Count} types for {texts.Count} tokens");
@@ -73,8 +70,8 @@ internal static class TokenizerMetadata
         for (int id = 0; id < ends.Length; id++)
         {
             int bytes = texts.Utf8(id).Length;
-            if (bytes is 0 or > LongestText)
-                throw Damaged(file, GgufKeys.Tokens, $"token {id} has {bytes} bytes; 1 to {LongestText} are possible");
+            if (bytes is 0 or > GgufLimits.TokenBytes)
+                throw Damaged(file, GgufKeys.Tokens, $"token {id} has {bytes} bytes; 1 to {GgufLimits.TokenBytes} are possible");
             ends[id] = length += bytes;
         }
         var bytesOfAll = new byte[length];
@@ -110,7 +107,7 @@ internal static class TokenizerMetadata
         RequireCount(merges.Count, GgufKeys.Merges, file);
         var pairs = new uint[2 * merges.Count];
         var merged = new uint[merges.Count];
-        var joined = new byte[2 * LongestText];
+        var joined = new byte[2 * GgufLimits.TokenBytes];
         for (int rank = 0; rank < merged.Length; rank++)
         {
             var merge = merges.Utf8(rank);
@@ -138,8 +135,8 @@ internal static class TokenizerMetadata
 
     private static void RequireCount(int count, string key, string file)
     {
-        if (count > MergeTable.MaxCount)
-            throw Damaged(file, key, $"{count} merges; at most {MergeTable.MaxCount} are possible");
+        if (count > GgufLimits.Merges)
+            throw Damaged(file, key, $"{count} merges; at most {GgufLimits.Merges} are possible");
     }
 
     private static void RequireIds(ReadOnlySpan<uint> ids, int vocabSize, string key, string file)

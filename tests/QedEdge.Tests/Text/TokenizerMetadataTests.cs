@@ -17,7 +17,7 @@ public sealed class TokenizerMetadataTests : IDisposable
         { GgufKeys.Tokens, Array.Empty<string>() },
         { GgufKeys.Tokens, new[] { "<eos>", "a", "b", "" } },
         { GgufKeys.Tokens, new[] { "<eos>", "a", "a", "ab" } },
-        { GgufKeys.Tokens, new[] { "<eos>", "a", "b", new string('x', TokenizerMetadata.LongestText + 1) } },
+        { GgufKeys.Tokens, new[] { "<eos>", "a", "b", new string('x', GgufLimits.TokenBytes + 1) } },
         { GgufKeys.Tokens, new uint[] { 1, 2, 3, 4 } },
         { GgufKeys.TokenType, null },
         { GgufKeys.TokenType, new[] { 3, 1, 1 } },

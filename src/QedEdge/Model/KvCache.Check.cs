@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using QedEdge.Kernels;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+
+namespace QedEdge.Model;
+
+/// <content>What comes from a file, looked at before it is taken over.</content>
+internal sealed partial class KvCache
+{
+    /// <summary>
+    /// Whether parts that lie one after another hold finite numbers in their first slots: values, or the scales of quantized ones. Scales of the values'
+    /// matrices are not looked at: they are 1 whatever the parts say.
+    /// </summary>
+    /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
+    /// <param name="slots">Slots that they hold.</param>
+    public bool AreFinite(NativeView parts, int slots)
+    {
+        long position = 0;
+        for (int i = 0; i < Parts; i++)
+        {
+            NativeView part = parts.Slice(position, PartBytes(i, slots));
+            bool finite = (i % PartsPerHead) switch
+            {
+                0 => KeysAreFinite(part, slots),
+                1 => Format == BlockFormat.Q8_0 || FiniteCheck.View(part, halves: Format == BlockFormat.F16),
+                2 => FiniteCheck.View(part, halves: true),
+                _ => true,
+            };
+            if (!finite)
+                return false;
+            position += part.Length;
+        }
+        return true;
+    }
+
+    private bool KeysAreFinite(NativeView keys, int slots)
+    {
+        var matrix = new PackedMatrix(Format, PackedLayout.RowGroups(slots) * PackedLayout.GroupRows, HeadSize, keys);
+        int whole = slots / PackedLayout.GroupRows, rest = slots % PackedLayout.GroupRows;
+        if (!FiniteCheck.Groups(matrix, whole))
+            return false;
+        for (int i = 0; rest > 0 && i < (Format == BlockFormat.Q8_0 ? Blocks : PaddedHeadSize) * PackedLayout.GroupRows; i++) // rows after the last slot's mean nothing
+        {
+            ReadOnlySpan<byte> group = matrix.Group(whole)[(Format == BlockFormat.Q8_0 ? (int)matrix.ScalesOffset : 0)..];
+            bool finite = Format == BlockFormat.F32 ? float.IsFinite(MemoryMarshal.Cast<byte, float>(group)[i]) : HalfBits.IsFinite(MemoryMarshal.Cast<byte, ushort>(group)[i]);
+            if (i % PackedLayout.GroupRows < rest && !finite)
+                return false;
+        }
+        return true;
+    }
+}
