@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
 using QedEdge.Gguf;
@@ -90,7 +91,7 @@ internal static class Terminal
         {
             write();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or Win32Exception) // the last where .NET's console gets no thread
         {
             // Nobody listens: a note is not worth failing for.
         }

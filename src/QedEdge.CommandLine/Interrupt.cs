@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace QedEdge.CommandLine;
@@ -12,23 +13,12 @@ public sealed class Interrupt : IDisposable
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource _source = new(); // left to the collector: a handler may be running still
-    private readonly List<PosixSignalRegistration> _registrations = [];
+    private readonly PosixSignalRegistration?[] _registrations;
     private int _signals;
     private volatile bool _disposed;
 
-    /// <summary>Begins to listen. Where the system has no thread or pipe for it, signals keep their effect: they end the program at once.</summary>
-    public Interrupt()
-    {
-        try
-        {
-            foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
-                _registrations.Add(PosixSignalRegistration.Create(signal, Handle));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException)
-        {
-            // A run that cannot be ended in order is better than none.
-        }
-    }
+    /// <summary>Begins to listen.</summary>
+    public Interrupt() => _registrations = [Listen(PosixSignal.SIGINT, Handle), Listen(PosixSignal.SIGTERM, Handle), Listen(PosixSignal.SIGHUP, Handle)];
 
     /// <summary>Whether a thread of the program waits for input; set once, by Main.</summary>
     public static Func<bool> IsWaiting { get; set; } = () => false;
@@ -36,12 +26,29 @@ public sealed class Interrupt : IDisposable
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
 
+    /// <summary>
+    /// Listens to a signal; null where the system has no thread or pipe for it. Then the signal keeps its effect and ends the program at once: a run that cannot be ended in order is better than none.
+    /// </summary>
+    public static PosixSignalRegistration? Listen(PosixSignal signal, Action<PosixSignalContext> handler)
+    {
+        try
+        {
+            // First, lest it fail within the next call: a registration made in vain would end the program when it is collected.
+            RuntimeHelpers.RunClassConstructor(typeof(PosixSignalRegistration).TypeHandle);
+            return PosixSignalRegistration.Create(signal, handler);
+        }
+        catch (Exception e) when (e is TypeInitializationException or IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Signals do again what they did before.</summary>
     public void Dispose()
     {
         _disposed = true;
-        foreach (PosixSignalRegistration registration in _registrations)
-            registration.Dispose();
+        foreach (PosixSignalRegistration? registration in _registrations)
+            registration?.Dispose();
     }
 
     /// <summary>Runs on a thread of its own; what it leaves in <see cref="PosixSignalContext.Cancel"/> counts when it returns.</summary>
@@ -50,7 +57,8 @@ public sealed class Interrupt : IDisposable
         if (Interlocked.Increment(ref _signals) > 1)
             return;
         _source.Cancel();
-        while (!_disposed && !IsWaiting())
+        // Twice in a row: a pipe that is being read waits for a moment now and then.
+        for (bool waited = false, waits = IsWaiting(); !_disposed && !(waited && waits); waited = waits, waits = IsWaiting())
             Thread.Sleep(BetweenLooks);
         context.Cancel = _disposed;
     }

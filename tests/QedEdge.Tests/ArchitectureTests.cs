@@ -75,6 +75,11 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Engine_NeverWritesToTheConsole() => Assert.Equal(["src/QedEdge/Memory/StandardStreams.cs"], Engine.Where(source => source.Mentions("Console")).Select(source => source.Path)); // it opens streams for the programs
 
+    /// <summary>.NET's own opening locks a file (flock): files that are only read are opened by InputFile.</summary>
+    [Fact]
+    public void Inputs_AreOpenedWithoutALock() => Assert.Empty(Engine.Concat(Read("src/QedEdge.Cli")).Concat(Read("converter")).Where(source =>
+        source.Calls(@"File\.(Open\w*|ReadA\w+|ReadLines\w*)") && source.Name is not ("InputFile.cs" or "FreeMemory.cs")).Select(source => source.Path)); // the latter reads /proc and /sys
+
     [Fact]
     public void Files_StayShort() => Assert.Empty(new[] { "src", "converter", "tests", "bench" }.SelectMany(Read).Where(source =>
         source.Lines > (source.Folder is "QedEdge/Kernels/X86" or "QedEdge/Kernels/Arm" ? MostLinesOfAKernelSet : MostLines)).Select(source => $"{source.Path}: {source.Lines} lines"));
@@ -118,6 +123,9 @@ public sealed partial class ArchitectureTests
 
         /// <summary>Whether the word stands in the code.</summary>
         public bool Mentions(string word) => _words.Contains(word);
+
+        /// <summary>Whether a method whose name the pattern describes is called.</summary>
+        public bool Calls(string pattern) => Regex.IsMatch(_code, $@"\b{pattern}\(");
 
         /// <summary>Whether a namespace of the engine is used: imported, aliased, or written out in part or in full.</summary>
         public bool Uses(string folder) => _words.Contains(folder)

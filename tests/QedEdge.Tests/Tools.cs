@@ -2,8 +2,11 @@ using System.Diagnostics;
 
 namespace QedEdge.Tests;
 
-/// <summary>What a finished program left behind.</summary>
-internal sealed record ProgramResult(int ExitCode, string Output, string Error);
+/// <summary>What a finished program left behind. Whatever else a test looks at: an error that the programs did not think of fails it.</summary>
+internal sealed record ProgramResult(int ExitCode, string Output, string Error)
+{
+    public string Error { get; init; } = Error.Contains("unexpected:", StringComparison.Ordinal) ? throw new InvalidOperationException(Error) : Error;
+}
 
 /// <summary>Programs outside .NET that some tests need: absent ones skip a test, unless QED_REQUIRE_TOOLS says that none may be absent.</summary>
 internal static class Tools

@@ -12,20 +12,23 @@ CALLS = {  # name: errors; 0 is half of the bytes
     "open": [E.EMFILE, E.EACCES, E.EINTR], "read": [E.EIO, E.EINTR, 0], "pread": [E.EIO, E.EINTR, 0],
     "write": [E.ENOSPC, E.EINTR, 0], "pwrite": [E.ENOSPC, E.EFBIG, E.EINTR, 0], "mmap": [E.ENOMEM], "fsync": [E.EIO, E.ENOSPC], "rename": [E.EACCES, E.ENOSPC],
     "ftruncate": [E.EIO], "malloc": [E.ENOMEM], "calloc": [E.ENOMEM], "pthread_create": [E.EAGAIN], "flock": [E.EWOULDBLOCK, E.ENOLCK],
-    "pipe": [E.EMFILE], "close": [E.EIO], "stat": [E.EIO], "fstat": [E.EIO], "readlink": [E.EACCES], "mkdir": [E.ENOSPC], "unlink": [E.EACCES],
+    "pipe": [E.EMFILE], "close": [E.EIO], "fstat": [E.EIO], "readlink": [E.EACCES], "mkdir": [E.ENOSPC], "unlink": [E.EACCES],
     "link": [E.EPERM], "fallocate": [E.ENOSPC], "fchmod": [E.EPERM], "munmap": [E.ENOMEM], "madvise": [E.EINVAL], "mprotect": [E.ENOMEM], "sync_file_range": [E.EIO],
 }
 STEP = 37  # without --all: the first faults of each kind, then one in so many
 PARTS = (".part", ".work")  # a later run goes on from these
 
 
-def adapter(folder, width):
-    """A LoRA adapter of rank 1 for the first layer's query matrix."""
+def adapter(folder, checkpoint, width):
+    """A LoRA adapter of rank 1 for a checkpoint's first query matrix."""
+    with open(f"{checkpoint}/model.safetensors", "rb") as weights:
+        names = json.loads(weights.read(struct.unpack("<Q", weights.read(8))[0]))
+    matrix = min(name for name in names if name.endswith("q_proj.weight")).removesuffix(".weight")
     os.makedirs(folder)
     json.dump({"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}, open(f"{folder}/adapter_config.json", "w"))
     tensors, offset = {}, 0
     for name, shape in (("lora_A", [1, width]), ("lora_B", [width, 1])):
-        tensors[f"base_model.model.model.layers.0.self_attn.q_proj.{name}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + 4 * width]}
+        tensors[f"base_model.model.{matrix}.{name}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + 4 * width]}
         offset += 4 * width
     header = json.dumps(tensors).encode()
     open(f"{folder}/adapter_model.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + struct.pack("<f", 0.01) * (2 * width))
@@ -50,7 +53,7 @@ def prepare(qed, convert, sample, folder):
     open(f"{folder}/questions", "w").write(json.dumps({"ctx": "Once", "ctx_a": "Once", "ctx_b": "", "activity_label": "x", "endings": [" upon", " a", " the", " b"], "label": 0}) + "\n")
     run(qed, "bundle", "-m", f"{folder}/model.gguf", "-o", f"{folder}/bundle", "--defaults", f"{folder}/defaults")
     run(qed, "generate", "-m", f"{folder}/model.gguf", "--prompt-cache", f"{folder}/cache", "Once upon", "-n", "1")
-    adapter(f"{folder}/adapter", width)
+    adapter(f"{folder}/adapter", f"{folder}/checkpoint", width)
 
 
 def commands(qed, convert, d):
@@ -119,6 +122,9 @@ class Runner:
 
 def judge(name, sound, fault, call):
     """What is wrong with a run, or None."""
+    # A chat goes on after an error of one of its commands; what is printed of times and of free memory differs anyway.
+    if name == "chat" and fault.code == 0 and "error: " in fault.error and "unexpected:" not in fault.error and not fault.files.keys() - sound.files.keys():
+        return None
     same = fault.code == sound.code and (fault.output == sound.output or name in ("bench", "plan", "generate from a pipe")) and fault.files.keys() == sound.files.keys() \
         and all(fault.files[f] == sound.files[f] for f in sound.files if name != "bench")
     if fault.phase == "r":

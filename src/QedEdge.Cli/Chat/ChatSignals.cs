@@ -1,11 +1,12 @@
 using System.Runtime.InteropServices;
+using QedEdge.CommandLine;
 
 namespace QedEdge.Cli.Chat;
 
 /// <summary>Ctrl-C stops the answer and not the program; SIGTERM ends both.</summary>
 internal sealed class ChatSignals : IDisposable
 {
-    private readonly PosixSignalRegistration _interrupt, _terminate;
+    private readonly PosixSignalRegistration? _interrupt, _terminate;
     private readonly Action _onIdle;
     private CancellationTokenSource? _answer;
 
@@ -13,7 +14,7 @@ internal sealed class ChatSignals : IDisposable
     public ChatSignals(Action onIdle)
     {
         _onIdle = onIdle;
-        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+        _interrupt = Interrupt.Listen(PosixSignal.SIGINT, context =>
         {
             context.Cancel = true;
             if (Volatile.Read(ref _answer) is { } answer)
@@ -21,7 +22,7 @@ internal sealed class ChatSignals : IDisposable
             else
                 _onIdle();
         });
-        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        _terminate = Interrupt.Listen(PosixSignal.SIGTERM, context =>
         {
             IsEnding = true;
             if (Volatile.Read(ref _answer) is not { } answer)
@@ -56,7 +57,7 @@ internal sealed class ChatSignals : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _interrupt.Dispose();
-        _terminate.Dispose();
+        _interrupt?.Dispose();
+        _terminate?.Dispose();
     }
 }

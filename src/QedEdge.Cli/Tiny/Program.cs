@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Memory;
 using QedEdge.Text;
@@ -14,30 +15,20 @@ internal static class Program
 {
     private const string Usage = "usage: qed [generate] PROMPT [-m FILE] [-n N] [-s SEED] [-t N] [-c N] [--temp X] [--top-k N] [--top-p X] [--greedy] [--ignore-eos]";
 
-    private static int Main(string[] args)
+    private static int Main(string[] args) => new Shell(Classify, static message => Write(StandardStreams.Error(), $"error: {message}")).Run(() => Run(args));
+
+    private static int Run(string[] args)
     {
         StandardStreams.KeepClosedOnesTaken(); // before anything opens a file
-        try
-        {
-            if (args is ["-h" or "--help" or "-?", ..])
-                Write(StandardStreams.Output(), Usage);
-            else
-                Generate(args);
-            return 0;
-        }
-        catch (InvalidOptionException e)
-        {
-            return Fail(2, e.Message);
-        }
-        catch (QedException e)
-        {
-            return Fail(e is ModelFormatException ? 3 : 1, e.Message);
-        }
-        catch (IOException e)
-        {
-            return Fail(1, e.Message);
-        }
+        if (args is ["-h" or "--help" or "-?", ..])
+            Write(StandardStreams.Output(), Usage);
+        else
+            Generate(args);
+        return ExitCode.Done;
     }
+
+    private static Failure? Classify(Exception e) =>
+        e is QedException ? new(e is InvalidOptionException ? ExitCode.Usage : e is ModelFormatException ? ExitCode.Model : ExitCode.Failed, e.Message) : null;
 
     private static void Generate(string[] args)
     {
@@ -116,12 +107,6 @@ internal static class Program
 
     private static UnmanagedMemoryStream BuiltIn() =>
         typeof(Program).Assembly.GetManifestResourceStream("model.gguf") as UnmanagedMemoryStream ?? throw new InvalidOptionException("this executable has no built-in model; name one with --model FILE");
-
-    private static int Fail(int code, string message)
-    {
-        Write(StandardStreams.Error(), $"error: {message}");
-        return code;
-    }
 
     private static void Write(Stream stream, string line) => stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
 }
