@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -22,6 +23,10 @@ internal sealed class AdapterConfig
     /// <summary>Initializations that leave the base weights as they are; the others take from them what the adapter starts with.</summary>
     private static readonly string[] Initializations = ["gaussian", "eva", "orthogonal"];
 
+    /// <summary>What all patterns together may take, lest many that each stay below a second take hours.</summary>
+    private static readonly TimeSpan LongestMatching = TimeSpan.FromMinutes(1);
+
+    private readonly Stopwatch _matching = new();
     private readonly string _file;
     private readonly int _rank;
     private readonly double _alpha;
@@ -93,22 +98,39 @@ internal sealed class AdapterConfig
     /// <summary>The value of the first pattern that matches, as in PEFT.</summary>
     private double? Match(List<Pattern> patterns, string module)
     {
-        foreach (Pattern pattern in patterns)
+        _matching.Start();
+        try
         {
-            try
+            foreach (Pattern pattern in patterns)
             {
-                if (!pattern.Expression.IsMatch(module))
+                if (_matching.Elapsed > LongestMatching)
+                    throw TooLong(pattern);
+                if (!IsMatch(pattern, module))
                     continue;
+                pattern.Used = true;
+                return pattern.Value;
             }
-            catch (RegexMatchTimeoutException)
-            {
-                throw Unsupported(pattern.Key, "the pattern takes too long to match; write the modules' names instead");
-            }
-            pattern.Used = true;
-            return pattern.Value;
+            return null;
         }
-        return null;
+        finally
+        {
+            _matching.Stop();
+        }
     }
+
+    private bool IsMatch(Pattern pattern, string module)
+    {
+        try
+        {
+            return pattern.Expression.IsMatch(module);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw TooLong(pattern);
+        }
+    }
+
+    private ModelFormatException TooLong(Pattern pattern) => Unsupported(pattern.Key, "the pattern takes too long to match; write the modules' names instead");
 
     private List<Pattern> ReadPatterns(JsonValues json, string key, Func<JsonValues, string, double> read)
     {

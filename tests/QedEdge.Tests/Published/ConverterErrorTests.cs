@@ -40,6 +40,20 @@ public sealed class ConverterErrorTests : IDisposable
             Assert.True(result.Error.Contains(other) == (other == words), result.Error);
     }
 
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    [InlineData("model.safetensors")]
+    public void ANamedPipe_IsNotWaitedFor(string name)
+    {
+        _folder.With("tied-f32");
+        File.Delete(_folder[name]);
+        Tools.Run("mkfifo", [_folder[name]]);
+        ProgramResult result = Tools.Run("timeout", ["60", PublishedPrograms.File("qed-convert", "x64"), _folder.Path, "-o", _folder["out.gguf"]]);
+        OneLine.AssertError(3, result);
+        Assert.Contains("or a pipe or device", result.Error);
+    }
+
     [Fact]
     public void ADamagedModelFile_IsSaidToBeOne()
     {
