@@ -115,6 +115,10 @@ public sealed class CheckpointLimitsTests : IDisposable
     }
 
     [Fact]
+    public void ValuesOfAHead() => AssertLimit(Limits.HeadSize, size => WriteText(CheckpointConfig.FileName,
+        $$"""{"model_type":"qed","vocab_size":8,"d_model":{{size + size % 2}},"n_layers":1,"n_heads":1,"ffn_hidden_dim":8,"max_seq_len":8}"""), () => CheckpointConfig.ReadFolder(_folder.Path));
+
+    [Fact]
     public void TokensThatEndAText() => AssertLimit(Limits.EndTokens,
         count => WriteText(GenerationConfig.FileName, $$"""{"eos_token_id":[{{string.Join(',', Enumerable.Range(0, count))}}]}"""), () => GenerationConfig.ReadFolder(_folder.Path, 1 << 20));
 

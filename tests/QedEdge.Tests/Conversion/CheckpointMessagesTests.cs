@@ -75,7 +75,7 @@ public sealed class CheckpointMessagesTests : IDisposable
     [Fact]
     public void Random_MoreWeightsThanTheDiskHolds_AreRefused()
     {
-        File.WriteAllText(_folder["c.json"], """{"model_type":"qed","vocab_size":1048576,"d_model":1048576,"n_layers":1024,"n_heads":1,"ffn_hidden_dim":1048576,"max_seq_len":16777216}""");
+        File.WriteAllText(_folder["c.json"], """{"model_type":"qed","vocab_size":1048576,"d_model":1048576,"n_layers":1024,"n_heads":1024,"ffn_hidden_dim":1048576,"max_seq_len":16777216}""");
         var refused = Assert.Throws<QedException>(() => RandomCheckpoint.Write(_folder["c.json"], _folder["random"], 0, CheckpointType.F32, overwrite: false));
         Assert.Contains("the file system has", refused.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder["random"]));
