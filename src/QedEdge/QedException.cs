@@ -1,12 +1,14 @@
 namespace QedEdge;
 
-/// <summary>The base of every error that the library raises about a file, an input or a run. Its message is one line.</summary>
+/// <summary>The base of every error that the library raises about a file, an input or a run. Its message is one line of at most 1,000 characters.</summary>
 public class QedException : Exception
 {
+    private const int Longest = 1000, End = 300;
+
     /// <summary>Creates the error.</summary>
-    /// <param name="message">One line: what was wrong, where, and where it helps what to do.</param>
+    /// <param name="message">What was wrong, where, and where it helps what to do. Whatever it quotes, it becomes one line.</param>
     /// <param name="inner">The cause, if another error caused it.</param>
-    public QedException(string message, Exception? inner = null) : base(message, inner) { }
+    public QedException(string message, Exception? inner = null) : base(Line(message), inner) { }
 
     /// <summary>The error for a text or another input that cannot be read.</summary>
     /// <param name="path">The file.</param>
@@ -18,6 +20,19 @@ public class QedException : Exception
         UnauthorizedAccessException => "no permission to read it",
         _ => $"cannot be read: {FirstLine(exception)}",
     }, exception);
+
+    /// <summary>Names, values and what the class library says can hold anything. Where it is too long the middle goes: the place stands at the beginning, the remedy at the end.</summary>
+    private static string Line(string message)
+    {
+        if (message.Length > Longest)
+            message = $"{message.AsSpan(0, Longest - End - 1)}…{message.AsSpan(message.Length - End)}";
+        message = message.ReplaceLineEndings(" ");
+        return string.Create(message.Length, message, static (line, source) =>
+        {
+            for (int i = 0; i < line.Length; i++)
+                line[i] = char.IsControl(source[i]) ? '?' : source[i];
+        });
+    }
 
     /// <summary>The first line of another error's message, short and printable.</summary>
     internal static string FirstLine(Exception exception) => ModelFormatException.OneLine(exception.Message.Split('\n', 2)[0].TrimEnd());
