@@ -24,7 +24,7 @@ internal sealed partial class KvCache
             {
                 0 => KeysAreFinite(part, slots),
                 1 => Format == BlockFormat.Q8_0 || FiniteCheck.View(part, halves: Format == BlockFormat.F16),
-                2 => FiniteCheck.View(part, halves: true),
+                2 => ScalesAreSound(part),
                 _ => true,
             };
             if (!finite)
@@ -32,6 +32,15 @@ internal sealed partial class KvCache
             position += part.Length;
         }
         return true;
+    }
+
+    /// <summary>Scales of the values are magnitudes. The weights of attention are multiplied by them, and kernels take the products for positive.</summary>
+    private static bool ScalesAreSound(NativeView scales)
+    {
+        const ushort LargestFinite = 0x7BFF; // what is above is infinite, no number, or negative
+        bool sound = true;
+        scales.InPieces(piece => sound = sound && !MemoryMarshal.Cast<byte, ushort>(piece).ContainsAnyExceptInRange((ushort)0, LargestFinite));
+        return sound;
     }
 
     private bool KeysAreFinite(NativeView keys, int slots)

@@ -61,6 +61,20 @@ public sealed class ForgedSessionTests : IDisposable
         Assert.Equal(expected, Outcome(model, KvCacheType.Q8_0, path, 2, 1));
     }
 
+    /// <summary>Kernels differ in what they make of negative weights; no quantizer writes any.</summary>
+    [Fact]
+    public void NegativeScaleOfAValue_IsRefused()
+    {
+        string path = Path.Combine(_folder, "saved");
+        using QedModel model = QedModel.Open(Shape.Write(_folder, BlockFormat.Q8_0));
+        byte[] forged = Save(model, KvCacheType.Q8_0, 13, path);
+        int keys = Header + 13 * sizeof(int) + Vocab * sizeof(float), scales = keys + PackedLayout.RowGroups(13) * (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, 24);
+        forged[scales + 2 * 3 + 1] |= 0x80;
+        Seal(forged);
+        File.WriteAllBytes(path, forged);
+        Assert.Contains("makes no sense", Outcome(model, KvCacheType.Q8_0, path, 1, 0));
+    }
+
     private static byte[] Save(QedModel model, KvCacheType kv, int tokens, string path)
     {
         using Session session = model.CreateSession(new SessionOptions { KvType = kv, ContextLength = 300 });
