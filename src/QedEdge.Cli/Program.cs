@@ -27,7 +27,7 @@ internal static class Program
         _ => null,
     };
 
-    private static Command BuildRoot() => new("qed", "Runs QED language models from one quantized file.")
+    internal static Command BuildRoot() => new("qed", "Runs QED language models from one quantized file.")
     {
         Commands =
         [
