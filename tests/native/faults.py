@@ -122,6 +122,8 @@ class Runner:
 
 def judge(name, sound, fault, call):
     """What is wrong with a run, or None."""
+    if call in ("unlink", "flock"):  # what cannot be removed, or has been locked by another, stays
+        fault.files = {f: content for f, content in fault.files.items() if f in sound.files}
     # A chat goes on after an error of one of its commands; what is printed of times and of free memory differs anyway.
     if name == "chat" and fault.code == 0 and "error: " in fault.error and "unexpected:" not in fault.error and not fault.files.keys() - sound.files.keys():
         return None
@@ -143,7 +145,7 @@ def judge(name, sound, fault, call):
     if (len(errors) != 1 and not (call == "write" and not errors)) or any("   at " in line for line in others):
         return f"{len(errors)} error lines"
     half = [f for f in fault.files if f not in sound.files and not f.endswith(PARTS) or f in sound.files and fault.files[f] != sound.files[f]]
-    if half and call != "unlink":
+    if half:
         return f"leaves {', '.join(half)}"
     return None
 
