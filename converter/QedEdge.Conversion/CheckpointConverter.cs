@@ -20,15 +20,28 @@ internal static class CheckpointConverter
     /// <param name="progress">Takes the share done, 0 to 1, and the tensor being written.</param>
     /// <param name="cancellation">Stops the work; no file is left then.</param>
     /// <exception cref="ModelFormatException">The checkpoint or the adapter cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">The output is one of the files that are read.</exception>
     /// <exception cref="QedException">The options contradict each other, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
-    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default) =>
-        options is { CalibrationText: null, MeasureText: null }
-            ? Convert(folder, output, options, new Calibrated(Exact: null), progress, cancellation)
-            : CalibratedConverter.Convert(folder, output, options, progress, cancellation);
+    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default)
+    {
+        SeparateFiles.Check([output], folder, options.LoraFolder, options.CalibrationText, options.MeasureText);
+        using var file = new AtomicFile(output, options.Overwrite);
+        return options is { CalibrationText: null, MeasureText: null }
+            ? Convert(folder, file, options, new Calibrated(Exact: null), progress, cancellation)
+            : CalibratedConverter.Convert(folder, file, options, progress, cancellation);
+    }
 
     /// <summary>Converts with what the float32 model gave.</summary>
-    internal static ConversionReport Convert(string folder, string output, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
+    internal static ConversionReport Convert(string folder, AtomicFile file, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
+    {
+        ConversionReport report = Write(folder, file, options, calibrated, progress, cancellation);
+        file.Commit();
+        return report;
+    }
+
+    /// <summary>Converts into a file that does not get its name yet.</summary>
+    internal static ConversionReport Write(string folder, AtomicFile file, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
     {
         if (options is { Architecture: FileArchitecture.Qwen2, Layout: FileLayout.Packed })
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
@@ -60,8 +73,7 @@ internal static class CheckpointConverter
         foreach (var tensor in plan.Tensors)
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
 
-        using var file = new AtomicFile(output, options.Overwrite);
-        file.Fill(stream =>
+        file.Write(stream =>
         {
             writer.Begin(stream);
             WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, calibrated.Matrices), progress, cancellation);

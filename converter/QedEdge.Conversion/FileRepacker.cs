@@ -22,9 +22,11 @@ internal static class FileRepacker
     /// <param name="progress">Takes the share done, 0 to 1, and the tensor being written.</param>
     /// <param name="cancellation">Stops the work; no file is left then.</param>
     /// <exception cref="ModelFormatException">The input cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">The output is the input.</exception>
     /// <exception cref="QedException">The output cannot be written.</exception>
     public static ConversionReport Repack(string input, string output, FileLayout layout, int threads, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
+        SeparateFiles.Check([output], input);
         using var source = GgufFile.Open(input);
         if (ModelConfig.Read(source).IsForeign)
         {

@@ -11,9 +11,11 @@ internal static class MarkdownCard
     /// <param name="model">The GGUF file.</param>
     /// <param name="output">The Markdown file; it appears only when whole.</param>
     /// <param name="overwrite">Whether an existing output is replaced.</param>
+    /// <exception cref="InvalidOptionException">The output is the model file.</exception>
     /// <exception cref="QedException">The output cannot be written.</exception>
     public static void Write(string model, string output, bool overwrite)
     {
+        SeparateFiles.Check([output], model);
         using GgufFile file = GgufFile.Open(model);
         var text = new StringBuilder();
         text.Append($"# {MarkdownText.Escape(file.Metadata.FindString(GgufKeys.Name) ?? Path.GetFileNameWithoutExtension(model))}\n\n");

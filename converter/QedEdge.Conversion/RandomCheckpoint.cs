@@ -46,6 +46,7 @@ internal static class RandomCheckpoint
     /// <param name="cancellation">Stops the work; neither file is left then.</param>
     /// <returns>The bytes of weights written.</returns>
     /// <exception cref="ModelFormatException">The configuration cannot be used.</exception>
+    /// <exception cref="InvalidOptionException">The configuration, or a file beside it, would be replaced.</exception>
     /// <exception cref="QedException">The output exists already or cannot be written.</exception>
     public static long Write(string configFile, string folder, ulong seed, CheckpointType type, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
@@ -65,9 +66,10 @@ internal static class RandomCheckpoint
         }
 
         RequireSpace(folder, total);
-        string configTo = Path.Combine(folder, "config.json");
-        bool sameConfig = Path.GetFullPath(configTo) == Path.GetFullPath(configFile);
-        using var weights = new AtomicFile(Path.Combine(folder, "model.safetensors"), overwrite);
+        string configTo = Path.Combine(folder, "config.json"), weightsTo = Path.Combine(folder, "model.safetensors");
+        bool sameConfig = FileIdentity.Of(configTo) == FileIdentity.Of(configFile);
+        SeparateFiles.Check(sameConfig ? [weightsTo] : [weightsTo, configTo], configFile);
+        using var weights = new AtomicFile(weightsTo, overwrite);
         using var copy = sameConfig ? null : new AtomicFile(configTo, overwrite);
         weights.Fill(stream =>
         {

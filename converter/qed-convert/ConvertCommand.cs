@@ -24,7 +24,7 @@ internal static class ConvertCommand
         var method = new TextOption("--method") { Description = "how quants are chosen: rtn, each value rounded; search, four-bit scales with the least error; gptq, by what flows into each matrix [default: gptq with --calibrate, else rtn]", Words = ["rtn", "search", "gptq"] };
         var calibrate = new TextOption("--calibrate") { Description = "text like that which the model will read: shows what flows into each matrix", ValueName = "TEXT.txt" };
         var measure = new TextOption("--measure") { Description = "text on which the finished file is compared with the float32 weights; the file and its card keep the result", ValueName = "TEXT.txt" };
-        var card = new TextOption("--card") { Description = "also write a model card in Markdown", ValueName = "FILE.md" };
+        var card = new TextOption("--card") { Description = "also write a model card in Markdown", ValueName = "FILE.md", IsWritten = true };
         var lora = new TextOption("--lora") { Description = "PEFT adapter (adapter_config.json, adapter_model.safetensors) to merge into the weights before they are quantized", ValueName = "DIR" };
         var layout = new TextOption("--layout") { Description = "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", Words = ["packed", "plain"] };
         var architecture = new TextOption("--arch") { Description = "qwen2: a file for llama.cpp and tools built on it", Words = ["qed", "qwen2"], Default = "qed" };
@@ -71,8 +71,6 @@ internal static class ConvertCommand
             bool quantizes = Blocks(parsed.GetValue(type)) || Blocks(parsed.GetValue(embedding) ?? parsed.GetValue(type)) || parsed.GetValue(tensorTypes) is { Length: > 0 };
             if (parsed.GetValue(calibrate) is not null && !quantizes)
                 throw new UsageException("--calibrate decides how matrices are quantized, and with these types none is");
-            if (parsed.GetValue(card) is { } cardFile && parsed.GetValue(output) is { } outputFile && Path.GetFullPath(cardFile) == Path.GetFullPath(outputFile))
-                throw new UsageException("--card and --output name the same file");
             if (parsed.GetValue(architecture) == "qwen2" && parsed.GetValue(layout) == "packed")
                 throw new UsageException("--arch qwen2 is for other tools, which read only --layout plain");
             if (parsed.GetValue(target) is double bits && !(bits is > 0 and <= 8.5))

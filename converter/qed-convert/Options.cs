@@ -6,7 +6,7 @@ namespace QedEdge.Conversion.Cli;
 internal static class Options
 {
     /// <summary><c>-o</c>, required.</summary>
-    public static TextOption Output(string name, string description) => new("--output", "-o") { Description = description, ValueName = name, IsRequired = true };
+    public static TextOption Output(string name, string description) => new("--output", "-o") { Description = description, ValueName = name, IsRequired = true, IsWritten = true };
 
     /// <summary><c>--force</c>.</summary>
     public static Flag Force() => new("--force") { Description = "replace an existing output" };

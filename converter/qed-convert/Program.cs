@@ -16,11 +16,13 @@ internal static class Program
         using var interrupt = new Interrupt(); // before any work starts, lest a signal leave a temporary file
         Command root = ConvertCommand.Create(interrupt.Token,
             RepackCommand.Create(interrupt.Token), RandomCommand.Create(interrupt.Token), ManualCommands.CreateCompletion(), ManualCommands.CreateMan());
-        return CommandLineProgram.Run(root, ProgramVersion.Full, args, ManualCommands.Print);
+        return CommandLineProgram.Run(root, ProgramVersion.Full, args, ManualCommands.Print,
+            check: parsed => SeparateFiles.Check(parsed.Files(written: true), [.. parsed.Files(written: false), Environment.ProcessPath]));
     }
 
     private static Failure? Classify(Exception e) => e switch
     {
+        InvalidOptionException => new(ExitCode.Usage, e.Message),
         Calibration.ConversionPausedException => new(ExitCode.Interrupted, e.Message),
         ModelFormatException => new(ExitCode.Model, e.Message),
         QedException => new(ExitCode.Failed, e.Message),

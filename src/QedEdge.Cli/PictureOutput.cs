@@ -8,7 +8,7 @@ namespace QedEdge.Cli;
 /// <param name="description">What is drawn.</param>
 internal sealed class PictureOutput(string name, string description)
 {
-    private readonly TextOption _file = new(name) { ValueName = "FILE", Description = description };
+    private readonly TextOption _file = new(name) { ValueName = "FILE", Description = description, IsWritten = true };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     /// <summary>Adds the options to a command.</summary>

@@ -15,7 +15,15 @@ internal static class Program
         FileSizeLimit.BecomeAnError();
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         Command root = BuildRoot();
-        return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), text => Terminal.Write(text), Bundled.Complete);
+        return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), text => Terminal.Write(text), Bundled.Complete, CheckFiles);
+    }
+
+    /// <summary>What a command writes is none of what it reads, nor this program.</summary>
+    /// <exception cref="InvalidOptionException">Two are the same file.</exception>
+    private static void CheckFiles(ParseResult parsed)
+    {
+        bool readsDefault = parsed.Command.Options.FirstOrDefault(option => option.Name == "--model") is { } model && !parsed.Has(model);
+        SeparateFiles.Check(parsed.Files(written: true), [.. parsed.Files(written: false), StandardStreams.InputName, Environment.ProcessPath, readsDefault ? ModelSource.File(null) : null]);
     }
 
     private static Failure? Classify(Exception e) => e switch

@@ -11,10 +11,12 @@ public static class CommandLineProgram
     /// <param name="words">The command line.</param>
     /// <param name="write">Takes what is printed.</param>
     /// <param name="complete">May give values to options that have none.</param>
+    /// <param name="check">Sees what was given before the command begins, and may refuse it.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="UsageException">The command line cannot be understood; the message names the command's help.</exception>
-    public static int Run(Command root, string version, string[] words, Action<string> write, Action<ParseResult>? complete = null)
+    public static int Run(Command root, string version, string[] words, Action<string> write, Action<ParseResult>? complete = null, Action<ParseResult>? check = null)
     {
+        FileNames.CheckWords(words);
         ReadOnlySpan<string> rest = words;
         Command command = root;
         bool help = rest is ["help"] or ["help", [not '-', ..]]; // 'qed-convert help -o OUT' converts a folder of that name
@@ -35,7 +37,10 @@ public static class CommandLineProgram
             write(version + "\n");
             return 0;
         }
-        return command.Action!(Parse(command, rest, complete ?? (_ => { })));
+        ParseResult parsed = Parse(command, rest, complete ?? (_ => { }));
+        FileNames.CheckFolder([.. parsed.Files(written: false), .. parsed.Files(written: true)]);
+        check?.Invoke(parsed);
+        return command.Action!(parsed);
     }
 
     private static ParseResult Parse(Command command, ReadOnlySpan<string> words, Action<ParseResult> complete)

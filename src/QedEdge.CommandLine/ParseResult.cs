@@ -35,6 +35,23 @@ public sealed class ParseResult
     /// <summary>An option's number, or null.</summary>
     public double? GetValue(NumberOption option) => Last(option) is { } text ? NumberOption.Value(text) : null;
 
+    /// <summary>The files and folders that were named, without standard input.</summary>
+    /// <param name="written">Those that the command writes, or those that it only reads.</param>
+    public IEnumerable<string> Files(bool written)
+    {
+        const string NameAndFile = "NAME=FILE";
+        foreach ((Parameter parameter, List<string> texts) in _given)
+        {
+            if (parameter.IsWritten != written || !(parameter.Kind is ValueKind.File or ValueKind.Folder || parameter.ValueLabel == NameAndFile))
+                continue;
+            foreach (string text in texts)
+            {
+                if (text != "-" || written)
+                    yield return parameter.ValueLabel == NameAndFile ? text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..] : text;
+            }
+        }
+    }
+
     /// <summary>Takes a value, as if it stood on the command line.</summary>
     /// <exception cref="UsageException">It is none of the parameter's.</exception>
     public void Add(Parameter parameter, string text)

@@ -26,7 +26,7 @@ public static class PrefixBaker
     /// <param name="output">The file to write; it appears only when whole.</param>
     /// <param name="options">How.</param>
     /// <param name="cancellation">Ends the work; no file is left then.</param>
-    /// <exception cref="InvalidOptionException">There are no tokens, or an option is out of range.</exception>
+    /// <exception cref="InvalidOptionException">There are no tokens, an option is out of range, or the output is the model's file.</exception>
     /// <exception cref="ContextLengthException">There are more tokens than the context holds.</exception>
     /// <exception cref="ModelFormatException">The model's file is damaged.</exception>
     /// <exception cref="QedException">The output cannot be written.</exception>
@@ -35,6 +35,7 @@ public static class PrefixBaker
         if (tokens.IsEmpty)
             throw new InvalidOptionException("there are no tokens to bake");
         GgufFile source = model.File;
+        SeparateFiles.Check([output], source.Name);
         using var file = new AtomicFile(output, options.Overwrite);
         using Session session = model.CreateSession(options.Session with { Overflow = ContextOverflow.Stop, Sinks = null });
         session.Feed(tokens, new FeedOptions { Cancellation = cancellation });

@@ -32,8 +32,9 @@ internal static class SessionFile
     /// <exception cref="QedException">The file cannot be written.</exception>
     public static void Save(string path, bool overwrite, bool flush, QedModel model, Sequence sequence)
     {
+        SeparateFiles.Check([path], model.File.Name);
         Header header = Describe(model, sequence);
-        using var file = new AtomicFile(path, overwrite);
+        using var file = new AtomicFile(path, overwrite, isPrivate: true); // what somebody said
         file.Fill(stream =>
         {
             var hash = new XxHash3();

@@ -17,36 +17,27 @@ internal static class CalibratedConverter
     private const int Version = 1;
 
     /// <summary>Converts, as <see cref="CheckpointConverter.Convert(string, string, ConversionOptions, Action{double, string}?, CancellationToken)"/>.</summary>
-    public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
+    public static ConversionReport Convert(string folder, AtomicFile file, ConversionOptions options, Action<double, string>? progress, CancellationToken cancellation)
     {
-        AtomicFile.Check(output, options.Overwrite);
         foreach (string text in new[] { options.CalibrationText, options.MeasureText }.OfType<string>())
             Texts.RequireFile(text); // before the work that leads to it
-        string hidden = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(output))!, $".{Path.GetFileName(output)}.");
-        string exactFile = $"{hidden}{Guid.NewGuid():N}.f32", workFile = hidden + "work";
-        try
+        using var exactFile = new AtomicFile(OutputNames.Exact(file.Path), overwrite: true, isPrivate: true); // never committed
+        var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads };
+        CheckpointConverter.Write(folder, exactFile, plain, new Calibrated(Exact: null), progress, cancellation);
+        using QedModel exact = QedModel.Open(exactFile.Stream.Name, new ModelOptions { InstructionSet = options.InstructionSet });
+        if (!OperatingSystem.IsWindows())
+            exactFile.Dispose(); // mapped it stays until it is closed: nothing is left behind, however this ends
+        var calibrated = new Calibrated(exact)
         {
-            var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads };
-            CheckpointConverter.Convert(folder, exactFile, plain, progress, cancellation);
-            using QedModel exact = QedModel.Open(exactFile, new ModelOptions { InstructionSet = options.InstructionSet });
-            if (!OperatingSystem.IsWindows())
-                File.Delete(exactFile); // mapped it stays until it is closed: nothing is left behind, however this ends
-            var calibrated = new Calibrated(exact)
-            {
-                CalibrationText = options.CalibrationText is { } calibration ? Texts.Read(exact, calibration, options.CalibrationTokens) : null,
-                MeasureText = options.MeasureText is { } measure ? Texts.Read(exact, measure, options.MeasureTokens) : null,
-            };
-            return calibrated.CalibrationText is null
-                ? CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation)
-                : Calibrate(folder, output, options, calibrated, workFile, progress, cancellation);
-        }
-        finally
-        {
-            File.Delete(exactFile);
-        }
+            CalibrationText = options.CalibrationText is { } calibration ? Texts.Read(exact, calibration, options.CalibrationTokens) : null,
+            MeasureText = options.MeasureText is { } measure ? Texts.Read(exact, measure, options.MeasureTokens) : null,
+        };
+        return calibrated.CalibrationText is null
+            ? CheckpointConverter.Convert(folder, file, options, calibrated, progress, cancellation)
+            : Calibrate(folder, file, options, calibrated, progress, cancellation);
     }
 
-    private static ConversionReport Calibrate(string folder, string output, ConversionOptions options, Calibrated calibrated, string workFile, Action<double, string>? progress, CancellationToken cancellation)
+    private static ConversionReport Calibrate(string folder, AtomicFile file, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
     {
         (QedModel exact, int[][] windows) = (calibrated.Exact!, calibrated.CalibrationText!.Windows);
         Dictionary<string, BlockFormat> formats = Formats(folder, options);
@@ -57,18 +48,23 @@ internal static class CalibratedConverter
             options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
             formats = Formats(folder, options);
         }
-        using var done = new WorkFile(workFile, Fingerprint(exact, windows, formats, options.Method));
+        using var done = new WorkFile(file.Path, Fingerprint(exact, windows, formats, options.Method));
         try
         {
             using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.TeamSize), done);
             calibrated = calibrated with { Matrices = calibrator.Run(progress, cancellation) };
-            ConversionReport report = CheckpointConverter.Convert(folder, output, options, calibrated, progress, cancellation);
+            ConversionReport report = CheckpointConverter.Convert(folder, file, options, calibrated, progress, cancellation);
             done.Delete();
             return report;
         }
         catch (OperationCanceledException exception)
         {
-            throw new ConversionPausedException(workFile, exception);
+            throw new ConversionPausedException(done.Path, exception);
+        }
+        catch (QedException exception) when (exception.InnerException is not { } cause || !WriteError.Is(cause))
+        {
+            done.Delete(); // the same command would fail again; not so where the disk is full
+            throw;
         }
     }
 

@@ -16,21 +16,19 @@ internal sealed class WorkFile : IDisposable
 {
     private const ulong Magic = 0x324B524F57444551; // "QEDWORK2"
 
-    private readonly string _path;
     private readonly FileStream _stream;
     private readonly Dictionary<string, (long Position, long Bytes)> _found = [];
 
     /// <summary>Opens the file of a conversion, or begins it.</summary>
-    /// <param name="path">Where.</param>
+    /// <param name="output">The output that it lies beside.</param>
     /// <param name="fingerprint">Says which conversion: weights, text, formats, method.</param>
     /// <exception cref="QedException">The file cannot be written, or another conversion has it.</exception>
-    public WorkFile(string path, ulong fingerprint)
+    public WorkFile(string output, ulong fingerprint)
     {
-        _path = path;
-        FileStream? stream = null;
+        Path = OutputNames.Work(output);
+        FileStream stream = _stream = LockedFile.Open(Path, output, keep: true, isPrivate: true, bufferSize: 1 << 12);
         try
         {
-            _stream = stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             long good = Read(fingerprint);
             stream.SetLength(good);
             stream.Position = good;
@@ -40,12 +38,15 @@ internal sealed class WorkFile : IDisposable
             stream.Write(BitConverter.GetBytes(fingerprint));
             stream.Flush();
         }
-        catch (Exception exception) when (IsOfTheDisk(exception))
+        catch (Exception exception) when (WriteError.Is(exception))
         {
-            stream?.Dispose();
+            Dispose();
             throw Failed(exception);
         }
     }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
 
     /// <summary>Whether a matrix is done.</summary>
     public bool Contains(string name) => _found.ContainsKey(name);
@@ -56,13 +57,13 @@ internal sealed class WorkFile : IDisposable
     {
         (long position, long bytes) = _found[name];
         if (bytes != shape.Rows * BlockCodec.RowBytes(format, shape.Cols))
-            throw new QedException($"{_path}: is damaged at '{name}'; delete it");
+            throw new QedException($"{Path}: is damaged at '{name}' and is removed; the same command begins anew");
         try
         {
             _stream.Position = position;
             return EncodedMatrix.Load(_stream, format, shape.Rows, shape.Cols);
         }
-        catch (Exception exception) when (IsOfTheDisk(exception))
+        catch (Exception exception) when (WriteError.Is(exception))
         {
             throw Failed(exception);
         }
@@ -92,7 +93,7 @@ internal sealed class WorkFile : IDisposable
             _stream.Write(BitConverter.GetBytes(hash.GetCurrentHashAsUInt64()));
             _stream.Flush();
         }
-        catch (Exception exception) when (IsOfTheDisk(exception))
+        catch (Exception exception) when (WriteError.Is(exception))
         {
             throw Failed(exception);
         }
@@ -101,8 +102,8 @@ internal sealed class WorkFile : IDisposable
     /// <summary>The conversion is done: nobody needs the file any more.</summary>
     public void Delete()
     {
-        _stream.Dispose();
-        File.Delete(_path);
+        LockedFile.Remove(Path, _stream);
+        Dispose();
     }
 
     /// <inheritdoc/>
@@ -112,7 +113,7 @@ internal sealed class WorkFile : IDisposable
         {
             _stream.Dispose();
         }
-        catch (Exception exception) when (IsOfTheDisk(exception))
+        catch (Exception exception) when (WriteError.Is(exception))
         {
             // What was not written is not there: the next run does it again.
         }
@@ -157,9 +158,6 @@ internal sealed class WorkFile : IDisposable
         return good;
     }
 
-    private static bool IsOfTheDisk(Exception exception) =>
-        exception is IOException or UnauthorizedAccessException || FileSizeLimit.IsReached(exception);
-
     private QedException Failed(Exception exception) =>
-        new($"{_path}: cannot be written or read: {QedException.FirstLine(exception)}; free space, and the same command goes on from there", exception);
+        new($"{Path}: cannot be written or read: {WriteError.Reason(exception)}; free space, and the same command goes on from there", exception);
 }

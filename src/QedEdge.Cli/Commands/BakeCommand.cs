@@ -10,7 +10,7 @@ internal sealed class BakeCommand
     private readonly CommonOptions _common = new();
     private readonly PromptInput _prompt = new();
     private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "A system message instead of a prompt, in the chat format" };
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The model file to write", IsRequired = true };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The model file to write", IsRequired = true, IsWritten = true };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     public static Command Create()

@@ -12,7 +12,7 @@ internal sealed class BatchCommand
     private readonly CommonOptions _common = new();
     private readonly SamplingInput _sampling = new();
     private readonly TextOption _input = new("--input", "-i") { ValueName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", IsRequired = true };
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given", IsWritten = true };
     private readonly Flag _resume = new("--resume") { Description = "Go on where a run with the same options that was stopped has left FILE.part" };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
     private readonly TextOption _shard = new("--shard") { ValueName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
@@ -67,7 +67,7 @@ internal sealed class BatchCommand
         if (interrupt.Token.IsCancellationRequested)
         {
             if (path is not null)
-                Terminal.Note($"{path}.part holds {output.Count} lines; --resume goes on behind them");
+                Terminal.Note($"{output.Part} holds {output.Count} lines; --resume goes on behind them");
             return ExitCode.Interrupted;
         }
         output.Commit();

@@ -10,7 +10,7 @@ internal sealed class BundleCommand
     private const string Executable = "qed", Model = "model.gguf", Defaults = "defaults.json"; // what a bundle is taken apart into
 
     private readonly CommonOptions _common = new();
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The executable to write; with --extract, the folder", IsRequired = true };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The executable to write; with --extract, the folder", IsRequired = true, IsWritten = true };
     private readonly TextOption _runtime = new("--runtime") { ValueName = "FILE", Description = "The 'qed' to bundle, of any system and processor; this one if not given" };
     private readonly TextOption _defaults = new("--defaults") { ValueName = "FILE", Description = "Options the bundle runs with unless told otherwise, as JSON: {\"command\": \"chat\", \"system\": \"You are a poet.\", \"temp\": 0.7}" };
     private readonly TextOption _extract = new("--extract") { ValueName = "FILE", Description = $"Take this bundle apart instead, into {Executable}, {Model} and {Defaults}" };
@@ -27,24 +27,37 @@ internal sealed class BundleCommand
 
     private int Run(ParseResult parsed)
     {
+        using var interrupt = new Interrupt();
+        try
+        {
+            return Run(parsed, interrupt.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
         string output = parsed.GetValue(_output)!;
         if (parsed.GetValue(_extract) is { } bundle)
         {
             if (parsed.GetValue(_common.Model) is not null || parsed.GetValue(_runtime) is not null || parsed.GetValue(_defaults) is not null)
                 throw new UsageException("--extract goes with --output alone");
-            Extract(bundle, output, parsed.GetValue(_force));
+            Extract(bundle, output, parsed.GetValue(_force), cancellation);
             return ExitCode.Done;
         }
         string runtime = parsed.GetValue(_runtime) ?? (RuntimeInfo.Detect().IsNativeCode ? Environment.ProcessPath : null)
             ?? throw new UsageException("this is no native executable; name one with --runtime FILE (README: dotnet publish)");
         string model = ModelSource.File(parsed.GetValue(_common.Model)) ?? throw new UsageException("name a model file with --model FILE; the built-in one is in every executable");
         byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults(parsed.Command.Root, file) : [];
-        ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force));
+        ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force), cancellation);
         Terminal.Note($"{output}: run it as it is, or with what '{Executable}' takes");
         return ExitCode.Done;
     }
 
-    private static void Extract(string path, string folder, bool force)
+    private static void Extract(string path, string folder, bool force, CancellationToken cancellation)
     {
         ModelBundle bundle = ModelBundle.Find(path) ?? throw new QedException($"{path}: is no bundle, or cannot be read");
         try
@@ -55,10 +68,12 @@ internal sealed class BundleCommand
         {
             throw new QedException($"{folder}: the folder cannot be created: {e.Message}", e);
         }
-        bundle.Extract(Path.Combine(folder, Executable), Path.Combine(folder, Model), force);
+        string executable = Path.Combine(folder, Executable), model = Path.Combine(folder, Model), defaults = Path.Combine(folder, Defaults);
+        SeparateFiles.Check([executable, model, defaults], path);
+        bundle.Extract(executable, model, force, cancellation);
         if (bundle.Defaults.Length == 0)
             return;
-        using var defaults = new AtomicFile(Path.Combine(folder, Defaults), force);
-        defaults.Fill(stream => stream.Write(bundle.Defaults));
+        using var file = new AtomicFile(defaults, force);
+        file.Fill(stream => stream.Write(bundle.Defaults));
     }
 }

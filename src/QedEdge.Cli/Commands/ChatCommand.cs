@@ -122,6 +122,9 @@ internal sealed class ChatCommand
             case "/system":
                 conversation.System = rest.Length > 0 ? rest : null;
                 return true;
+            case "/save" or "/load" when rest.Contains('\uFFFD') && !Path.Exists(rest): // what was typed was something else
+                Terminal.Note($"error: the file's name is no UTF-8; {words[0]} takes another");
+                return true;
             case "/save" when rest.Length > 0:
                 conversation.Save(rest, overwrite: rest == file); // a file of this conversation's is its own
                 file = rest;

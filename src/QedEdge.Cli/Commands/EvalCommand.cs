@@ -18,7 +18,7 @@ internal sealed class EvalCommand
     private readonly TextOption _protocol = new("--protocol") { ValueName = "NAME", Description = "What of a choice is counted: qed, as for QED's published results; standard, all its tokens", Words = ["qed", "standard"], Default = "qed" };
     private readonly TextOption _prompts = new("--prompts") { ValueName = "STYLE", Description = "How questions are put: lighteval, as for the published results; cloze, as SmolLM2 was measured", Words = ["lighteval", "cloze"], Default = "lighteval" };
     private readonly IntegerOption _limit = new("--limit") { ValueName = "N", Description = "Only the first N questions of each task" };
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a JSON line for each question" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a JSON line for each question", IsWritten = true };
     private readonly Flag _resume = new("--resume") { Description = "Go on where a run that was stopped has left FILE.part" };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
 
@@ -66,8 +66,8 @@ internal sealed class EvalCommand
         }
         catch (OperationCanceledException)
         {
-            if (path is not null)
-                Terminal.Note($"{path}.part holds what was answered; --resume goes on behind it");
+            if (records is not null)
+                Terminal.Note($"{records.Part} holds what was answered; --resume goes on behind it");
             return ExitCode.Interrupted;
         }
         if (run.Results.FirstOrDefault(result => result.Accuracy.Count == 0) is { } empty)

@@ -16,7 +16,7 @@ internal sealed class GenerateCommand
     private readonly PromptInput _prompt = new();
     private readonly SamplingInput _sampling = new();
     private readonly ContextInput _context = new(overflow: "stop");
-    private readonly TextOption _cache = new("--prompt-cache") { ValueName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again" };
+    private readonly TextOption _cache = new("--prompt-cache") { ValueName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again", IsWritten = true };
     private readonly IntegerOption _logprobs = new("--logprobs") { ValueName = "N", Description = "With --json: the log-probability of each token and of the N most likely in its place, before any option changes them" };
     private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show the prompt's tokens on standard error first" };
     private readonly Flag _printIds = new("--print-ids") { Description = "Print token ids instead of text" };

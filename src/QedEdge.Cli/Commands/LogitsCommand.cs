@@ -10,7 +10,7 @@ internal sealed class LogitsCommand
 {
     private readonly CommonOptions _common = new();
     private readonly TextOption _tokens = new("--tokens") { ValueName = "IDS", Description = "Token ids, 1,5,7", IsRequired = true };
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives little-endian float32 [T, V]; without it only shape and hash are printed" };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives little-endian float32 [T, V]; without it only shape and hash are printed", IsWritten = true };
     private readonly TextOption _mask = new("--attention-mask") { ValueName = "BITS", Description = "1 for a real token, 0 for padding: 0,0,1,1" };
     private readonly TextOption _positions = new("--position-ids") { ValueName = "IDS", Description = "Positions for the rotary embedding; 0,1,2,… if not given" };
     private readonly IntegerOption _chunk = new("--chunk") { ValueName = "N", Description = "Feed N tokens at a time; never changes a bit" };

@@ -11,7 +11,6 @@ namespace QedEdge.Cli.Json;
 internal sealed class RecordFile : IDisposable
 {
     private readonly string? _path; // null for standard output
-    private readonly string _part = "";
     private readonly FileStream? _stream;
     private readonly bool _force;
     private readonly Dictionary<long, byte[]> _early = []; // records whose turn has not come
@@ -19,8 +18,11 @@ internal sealed class RecordFile : IDisposable
 
     private RecordFile(string? path, string part, FileStream? stream, long count, JsonValue? last, bool force)
     {
-        (_path, _part, _stream, _next, Last, _force) = (path, part, stream, count, last, force);
+        (_path, Part, _stream, _next, Last, _force) = (path, part, stream, count, last, force);
     }
+
+    /// <summary>The file that holds the records until all are there; "" for standard output.</summary>
+    public string Part { get; }
 
     /// <summary>Records that are there already, and in order.</summary>
     public long Count => _next;
@@ -39,21 +41,25 @@ internal sealed class RecordFile : IDisposable
     /// <exception cref="QedException">The file exists, a run was stopped, another one is at it, or it cannot be written.</exception>
     public static RecordFile ToFile(string path, bool resume, bool force, Action<JsonValue>? onRecord = null)
     {
-        string part = FileLinks.Resolve(path) + ".part"; // on the disk of the file that it becomes
-        if (File.Exists(part) && IsLocked(part))
-            throw new QedException($"{part}: another run writes it; wait for its end");
-        if (File.Exists(part) && !resume && !force)
-            throw new QedException($"{part}: is left from a run that was stopped; --resume goes on with it, --force begins anew");
         AtomicFile.Check(path, force);
+        string part = OutputNames.Part(path);
+        FileStream stream = LockedFile.Open(part, path, keep: !force, isPrivate: File.Exists(path), bufferSize: 0);
+        RecordFile? file = null;
         try
         {
-            var stream = new FileStream(part, resume ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            if (stream.Length > 0 && !resume)
+                throw new QedException($"{part}: is left from a run that was stopped; --resume goes on with it, --force begins anew");
             (long count, JsonValue? last) = KeepWhole(stream, part, onRecord);
-            return new RecordFile(path, part, stream, count, last, force);
+            return file = new RecordFile(path, part, stream, count, last, force);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteError.Is(e))
         {
-            throw new QedException($"{part}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new QedException($"{part}: cannot be written: {WriteError.Reason(e)}", e);
+        }
+        finally
+        {
+            if (file is null)
+                stream.Dispose();
         }
     }
 
@@ -90,22 +96,19 @@ internal sealed class RecordFile : IDisposable
     /// <exception cref="QedException">It cannot be written.</exception>
     public void Commit()
     {
-        if (_stream is null)
-            return;
-        try
-        {
-            _stream.Flush(flushToDisk: true);
-            _stream.Dispose();
-            File.Move(_part, FileLinks.Resolve(_path!), _force);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new QedException($"{_path}: cannot be written: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
+        if (_stream is not null)
+            AtomicFile.Place(_stream, Part, FileLinks.Resolve(_path!), _force);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _stream?.Dispose();
+    /// <summary>Closes the file; one without any record is removed.</summary>
+    public void Dispose()
+    {
+        if (_stream is null || !_stream.CanWrite) // or it has its name
+            return;
+        if (_stream.Length == 0)
+            LockedFile.Remove(Part, _stream);
+        _stream.Dispose();
+    }
 
     private void Write(byte[] record)
     {
@@ -118,26 +121,9 @@ internal sealed class RecordFile : IDisposable
         {
             _stream.Write(record);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteError.Is(e))
         {
-            throw new QedException($"{_part}: cannot be written: {e.Message.ReplaceLineEndings(" ")}; --resume goes on when there is room", e);
-        }
-    }
-
-    private static bool IsLocked(string part)
-    {
-        try
-        {
-            new FileStream(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
-            return false;
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return false; // said when it is opened
-        }
-        catch (IOException)
-        {
-            return true;
+            throw new QedException($"{Part}: cannot be written: {WriteError.Reason(e)}; --resume goes on when there is room", e);
         }
     }
 

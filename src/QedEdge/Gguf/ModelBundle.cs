@@ -87,33 +87,34 @@ public sealed class ModelBundle
     /// <param name="defaults">Default options, or empty.</param>
     /// <param name="output">The file to write; it appears only when whole.</param>
     /// <param name="overwrite">Whether an existing file is replaced.</param>
+    /// <param name="cancellation">Ends the work; no file is left then.</param>
     /// <exception cref="ModelFormatException">The model is damaged.</exception>
+    /// <exception cref="InvalidOptionException">The output is the executable or the model.</exception>
     /// <exception cref="QedException">A file cannot be read or written, is a bundle already, or is no executable.</exception>
-    public static void Write(string executable, string model, ReadOnlySpan<byte> defaults, string output, bool overwrite)
+    public static void Write(string executable, string model, ReadOnlySpan<byte> defaults, string output, bool overwrite, CancellationToken cancellation = default)
     {
+        SeparateFiles.Check([output], executable, model);
         foreach (string part in new[] { executable, model })
         {
             if (Find(part) is not null)
                 throw new QedException($"{part}: is a bundle already; take it apart first (qed bundle --extract)");
         }
         using GgufFile file = GgufFile.Open(model);
-        if (GgufChecksums.Verify(file) is [string damaged, ..])
+        if (GgufChecksums.Verify(file, cancellation: cancellation) is [string damaged, ..])
             throw new ModelFormatException(ModelFault.Damaged, model, "the data do not match their checksum; copy or download the file again", tensor: damaged);
         using MappedFile program = Map(executable);
         if (!IsExecutable(program.View))
             throw new QedException($"{executable}: is no executable of Linux, macOS or Windows; name a native 'qed' with --runtime");
         byte[] options = defaults.ToArray();
         long offset = (program.View.Length + Alignment - 1) / Alignment * Alignment;
-        using var bundle = new AtomicFile(output, overwrite);
+        using var bundle = new AtomicFile(output, overwrite) { Mode = ModeOf(executable) };
         bundle.Fill(stream =>
         {
-            program.View.InPieces(stream.Write);
+            Copy(program.View, stream, cancellation);
             stream.Write(new byte[offset - program.View.Length]);
-            file.View.InPieces(stream.Write);
+            Copy(file.View, stream, cancellation);
             stream.Write(options);
             stream.Write(Footer(program.View, offset, file.View.Length, options));
-            if (!OperatingSystem.IsWindows())
-                File.SetUnixFileMode(stream.SafeFileHandle, File.GetUnixFileMode(executable));
         });
     }
 
@@ -133,19 +134,25 @@ public sealed class ModelBundle
     /// <param name="executable">The file that receives the executable.</param>
     /// <param name="model">The file that receives the model.</param>
     /// <param name="overwrite">Whether existing files are replaced.</param>
+    /// <param name="cancellation">Ends the work; no file is left then that is not whole.</param>
+    /// <exception cref="InvalidOptionException">They are the same file, or the bundle itself.</exception>
     /// <exception cref="QedException">A file cannot be written.</exception>
-    public void Extract(string executable, string model, bool overwrite)
+    public void Extract(string executable, string model, bool overwrite, CancellationToken cancellation = default)
     {
+        SeparateFiles.Check([executable, model], Path);
         using MappedFile file = Map(Path);
-        using AtomicFile program = new(executable, overwrite), weights = new(model, overwrite);
-        program.Fill(stream =>
-        {
-            file.View.Slice(0, ExecutableLength).InPieces(stream.Write);
-            if (!OperatingSystem.IsWindows())
-                File.SetUnixFileMode(stream.SafeFileHandle, File.GetUnixFileMode(Path));
-        });
-        weights.Fill(stream => file.View.Slice(ModelOffset, ModelLength).InPieces(stream.Write));
+        using AtomicFile program = new(executable, overwrite) { Mode = ModeOf(Path) }, weights = new(model, overwrite);
+        program.Fill(stream => Copy(file.View.Slice(0, ExecutableLength), stream, cancellation));
+        weights.Fill(stream => Copy(file.View.Slice(ModelOffset, ModelLength), stream, cancellation));
     }
+
+    private static UnixFileMode? ModeOf(string executable) => OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(executable);
+
+    private static void Copy(NativeView from, FileStream to, CancellationToken cancellation) => from.InPieces(piece =>
+    {
+        cancellation.ThrowIfCancellationRequested();
+        to.Write(piece);
+    });
 
     private static MappedFile Map(string path)
     {

@@ -1,49 +1,32 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace QedEdge.Memory;
 
 /// <summary>
-/// A file that appears under its name only when whole. It is written under a temporary name in the same folder, flushed to
-/// disk and renamed by <see cref="Commit"/>; without that, disposing deletes it, and a killed process leaves only the temporary file.
+/// A file that appears under its name only when whole. It is written under a temporary name in the same folder (<see cref="OutputNames.Temporary"/>), flushed to disk and renamed by
+/// <see cref="Commit"/>; without that, disposing deletes it. What a killed process leaves, the next one that writes the same file takes over; of two at once the second is refused.
 /// </summary>
 internal sealed partial class AtomicFile : IDisposable
 {
+    private const UnixFileMode Everything = (UnixFileMode)0x1FF, OfGroup = (UnixFileMode)0x38, Run = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     private readonly string _temporary;
     private readonly bool _overwrite;
     private bool _done;
 
     /// <summary>Creates the temporary file.</summary>
     /// <param name="path">The name that the file gets in the end.</param>
-    /// <param name="overwrite">Whether an existing file of that name is replaced.</param>
-    /// <exception cref="QedException">The name is taken, or the folder is missing or cannot be written to.</exception>
-    public AtomicFile(string path, bool overwrite)
+    /// <param name="overwrite">Whether an existing file of that name is replaced; the new one has its mode, and its owner where that may be given.</param>
+    /// <param name="isPrivate">Whether a new file is for its owner alone.</param>
+    /// <exception cref="QedException">The name is taken or another run's, or the folder is missing or cannot be written to.</exception>
+    public AtomicFile(string path, bool overwrite, bool isPrivate = false)
     {
-        if (path.Length == 0)
-            throw new QedException("the output file has no name");
-        // A link stays one: the file it leads to is replaced.
-        path = FileLinks.Resolve(path);
-        Path = path;
+        (Path, bool replaces) = Find(path, overwrite);
         _overwrite = overwrite;
-        if (IsDevice(path))
-            throw new QedException($"{path}: is a device, and a file would take its place; name a file");
-        if (Directory.Exists(path))
-            throw new QedException($"{path}: is a folder; name a file in it");
-        if (!overwrite && File.Exists(path))
-            throw Taken();
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        _temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
-        try
-        {
-            Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 1 << 16);
-        }
-        catch (DirectoryNotFoundException exception)
-        {
-            throw new QedException($"{path}: the folder {folder} does not exist; create it first", exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new QedException($"{path}: cannot create a file in {folder}: {(exception is UnauthorizedAccessException ? "no permission" : exception.Message.ReplaceLineEndings(" "))}", exception);
-        }
+        _temporary = OutputNames.Temporary(Path);
+        // What is to be as private as the file that it replaces, is so before it has any content.
+        Stream = LockedFile.Open(_temporary, path, keep: false, isPrivate || replaces, bufferSize: 1 << 16);
     }
 
     /// <summary>Says now what would stand in the way of an output that long work is to make.</summary>
@@ -56,24 +39,32 @@ internal sealed partial class AtomicFile : IDisposable
     /// <summary>The file's content; seekable, and readable by others under its temporary name.</summary>
     public FileStream Stream { get; }
 
+    /// <summary>The mode of a new file where it is not the usual one; a file that is replaced keeps its own, and becomes executable where this one is.</summary>
+    public UnixFileMode? Mode { get; set; }
+
     /// <summary>Runs the writing of the content and commits it.</summary>
     /// <param name="write">Writes all of it.</param>
     /// <param name="flush">As <see cref="Commit"/> takes it.</param>
     /// <exception cref="QedException">The disk is full, writing fails otherwise, or <see cref="Commit"/> refuses.</exception>
     public void Fill(Action<FileStream> write, bool flush = true)
     {
+        Write(write);
+        Commit(flush);
+    }
+
+    /// <summary>Runs the writing of content; the file does not get its name.</summary>
+    /// <param name="write">Writes it.</param>
+    /// <exception cref="QedException">The disk is full, or writing fails otherwise.</exception>
+    public void Write(Action<FileStream> write)
+    {
         try
         {
             write(Stream);
-            Commit(flush);
+            Stream.Flush(); // who opens it by its temporary name finds all of it
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (WriteError.Is(exception))
         {
-            throw new QedException($"{Path}: cannot be written: {QedException.FirstLine(exception)}", exception);
-        }
-        catch (Exception exception) when (FileSizeLimit.IsReached(exception))
-        {
-            throw new QedException($"{Path}: cannot be written: the file system or 'ulimit -f' allows no file of this size", exception);
+            throw Failed(Path, exception);
         }
     }
 
@@ -96,21 +87,44 @@ internal sealed partial class AtomicFile : IDisposable
 
     /// <summary>Gives the file its name.</summary>
     /// <param name="flush">Waits until the disk has the content; without, a power cut may leave less than all of it.</param>
-    /// <exception cref="QedException">Meanwhile somebody else created a file of that name, and it is not to be replaced.</exception>
+    /// <exception cref="QedException">The disk is full, or meanwhile somebody else created a file of that name, and it is not to be replaced.</exception>
     public void Commit(bool flush = true)
     {
         ObjectDisposedException.ThrowIf(_done, this);
-        Stream.Flush(flushToDisk: flush);
-        Stream.Dispose();
+        Place(Stream, _temporary, Path, _overwrite, flush, Mode);
+        _done = true;
+    }
+
+    /// <summary>Gives a file that is whole its name, and closes it.</summary>
+    /// <param name="stream">The file, of which no other run writes.</param>
+    /// <param name="from">The name that it has.</param>
+    /// <param name="to">The name that it gets.</param>
+    /// <param name="overwrite">Whether an existing file is replaced; the new one has its mode and owner.</param>
+    /// <param name="flush">As <see cref="Commit"/> takes it.</param>
+    /// <param name="mode">As <see cref="Mode"/>.</param>
+    /// <exception cref="QedException">The disk is full, there is a file of that name that is not to be replaced, or another run has taken the name that this one has.</exception>
+    public static void Place(FileStream stream, string from, string to, bool overwrite, bool flush = true, UnixFileMode? mode = null)
+    {
         try
         {
-            File.Move(_temporary, Path, _overwrite);
+            stream.Flush(flushToDisk: flush);
+            if (!LockedFile.Has(from, stream)) // where the file system has no locks
+                throw new QedException($"{to}: another run has written it meanwhile");
+            if (OperatingSystem.IsWindows())
+                stream.Dispose(); // an open file keeps its name there
+            else
+                SetMode(stream.SafeFileHandle, FileStatus.Of(to), mode);
+            File.Move(from, to, overwrite);
+            stream.Dispose(); // not before: until then the file is locked
         }
-        catch (IOException) when (!_overwrite && File.Exists(Path))
+        catch (IOException) when (!overwrite && File.Exists(to))
         {
-            throw Taken();
+            throw Taken(to);
         }
-        _done = true;
+        catch (Exception exception) when (WriteError.Is(exception))
+        {
+            throw Failed(to, exception);
+        }
     }
 
     /// <summary>Deletes the temporary file unless it was committed.</summary>
@@ -121,25 +135,67 @@ internal sealed partial class AtomicFile : IDisposable
         _done = true;
         try
         {
+            LockedFile.Remove(_temporary, Stream);
             Stream.Dispose();
         }
-        catch (Exception exception) when (exception is IOException or ArgumentOutOfRangeException) // .NET reports EFBIG as the latter
+        catch (Exception exception) when (WriteError.Is(exception))
         {
             // The buffer's rest does not fit either: it is thrown away with the file, and the caller has the first error.
         }
-        finally
+    }
+
+    /// <summary>The file to write: a link stays one, and the file it leads to is replaced.</summary>
+    private static (string Path, bool Replaces) Find(string path, bool overwrite)
+    {
+        if (path.Length == 0)
+            throw new QedException("the output file has no name");
+        try
         {
-            File.Delete(_temporary);
+            FileStatus? there = FileStatus.Of(path);
+            if (there is { Kind: not FileKind.File } other)
+                throw new QedException($"{path}: is {other.KindName}{(other.Kind == FileKind.Folder ? "; name a file in it" : ", and a file would take its place; name a file")}");
+            return there is null || overwrite ? (FileLinks.Resolve(path), there is not null) : throw Taken(path);
+        }
+        catch (Exception exception) when (WriteError.Is(exception))
+        {
+            throw Failed(path, exception);
         }
     }
 
-    /// <summary>A file system's type of entry is not to be had from .NET; these folders hold nothing else.</summary>
-    private static bool IsDevice(string path) =>
-        !OperatingSystem.IsWindows() && System.IO.Path.GetFullPath(path) is var full
-        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal)) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
+    /// <summary>Sets a file's mode and owner, as far as the system lets it.</summary>
+    private static void SetMode(SafeFileHandle file, FileStatus? replaced, UnixFileMode? given)
+    {
+        if (OperatingSystem.IsWindows() || (replaced is null && given is null))
+            return;
+        UnixFileMode mode = given ?? default;
+        if (replaced is { } old)
+        {
+            var readers = (UnixFileMode)((int)old.Mode >> 2) & Run;
+            mode = (old.Mode & Everything) | (mode & readers);
+            FileStatus now = FileStatus.Of(file);
+            bool isOfGroup = old.Group == now.Group || old.Group == FileStatus.Unknown || ChangeOwner(file, FileStatus.Unknown, old.Group) == 0;
+            if (old.Owner != now.Owner && old.Owner != FileStatus.Unknown)
+                _ = ChangeOwner(file, old.Owner, FileStatus.Unknown);
+            if (!isOfGroup) // what one group may do, another may not therefore
+                mode &= ~OfGroup | (UnixFileMode)((int)mode << 3);
+        }
+        try
+        {
+            File.SetUnixFileMode(file, mode);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The file system has no modes.
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "fchown")]
+    private static partial int ChangeOwner(SafeHandle file, uint owner, uint group);
 
     [LibraryImport("libc", EntryPoint = "sync_file_range")]
     private static partial int SyncFileRange(SafeHandle file, long offset, long length, uint flags);
 
-    private QedException Taken() => new($"{Path}: the file exists already; choose another name or replace it with --force");
+    private static QedException Failed(string path, Exception exception) => new($"{path}: cannot be written: {WriteError.Reason(exception)}", exception);
+
+    private static QedException Taken(string path) => new($"{path}: the file exists already; choose another name or replace it with --force");
 }

@@ -5,6 +5,9 @@ internal static class StandardStreams
 {
     private const int StandardInput = 0, StandardOutput = 1, StandardError = 2;
 
+    /// <summary>A name of what standard input reads, or null where the system has none.</summary>
+    public static string? InputName => OperatingSystem.IsWindows() ? null : "/dev/stdin";
+
     /// <summary>Standard input.</summary>
     public static Stream Input() => OperatingSystem.IsWindows() ? Console.OpenStandardInput() : new PosixStream(StandardInput);
 

@@ -1,0 +1,30 @@
+namespace QedEdge.Memory;
+
+/// <summary>
+/// Which file a name stands for: equal for all its names, whether links, hard links or ways through other folders. A file that is not there yet is told by its folder and its name in it.
+/// </summary>
+/// <param name="Device">Of the file or its folder.</param>
+/// <param name="Inode">Likewise; 0 where the system does not tell, and the name is the whole path.</param>
+/// <param name="Name">In the folder; "" for a file that is there.</param>
+internal readonly record struct FileIdentity(ulong Device, ulong Inode, string Name)
+{
+    /// <summary>The identity of what a path leads to.</summary>
+    public static FileIdentity Of(string path)
+    {
+        try
+        {
+            string target = Path.GetFullPath(FileLinks.Resolve(path));
+            if (FileStatus.Of(target) is { Inode: > 0 } there)
+                return new(there.Device, there.Inode, "");
+            if (Path.GetDirectoryName(target) is { } parent && FileStatus.Of(parent) is { Inode: > 0 } folder)
+                return new(folder.Device, folder.Inode, Path.GetFileName(target));
+            return ByPath(target);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ByPath(Path.GetFullPath(path)); // who opens it says why
+        }
+    }
+
+    private static FileIdentity ByPath(string path) => new(0, 0, OperatingSystem.IsLinux() ? path : path.ToUpperInvariant());
+}

@@ -1,0 +1,79 @@
+namespace QedEdge.Memory;
+
+/// <summary>Makes sure that nothing that a run reads is replaced, emptied or removed by what it writes. Files are compared by <see cref="FileIdentity"/>, not by name.</summary>
+internal static class SeparateFiles
+{
+    /// <summary>Refuses an output that is an input or another output, and likewise where it is one of their <see cref="OutputNames"/>.</summary>
+    /// <param name="outputs">Files to be written.</param>
+    /// <param name="inputs">Files that are read; of a folder, the files in it that a program may read. What is no file, or not there, is passed over.</param>
+    /// <exception cref="InvalidOptionException">Two are the same.</exception>
+    public static void Check(IEnumerable<string> outputs, params ReadOnlySpan<string?> inputs)
+    {
+        var read = new Dictionary<FileIdentity, string>();
+        foreach (string? input in inputs)
+        {
+            foreach (string file in Files(input))
+                read.TryAdd(FileIdentity.Of(file), file);
+        }
+        var written = new Dictionary<FileIdentity, string>();
+        foreach (string output in outputs)
+        {
+            if (KindOf(output) is FileKind.Folder)
+                continue; // who writes the file says so
+            FileIdentity[] names = [.. Names(output).Select(FileIdentity.Of)];
+            if (read.TryGetValue(names[0], out string? source))
+                throw new InvalidOptionException($"{output}: would take the place of {source}, which is read; name another output");
+            if (names.FirstOrDefault(read.ContainsKey) is { Name: not null } beside)
+                throw new InvalidOptionException($"{read[beside]}: is read, and lies where {output} would be put together; rename it or name another output");
+            if (names.FirstOrDefault(written.ContainsKey) is { Name: not null } taken)
+                throw new InvalidOptionException($"{output}: would take the place of {written[taken]}, which is written too; give each a name of its own");
+            foreach (FileIdentity name in names)
+                written.TryAdd(name, output);
+        }
+    }
+
+    /// <summary>The file, or those of a folder; the hidden ones in it are nobody's input, and model files and cards in it are results.</summary>
+    private static IEnumerable<string> Files(string? input) => input is null ? [] : KindOf(input) switch
+    {
+        FileKind.File => [input],
+        FileKind.Folder => In(input),
+        _ => [],
+    };
+
+    private static IEnumerable<string> In(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder).Where(static file =>
+                !Path.GetFileName(file).StartsWith('.') && Path.GetExtension(file) is not (".gguf" or ".md" or ".part") && KindOf(file) is FileKind.File)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return []; // who reads it says why
+        }
+    }
+
+    private static string[] Names(string output)
+    {
+        try
+        {
+            return OutputNames.All(output);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [output]; // who writes it says why
+        }
+    }
+
+    private static FileKind? KindOf(string path)
+    {
+        try
+        {
+            return FileStatus.Of(path)?.Kind;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null; // who opens it says why
+        }
+    }
+}
