@@ -206,7 +206,8 @@ public sealed class BakedPrefixTests : IDisposable
         Assert.Throws<OperationCanceledException>(() => PrefixBaker.Bake(model, [1, 2, 3], path, new BakeOptions(), new CancellationToken(canceled: true)));
         Assert.Throws<ContextLengthException>(() => PrefixBaker.Bake(model, [1, 2, 3], path, new BakeOptions { Session = new SessionOptions { ContextLength = 2, Overflow = ContextOverflow.Slide } }));
         Assert.Equal(["Q8_0-Packed.gguf", "config.json", "model.safetensors"], Directory.EnumerateFileSystemEntries(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Throws<QedException>(() => PrefixBaker.Bake(model, [1], model.File.Name, new BakeOptions()));
+        Assert.Throws<QedException>(() => PrefixBaker.Bake(model, [1], Path.Combine(_folder, "config.json"), new BakeOptions()));
+        Assert.Throws<InvalidOptionException>(() => PrefixBaker.Bake(model, [1], model.File.Name, new BakeOptions { Overwrite = true }));
     }
 
     private (QedModel Plain, QedModel Baked) Bake(int[] tokens, BakeOptions options)
