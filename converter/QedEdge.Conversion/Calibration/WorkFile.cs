@@ -102,7 +102,7 @@ internal sealed class WorkFile : IDisposable
     /// <summary>The conversion is done: nobody needs the file any more.</summary>
     public void Delete()
     {
-        LockedFile.Remove(Path, _stream);
+        LockedFile.Remove(Path, _stream, _stream.SafeFileHandle);
         Dispose();
     }
 

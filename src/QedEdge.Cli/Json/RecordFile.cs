@@ -106,7 +106,7 @@ internal sealed class RecordFile : IDisposable
         if (_stream is null || !_stream.CanWrite) // or it has its name
             return;
         if (_stream.Length == 0)
-            LockedFile.Remove(Part, _stream);
+            LockedFile.Remove(Part, _stream, _stream.SafeFileHandle);
         _stream.Dispose();
     }
 

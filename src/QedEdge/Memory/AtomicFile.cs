@@ -13,6 +13,7 @@ internal sealed partial class AtomicFile : IDisposable
 
     private readonly string _temporary;
     private readonly bool _overwrite;
+    private readonly SafeFileHandle _handle;
     private bool _done;
 
     /// <summary>Creates the temporary file.</summary>
@@ -27,6 +28,7 @@ internal sealed partial class AtomicFile : IDisposable
         _temporary = OutputNames.Temporary(Path);
         // What is to be as private as the file that it replaces, is so before it has any content.
         Stream = LockedFile.Open(_temporary, path, keep: false, isPrivate || replaces, bufferSize: 1 << 16);
+        _handle = Stream.SafeFileHandle;
     }
 
     /// <summary>Says now what would stand in the way of an output that long work is to make.</summary>
@@ -108,7 +110,7 @@ internal sealed partial class AtomicFile : IDisposable
         try
         {
             stream.Flush(flushToDisk: flush);
-            if (!LockedFile.Has(from, stream)) // where the file system has no locks
+            if (!LockedFile.Has(from, stream.SafeFileHandle)) // where the file system has no locks
                 throw new QedException($"{to}: another run has written it meanwhile");
             if (OperatingSystem.IsWindows())
                 stream.Dispose(); // an open file keeps its name there
@@ -135,7 +137,7 @@ internal sealed partial class AtomicFile : IDisposable
         _done = true;
         try
         {
-            LockedFile.Remove(_temporary, Stream);
+            LockedFile.Remove(_temporary, Stream, _handle);
             Stream.Dispose();
         }
         catch (Exception exception) when (WriteError.Is(exception))

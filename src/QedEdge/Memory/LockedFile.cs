@@ -44,12 +44,15 @@ internal static partial class LockedFile
     }
 
     /// <summary>Whether the name still stands for the open file.</summary>
-    public static bool Has(string path, FileStream stream) => FileStatus.Of(stream.SafeFileHandle).IsSameFile(FileStatus.Of(path, follow: false));
+    public static bool Has(string path, SafeFileHandle file) => FileStatus.Of(file).IsSameFile(FileStatus.Of(path, follow: false));
 
     /// <summary>Removes the file, while it is locked: no other run is robbed of its own.</summary>
-    public static void Remove(string path, FileStream stream)
+    /// <param name="path">Its name.</param>
+    /// <param name="stream">The file.</param>
+    /// <param name="handle">The stream's. Who asks it for one has it write its buffer first, for which there may be no room.</param>
+    public static void Remove(string path, FileStream stream, SafeFileHandle handle)
     {
-        if (!Has(path, stream))
+        if (!Has(path, handle))
             return;
         if (OperatingSystem.IsWindows())
             stream.Dispose(); // an open file keeps its name there
@@ -69,9 +72,9 @@ internal static partial class LockedFile
             stream = new FileStream(path, Options(found is null, isPrivate, bufferSize));
             if (!Lock(stream.SafeFileHandle))
                 throw Busy(path, output);
-            isGood = Has(path, stream) && (found is null || keep);
+            isGood = Has(path, stream.SafeFileHandle) && (found is null || keep);
             if (!isGood)
-                Remove(path, stream);
+                Remove(path, stream, stream.SafeFileHandle);
             return isGood ? stream : null;
         }
         catch (FileNotFoundException) when (found is not null)
