@@ -4,6 +4,7 @@
 # The same bytes for the same inputs: times are SOURCE_DATE_EPOCH, or the last commit's.
 set -euo pipefail
 
+[ $# -ge 3 ] || { echo "usage: build/deb.sh amd64|arm64 EXECUTABLE OUT.deb [QED]" >&2; exit 2; }
 architecture=$1 executable=$2 output=$3 qed=${4:-$2}
 project=$(cd "$(dirname "$0")/.." && pwd)
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$project" log -1 --format=%ct)}

@@ -19,7 +19,7 @@ public sealed class EmbedSampleTests : IDisposable
         Tools.Require(compiler);
         string[] commands = Prepare("embed-c");
         Assert.Equal(4, commands.Length);
-        string expected = Expected();
+        string expected = Expected("embed-c");
         Assert.Equal(expected, Run(commands[1].Replace("cc ", compiler + " ", StringComparison.Ordinal)));
         Assert.Equal(expected, Run(commands[2].Split('\n', 2)[1].Replace("cc ", compiler + " ", StringComparison.Ordinal)));
     }
@@ -30,7 +30,7 @@ public sealed class EmbedSampleTests : IDisposable
         Tools.Require("aarch64-linux-gnu-gcc", "qemu-aarch64-static");
         string command = Prepare("embed-c")[3].Split('\n', 2)[1];
         Install("libqed.so", "arm64", "dist-arm64");
-        Assert.Equal(Expected(), Run(command));
+        Assert.Equal(Expected("embed-c"), Run(command));
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class EmbedSampleTests : IDisposable
         Tools.Require("python3");
         string[] commands = Prepare("embed-python");
         Assert.Equal(2, commands.Length);
-        Assert.Equal(Expected(), Run(commands[1]));
+        Assert.Equal(Expected("embed-python"), Run(commands[1]));
         ProgramResult failed = Tools.Run("python3", ["samples/embed-python/story.py", "none.gguf"], start => start.WorkingDirectory = _folder);
         Assert.NotEqual(0, failed.ExitCode);
         Assert.Contains("none.gguf: there is no such file", failed.Error);
@@ -54,7 +54,7 @@ public sealed class EmbedSampleTests : IDisposable
         Directory.CreateDirectory(target);
         foreach (string file in Directory.EnumerateFiles(source))
             File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
-        CheckpointConverter.Convert(TestData.TinyQed, Path.Combine(_folder, "tiny.gguf"), new ConversionOptions());
+        CheckpointConverter.Convert(TestData.TinyQed, Path.Combine(_folder, $"{sample}.gguf"), new ConversionOptions());
         string[] commands = [.. File.ReadAllText(Path.Combine(source, "README.md")).Split("```sh\n")[1..].Select(block => block.Split("\n```")[0])];
         Assert.StartsWith("dotnet publish src/QedEdge.Native -c Release -r linux-x64 -o dist\n", commands[0]);
         return commands;
@@ -68,9 +68,9 @@ public sealed class EmbedSampleTests : IDisposable
             File.Copy(Path.Combine(Path.GetDirectoryName(file)!, name), Path.Combine(target, name));
     }
 
-    private string Expected()
+    private string Expected(string sample)
     {
-        ProgramResult result = PublishedPrograms.Run("qed", "x64", "generate", "-m", Path.Combine(_folder, "tiny.gguf"), Prompt, "-n", "50", "--seed", "7");
+        ProgramResult result = PublishedPrograms.Run("qed", "x64", "generate", "-m", Path.Combine(_folder, $"{sample}.gguf"), Prompt, "-n", "50", "--seed", "7");
         Assert.True(result.ExitCode == 0, result.Error);
         return result.Output;
     }

@@ -13,7 +13,7 @@ public sealed class SampleTests : IDisposable
     public void EmbedCSharp_TellsTheStoryOfTheCommandLine()
     {
         string[] lines = RunFromTheRoot("embed-csharp").TrimEnd('\n').Split('\n');
-        string expected = PublishedPrograms.Run("qed", "x64", "generate", "-m", Model(), "Once upon a time", "-n", "50", "--seed", "7").Output;
+        string expected = PublishedPrograms.Run("qed", "x64", "generate", "-m", Model("embed-csharp"), "Once upon a time", "-n", "50", "--seed", "7").Output;
         Assert.Equal(expected, string.Join('\n', lines[..^1]) + "\n");
         Assert.Equal("old", lines[^1]);
     }
@@ -31,7 +31,7 @@ public sealed class SampleTests : IDisposable
         string output = RunFromTheRoot("gravity");
         Assert.StartsWith("Explain gravity in one sentence. \nassistant", output); // the sample model has no token for the tag's other characters
         string commandLine = Commands("gravity")[1];
-        ProgramResult answer = Shell(commandLine.Replace("tiny.gguf", Model()), _folder);
+        ProgramResult answer = Shell(commandLine.Replace("gravity.gguf", Model("gravity")), _folder);
         Assert.Equal((0, ""), (answer.ExitCode, answer.Error));
         Assert.EndsWith("assistant" + answer.Output, output);
     }
@@ -47,7 +47,7 @@ public sealed class SampleTests : IDisposable
         Assert.Equal(2, commands.Length);
         ProgramResult told = Shell(commands[0], folder);
         Assert.True(told.ExitCode == 0, told.Error);
-        ProgramResult again = Tools.Run(PublishedPrograms.File("qed", "x64"), ["generate", "-m", Path.Combine(folder, "tiny.gguf"), "Once upon a time", "--seed", "1", "-n", "200", "--temp", "0.8", "--stop", "\n\n"]);
+        ProgramResult again = Tools.Run(PublishedPrograms.File("qed", "x64"), ["generate", "-m", Path.Combine(folder, "stories.gguf"), "Once upon a time", "--seed", "1", "-n", "200", "--temp", "0.8", "--stop", "\n\n"]);
         Assert.Equal(again.Output, told.Output);
         ProgramResult other = Shell(commands[1], folder);
         Assert.True(other.ExitCode == 0, other.Output + other.Error);
@@ -67,17 +67,17 @@ public sealed class SampleTests : IDisposable
     {
         string[] commands = Commands(sample)[0].Split('\n');
         Assert.Equal(2, commands.Length);
-        Assert.Equal("dotnet run --project converter/qed-convert -c Release -- samples/tiny-qed -o tiny.gguf --type q8_0", commands[0]);
-        ProgramResult converted = Shell(commands[0].Replace("tiny.gguf", Path.Combine(_folder, "tiny.gguf")), TestData.Root);
+        Assert.Equal($"dotnet run --project converter/qed-convert -c Release -- samples/tiny-qed -o {sample}.gguf --type q8_0", commands[0]);
+        ProgramResult converted = Shell(commands[0].Replace($"{sample}.gguf", Path.Combine(_folder, $"{sample}.gguf")), TestData.Root);
         Assert.True(converted.ExitCode == 0, converted.Output + converted.Error);
-        ProgramResult result = Shell(commands[1].Replace("tiny.gguf", Model()), TestData.Root);
+        ProgramResult result = Shell(commands[1].Replace($"{sample}.gguf", Model(sample)), TestData.Root);
         Assert.True(result.ExitCode == 0 && result.Error == "", result.Output + result.Error);
         return result.Output;
     }
 
-    private string Model()
+    private string Model(string sample)
     {
-        string file = Path.Combine(_folder, "tiny.gguf");
+        string file = Path.Combine(_folder, $"{sample}.gguf");
         if (!File.Exists(file))
             CheckpointConverter.Convert(TestData.TinyQed, file, new ConversionOptions());
         return file;
