@@ -50,8 +50,11 @@ internal sealed class ConversionReport
     /// <summary>Values in the file, without padding.</summary>
     public long ValueCount => _types.Values.Sum(static type => type.ValueCount);
 
+    /// <summary>The tensors' bytes.</summary>
+    public long Bytes => _types.Values.Sum(static type => type.Bytes);
+
     /// <summary>Bits per value over all tensors.</summary>
-    public double BitsPerValue => ValueCount == 0 ? 0 : 8.0 * _types.Values.Sum(static type => type.Bytes) / ValueCount;
+    public double BitsPerValue => ValueCount == 0 ? 0 : 8.0 * Bytes / ValueCount;
 
     /// <summary>The file's length.</summary>
     public long FileBytes { get; internal set; }

@@ -61,7 +61,9 @@ internal static class ConvertCommand
             Terminal.WithProgress(progress => report = CheckpointConverter.Convert(parsed.GetValue(folder)!, to, options, progress, cancellation));
             if (parsed.GetValue(card) is { } cardFile)
                 MarkdownCard.Write(to, cardFile, options.Overwrite);
-            Terminal.Print(report!, to);
+            Terminal.Print(report!, to, showCard: options.MeasureText is not null);
+            if (parsed.GetValue(card) is { } written)
+                Terminal.Note($"wrote {written}");
             return ExitCode.Done;
         };
         return command;

@@ -16,7 +16,7 @@ internal static class Program
         using var interrupt = new Interrupt(); // before any work starts, lest a signal leave a temporary file
         Command root = ConvertCommand.Create(interrupt.Token,
             RepackCommand.Create(interrupt.Token), RandomCommand.Create(interrupt.Token), ManualCommands.CreateCompletion(), ManualCommands.CreateMan());
-        return CommandLineProgram.Run(root, ProgramVersion.Full, args, ManualCommands.Print,
+        return CommandLineProgram.Run(root, ProgramVersion.Full, args, new Screen(ManualCommands.Print, Terminal.Note, StandardStreams.OutputWidth),
             check: parsed => SeparateFiles.Check(parsed.Files(written: true), [.. parsed.Files(written: false), Environment.ProcessPath]));
     }
 

@@ -22,7 +22,7 @@ internal static class RandomCommand
             string to = parsed.GetValue(output)!;
             long bytes = 0;
             Terminal.WithProgress(progress => bytes = RandomCheckpoint.Write(parsed.GetValue(config)!, to, parsed.GetValue(seed)!.Value, dtype, parsed.GetValue(force), progress, cancellation));
-            Terminal.Note($"wrote {to} ({bytes / (1024.0 * 1024):F1} MB of weights)");
+            Terminal.Note($"wrote {to} ({ByteSize.Text(bytes)} of weights)");
             return ExitCode.Done;
         };
         return command;

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using QedEdge.CommandLine;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using Spectre.Console;
@@ -13,7 +14,7 @@ internal static class Terminal
     /// <summary>The environment variable that turns colours off.</summary>
     public const string NoColor = "NO_COLOR";
 
-    private static readonly Stream Error = StandardStreams.Error();
+    private static readonly Stream Error = TerminalStream.Of(StandardStreams.Error(), StandardStreams.ErrorIsTerminal);
     private static readonly Lazy<IAnsiConsole> LazyConsole = new(Create); // errors are said without it
 
     private static IAnsiConsole Console => LazyConsole.Value;
@@ -35,7 +36,7 @@ internal static class Terminal
                 work((share, word) =>
                 {
                     task.Value = share;
-                    task.Description = Markup.Escape(word);
+                    task.Description = Markup.Escape(TerminalText.OneLine(word));
                 });
             });
     }
@@ -58,32 +59,42 @@ internal static class Terminal
     public static void Note(string line) => Try(() => Error.Write(Encoding.UTF8.GetBytes(line + "\n")));
 
     /// <summary>Says what went wrong in one line.</summary>
-    public static void Fail(string message) => Note("error: " + string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+    public static void Fail(string message) => Note("error: " + TerminalText.OneLine(string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))));
 
     /// <summary>Prints warnings and what was written.</summary>
-    public static void Print(ConversionReport report, string output)
+    /// <param name="report">What was done.</param>
+    /// <param name="output">The file that was written.</param>
+    /// <param name="showCard">Whether to print what the file says of how it was made and measured.</param>
+    public static void Print(ConversionReport report, string output, bool showCard = false)
     {
         foreach (string warning in report.Warnings)
             Note("warning: " + warning);
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("type");
-        foreach (string title in (string[])["tensors", "values", "bits/value", "size", "largest error", "mean error"])
+        foreach (string title in (string[])["tensors", "values", "bits/value", "size", "largest weight error", "mean weight error"])
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (var type in report.Types)
         {
-            table.AddRow(TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", Size(type.Bytes),
+            table.AddRow(TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", ByteSize.Text(type.Bytes),
                 Digits(type.LargestError), Digits(type.MeanError));
         }
-        table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", Size(report.FileBytes), "", "");
+        table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", ByteSize.Text(report.Bytes), "", "");
         Try(() => Console.Write(table));
         if (report.MergedMatrices > 0)
             Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
-        Note($"wrote {output}");
+        if (showCard)
+            PrintCard(output);
+        Note($"wrote {output} ({ByteSize.Text(report.FileBytes)})");
 
         static string Digits(double error) => error == 0 ? "0" : error.ToString("G3");
     }
 
-    private static string Size(long bytes) => bytes < 1 << 20 ? $"{bytes / 1024.0:F1} KB" : $"{bytes / (1024.0 * 1024):F1} MB";
+    private static void PrintCard(string model)
+    {
+        using GgufFile file = GgufFile.Open(model);
+        foreach (var (label, value) in ModelCard.Of(file))
+            Note($"  {label,-15} {TerminalText.OneLine(value)}");
+    }
 
     private static void Try(Action write)
     {

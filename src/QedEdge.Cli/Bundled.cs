@@ -10,6 +10,8 @@ internal static class Bundled
 {
     private const string CommandKey = "command", DefaultCommand = "generate";
 
+    private const long MostOfAnExecutable = 1 << 28; // bytes; it is 5 MB, and as much more as the model that is built in
+
     private static readonly Lazy<ModelBundle?> Running = new(() => Environment.ProcessPath is { } path ? ModelBundle.Find(path) : null);
 
     private static readonly Lazy<JsonValue?> OwnDefaults = new(() => Own is { Defaults.Length: > 0 } own ? JsonValue.ParseObject(own.Defaults) : null);
@@ -17,6 +19,27 @@ internal static class Bundled
     /// <summary>The bundle that runs, or null.</summary>
     /// <exception cref="ModelFormatException">It is damaged.</exception>
     public static ModelBundle? Own => Running.Value;
+
+    /// <summary>Whether a file is an executable of this program: it holds the mark, for it looks for it.</summary>
+    /// <exception cref="QedException">It cannot be read.</exception>
+    public static bool LooksForItself(string path)
+    {
+        long length = FileLinks.Length(path);
+        if (length > MostOfAnExecutable || (length == 0 && File.Exists(path))) // a named pipe would be waited for
+            return false;
+        try
+        {
+            return InputFile.ReadAllBytes(path).AsSpan().IndexOf("qed: looks for a model behind itself"u8) >= 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw QedException.Unreadable(path, e);
+        }
+    }
+
+    /// <summary>The command that default options are for.</summary>
+    /// <param name="defaults">JSON, or empty.</param>
+    public static string CommandOf(byte[] defaults) => CommandOf(defaults.Length == 0 ? null : JsonValue.ParseObject(defaults));
 
     /// <summary>The command line that was meant: a bundle needs no command.</summary>
     public static string[] Arguments(Command root, string[] args) =>

@@ -49,9 +49,7 @@ internal static class FreeMemory
     }
 
     /// <summary>A size for people.</summary>
-    public static string Size(long bytes) => bytes < 10_000_000_000
-        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB")
-        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB");
+    public static string Size(long bytes) => ByteSize.Text(bytes);
 
     /// <summary>A number of bytes as people write it: 300M, 1.5G, 300000000; powers of 1,000 (MiB, Mi: of 1,024).</summary>
     /// <exception cref="UsageException">It is none.</exception>

@@ -33,6 +33,15 @@ internal static class ModelSource
         return string.IsNullOrEmpty(path) ? null : path;
     }
 
+    /// <summary>The model of commands that are given none, for people.</summary>
+    public static string Default => Bundled.Own is { } own ? $"bundled with this executable ({ByteSize.Text(own.ModelLength)})"
+        : File(null) is { } file ? $"{file} (${Variable})"
+        : typeof(ModelSource).Assembly.GetManifestResourceInfo(Resource) is not null ? BuiltIn
+        : "none; name one with --model FILE";
+
+    /// <summary>Who named a file that nobody typed, to be said behind an error about it; else "".</summary>
+    public static string Remark(string file) => file == Environment.GetEnvironmentVariable(Variable) ? $" (${Variable} names it)" : "";
+
     private static UnmanagedMemoryStream BuiltInStream() =>
         typeof(ModelSource).Assembly.GetManifestResourceStream(Resource) as UnmanagedMemoryStream
         ?? throw new UsageException("this executable has no built-in model; name one with --model FILE (make one with qed-convert)");

@@ -5,10 +5,17 @@ namespace QedEdge.Cli;
 
 /// <summary>The option for a picture or page, and its file.</summary>
 /// <param name="name">The option's name.</param>
+/// <param name="ending">What the file's name ends with: what is written is of that kind.</param>
 /// <param name="description">What is drawn.</param>
-internal sealed class PictureOutput(string name, string description)
+internal sealed class PictureOutput(string name, string ending, string description)
 {
-    private readonly TextOption _file = new(name) { ValueName = "FILE", Description = description, IsWritten = true };
+    private readonly TextOption _file = new(name)
+    {
+        ValueName = "FILE" + ending,
+        Description = description,
+        IsWritten = true,
+        Check = path => path.EndsWith(ending, StringComparison.OrdinalIgnoreCase) ? null : $"{name} writes {ending[1..].ToUpperInvariant()}: give it the name of a file that ends with {ending}",
+    };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
     /// <summary>Adds the options to a command.</summary>

@@ -15,7 +15,7 @@ internal static class Program
         FileSizeLimit.BecomeAnError();
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         Command root = BuildRoot();
-        return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), text => Terminal.Write(text), Bundled.Complete, CheckFiles);
+        return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), new Screen(text => Terminal.Write(text), Terminal.NotePart, StandardStreams.OutputWidth), Bundled.Complete, CheckFiles);
     }
 
     /// <summary>What a command writes is none of what it reads, nor this program.</summary>
@@ -29,7 +29,7 @@ internal static class Program
     private static Failure? Classify(Exception e) => e switch
     {
         InvalidOptionException => new(ExitCode.Usage, e.Message),
-        ModelFormatException => new(ExitCode.Model, e.Message),
+        ModelFormatException model => new(ExitCode.Model, e.Message + ModelSource.Remark(model.File)),
         QedException => new(ExitCode.Failed, e.Message),
         OutOfMemoryException => new(ExitCode.Failed, "memory is short; a smaller --ctx-size, --kv-type q8_0 or fewer --sequences take less, and 'qed plan' says how much"),
         _ => null,

@@ -36,7 +36,7 @@ internal sealed class ProgressLine(string unit, double before = 0) : IDisposable
             Terminal.Note(line);
             return;
         }
-        Terminal.NotePart("\r" + line.PadRight(_length));
+        Terminal.Draw("\r" + line.PadRight(_length));
         _length = line.Length;
     }
 
@@ -44,7 +44,7 @@ internal sealed class ProgressLine(string unit, double before = 0) : IDisposable
     public void Dispose()
     {
         if (_length > 0)
-            Terminal.NotePart("\r" + new string(' ', _length + "^C".Length) + "\r"); // a terminal shows the key that ended the work behind it
+            Terminal.Draw("\r" + new string(' ', _length + "^C".Length) + "\r"); // a terminal shows the key that ended the work behind it
         _length = 0;
     }
 }

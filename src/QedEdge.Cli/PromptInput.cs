@@ -5,13 +5,16 @@ using QedEdge.Text;
 
 namespace QedEdge.Cli;
 
-/// <summary>A prompt as text, from a file, from standard input, or as token ids.</summary>
+/// <summary>A prompt as text, from a file, from standard input, or as token ids. Where none is given, what a pipe or a file on standard input says is the prompt.</summary>
 internal sealed class PromptInput(string what = "prompt")
 {
-    private readonly Argument _text = new(what.ToUpperInvariant()) { Description = $"The {what}; - reads standard input" };
+    private readonly Argument _text = new(what.ToUpperInvariant()) { Description = $"The {what}; - reads standard input, as is done where none is given and nobody types there" };
     private readonly TextOption _option = new($"--{what}", "-p") { ValueName = "TEXT", Description = $"The {what}" };
-    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = $"A file that holds the {what}; - reads standard input" };
+    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = $"A file that holds the {what}; - reads standard input. {ContentRule}" };
     private readonly TextOption _tokens = new("--tokens") { ValueName = "IDS", Description = $"The {what} as token ids (1,5,7)" };
+
+    /// <summary>What is the text of a file or of standard input, for descriptions.</summary>
+    public const string ContentRule = "A byte order mark and the last line end are no part of the text";
 
     /// <summary>Adds argument and options to a command.</summary>
     /// <param name="command">The command.</param>
@@ -28,16 +31,16 @@ internal sealed class PromptInput(string what = "prompt")
     /// <summary>Whether there is a prompt on the command line.</summary>
     public bool IsGiven(ParseResult parsed) => Given(parsed) > 0;
 
-    /// <summary>The prompt's token ids; without one, those of an empty text.</summary>
+    /// <summary>The prompt's token ids, or null where there is none.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">The model.</param>
     /// <param name="goesOn">Whether more text follows: no end token then, even for a model that ends every prompt with one.</param>
-    /// <exception cref="UsageException">It is given twice, cannot be read, or the model cannot begin with nothing.</exception>
-    public int[] Read(ParseResult parsed, QedModel model, bool goesOn = false)
+    /// <exception cref="UsageException">It is given twice or cannot be read.</exception>
+    public int[]? Find(ParseResult parsed, QedModel model, bool goesOn = false)
     {
         if (Tokens(parsed) is { } tokens)
             return tokens;
-        return Encode(model, model.Tokenizer is null ? [] : ReadText(parsed), goesOn);
+        return (model.Tokenizer is null && IsGiven(parsed) ? [] : FindText(parsed)) is { } text ? Encode(model, text, goesOn) : null;
     }
 
     /// <summary>The token ids that were given instead of a text, or null.</summary>
@@ -49,14 +52,28 @@ internal sealed class PromptInput(string what = "prompt")
         return parsed.GetValue(_tokens) is { } tokens ? CommonOptions.ParseNumbers("--tokens", tokens) : null;
     }
 
-    /// <summary>The text, as UTF-8; empty where none was given. Of a file or standard input the last line end is none of it, nor is a byte order mark.</summary>
-    /// <exception cref="UsageException">It cannot be read.</exception>
-    public byte[] ReadText(ParseResult parsed)
+    /// <summary>The text, as UTF-8; null where none was given and standard input says nothing. Of a file or standard input, its <see cref="Content"/>.</summary>
+    /// <exception cref="UsageException">It is given twice or cannot be read.</exception>
+    public byte[]? FindText(ParseResult parsed)
     {
+        Tokens(parsed); // refuses two of them
         string? argument = parsed.GetValue(_text), file = parsed.GetValue(_file);
-        return argument == "-" || file == "-" ? Content(Terminal.ReadInput())
-            : file is not null ? Content(ReadFile(file))
-            : Encoding.UTF8.GetBytes(argument ?? parsed.GetValue(_option) ?? "");
+        if (argument == "-" || file == "-")
+            return Content(Terminal.ReadInput());
+        if (file is not null)
+            return Content(ReadFile(file));
+        if ((argument ?? parsed.GetValue(_option)) is { } given)
+            return Encoding.UTF8.GetBytes(given);
+        return Piped() is { Length: > 0 } said ? said : null;
+    }
+
+    /// <summary>The text of a file or of standard input: without a byte order mark and the last line end.</summary>
+    public static byte[] Content(byte[] text)
+    {
+        int begin = text.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0, end = text.Length;
+        if (end > begin && text[end - 1] == '\n')
+            end -= end - 1 > begin && text[end - 2] == '\r' ? 2 : 1;
+        return text[begin..end];
     }
 
     /// <summary>The ids of a text as the beginning of a context.</summary>
@@ -64,17 +81,30 @@ internal sealed class PromptInput(string what = "prompt")
     public static int[] Encode(QedModel model, ReadOnlySpan<byte> text, bool goesOn)
     {
         Tokenizer tokenizer = model.Tokenizer ?? throw new UsageException($"{model.TokenizerProblem?.Message ?? $"{model.File.Name} has no tokenizer"}; give token ids with --tokens 1,5,7");
+        WarnOfSecondBos(tokenizer, text);
         var ids = new List<int>();
         tokenizer.Encode(text, ids, goesOn ? tokenizer.PromptOptions & ~EncodeOptions.AddEos : tokenizer.PromptOptions);
         return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");
     }
 
-    private static byte[] Content(byte[] text)
+    /// <summary>Says where a text begins with the token that is added to its beginning: there will be one.</summary>
+    public static void WarnOfSecondBos(Tokenizer tokenizer, ReadOnlySpan<byte> text)
     {
-        int begin = text.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0, end = text.Length;
-        if (end > begin && text[end - 1] == '\n')
-            end -= end - 1 > begin && text[end - 2] == '\r' ? 2 : 1;
-        return text[begin..end];
+        if (tokenizer.PromptOptions.HasFlag(EncodeOptions.AddBos) && tokenizer.BosId >= 0 && tokenizer.Piece(tokenizer.BosId) is { Length: > 0 } begin && text.StartsWith(begin))
+            Terminal.Note($"warning: the text begins with {Encoding.UTF8.GetString(begin)}, which is added to every text: there is one of them");
+    }
+
+    /// <summary>What standard input says where nobody types; nothing where it cannot be read, for nobody named it.</summary>
+    private static byte[] Piped()
+    {
+        try
+        {
+            return StandardStreams.InputIsTerminal ? [] : Content(Terminal.ReadInput());
+        }
+        catch (IOException)
+        {
+            return [];
+        }
     }
 
     private int Given(ParseResult parsed) =>

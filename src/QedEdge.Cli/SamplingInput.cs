@@ -6,9 +6,10 @@ using QedEdge.Sampling;
 namespace QedEdge.Cli;
 
 /// <summary>The options that say how tokens are chosen and when generation ends.</summary>
-internal sealed class SamplingInput
+/// <param name="maxTokens">New tokens at most, where the user says nothing; null is what the model's file says.</param>
+internal sealed class SamplingInput(int? maxTokens = null)
 {
-    private readonly IntegerOption _maxTokens = new("--max-tokens", "-n") { ValueName = "N", Description = "New tokens at most; the model's own default, else 64" };
+    private readonly IntegerOption _maxTokens = new("--max-tokens", "-n") { ValueName = "N", Description = maxTokens is null ? "New tokens at most; the model's own default, else 64" : "New tokens at most", Default = maxTokens };
     private readonly NumberOption _temperature = new("--temp") { ValueName = "X", Description = "Temperature; 0 is greedy (default: the model's, else 0.8)" };
     private readonly IntegerOption _topK = new("--top-k") { ValueName = "N", Description = "Only the N most likely tokens; 0 is off (default: the model's, else 50)" };
     private readonly NumberOption _topP = new("--top-p") { ValueName = "X", Description = "Only the most likely tokens that sum to X; 1 is off" };
@@ -44,10 +45,9 @@ internal sealed class SamplingInput
     /// <summary>What is to be generated.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">The model.</param>
-    /// <param name="maxTokens">New tokens at most, where the user says nothing; null is what the model's file says.</param>
     /// <exception cref="UsageException">An option is out of range.</exception>
     /// <exception cref="ModelFormatException">The model's own defaults are not usable.</exception>
-    public GenerationOptions Options(ParseResult parsed, QedModel model, int? maxTokens = null)
+    public GenerationOptions Options(ParseResult parsed, QedModel model)
     {
         GenerationOptions asked = GenerationOptions.Of(model);
         SamplingOptions defaults = asked.Sampling;
@@ -66,7 +66,9 @@ internal sealed class SamplingInput
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         sampling.Validate();
-        int most = parsed.GetValue(_maxTokens) ?? maxTokens ?? asked.MaxTokens;
+        if (sampling.Temperature < 0)
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--temp must be 0 or more, got {sampling.Temperature}"));
+        int most = parsed.GetValue(_maxTokens) ?? asked.MaxTokens;
         if (most < 0)
             throw new UsageException($"--max-tokens must be 0 or more, got {most}");
         return new GenerationOptions { Sampling = sampling, MaxTokens = most, IgnoreEos = parsed.GetValue(_ignoreEos) };

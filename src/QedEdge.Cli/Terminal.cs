@@ -5,11 +5,12 @@ using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
-/// <summary>Standard output and error as bytes in UTF-8, whatever the locale says.</summary>
+/// <summary>Standard output and error as bytes in UTF-8, whatever the locale says; where they are a terminal, text of others cannot command it (<see cref="TerminalText"/>).</summary>
 internal static class Terminal
 {
-    private static readonly Stream Output = StandardStreams.Output();
-    private static readonly Stream Error = StandardStreams.Error();
+    private static readonly Stream Output = TerminalStream.Of(StandardStreams.Output(), StandardStreams.OutputIsTerminal);
+    private static readonly Stream RawError = StandardStreams.Error();
+    private static readonly Stream Error = TerminalStream.Of(RawError, StandardStreams.ErrorIsTerminal);
 
     private static byte[] s_bytes = new byte[1024];
 
@@ -44,20 +45,13 @@ internal static class Terminal
     public static void Note(string line) => NotePart(line + "\n");
 
     /// <summary>Writes a part of a line that is no result.</summary>
-    public static void NotePart(string text)
-    {
-        try
-        {
-            Error.Write(Encoding.UTF8.GetBytes(text));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Nobody listens: a note is not worth failing for.
-        }
-    }
+    public static void NotePart(string text) => Tell(Error, text);
+
+    /// <summary>Writes to the terminal of standard error what moves its cursor: nothing that others wrote.</summary>
+    public static void Draw(string text) => Tell(RawError, text);
 
     /// <summary>Says what went wrong in one line.</summary>
-    public static void Fail(string message) => Note("error: " + Visible(message.ReplaceLineEndings(" ")));
+    public static void Fail(string message) => Note("error: " + TerminalText.OneLine(message.ReplaceLineEndings(" ")));
 
     /// <summary>Writes one JSON object as a line of results.</summary>
     public static void WriteJson(Action<Utf8JsonWriter> members) => Write(Json(members));
@@ -76,12 +70,6 @@ internal static class Terminal
         return buffer.ToArray();
     }
 
-    /// <summary>Standard output for text that others write: help.</summary>
-    public static TextWriter Writer() => new StreamWriter(Output) { AutoFlush = true };
-
-    /// <summary>Text of a file or a model in one line, and unable to command the terminal.</summary>
-    public static string Visible(string text) => string.Concat(text.ReplaceLineEndings("\\n").Select(c => char.IsControl(c) ? '\uFFFD' : c));
-
     /// <summary>All of standard input.</summary>
     public static byte[] ReadInput()
     {
@@ -89,6 +77,18 @@ internal static class Terminal
         using var buffer = new MemoryStream();
         input.CopyTo(buffer);
         return buffer.ToArray();
+    }
+
+    private static void Tell(Stream stream, string text)
+    {
+        try
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nobody listens: a note is not worth failing for.
+        }
     }
 }
 

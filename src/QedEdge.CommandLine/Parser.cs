@@ -29,12 +29,8 @@ internal sealed class Parser
         if (command.Action is null)
             throw new UsageException($"a command is missing: {Names(command)}");
         complete(parser._result);
-        foreach (Parameter parameter in (Parameter[])[.. command.Options, .. command.Arguments])
-        {
-            if (parameter.IsRequired && !parser._result.Has(parameter))
-                throw new UsageException($"{Called(parameter)} is missing");
-        }
-        return parser._result;
+        string[] missing = [.. ((Parameter[])[.. command.Arguments, .. command.Options]).Where(parameter => parameter.IsRequired && !parser._result.Has(parameter)).Select(Called)];
+        return missing.Length == 0 ? parser._result : throw new UsageException($"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} missing");
     }
 
     /// <summary>Whether a flag is among the words, and not the value of another option nor behind <c>--</c>.</summary>

@@ -12,6 +12,9 @@ namespace QedEdge;
 /// <param name="IsNativeCode">Whether the program was compiled ahead of time.</param>
 public sealed record RuntimeInfo(string InstructionSet, IReadOnlyList<string> AvailableInstructionSets, IReadOnlyList<string> ProcessorFeatures, int Threads, bool IsNativeCode)
 {
+    /// <summary>Features that the processor has, whether this build uses them or not.</summary>
+    public IReadOnlyList<string> MachineFeatures { get; init; } = [];
+
     /// <summary>Looks at this machine.</summary>
     /// <param name="instructionSet">A kernel set by name, or null for the fastest.</param>
     /// <exception cref="QedException">The set is unknown or not available.</exception>
@@ -20,5 +23,8 @@ public sealed record RuntimeInfo(string InstructionSet, IReadOnlyList<string> Av
         [.. KernelRegistry.Available.Select(set => set.Name)],
         KernelRegistry.ProcessorFeatures(),
         ProcessorInfo.PhysicalCores,
-        JitInfo.GetCompiledMethodCount() == 0);
+        JitInfo.GetCompiledMethodCount() == 0)
+    {
+        MachineFeatures = KernelRegistry.MachineFeatures(),
+    };
 }

@@ -113,7 +113,7 @@ internal static class SessionFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new QedException($"{path}: cannot be read: {QedException.FirstLine(e)}", e);
+            throw QedException.Unreadable(path, e);
         }
     }
 

@@ -11,6 +11,8 @@ internal sealed class ChatInput : IDisposable
     // The terminal edits lines; pipes work the same.
     private readonly StreamReader _reader = new(StandardStreams.Input(), new UTF8Encoding(false));
 
+    private bool _isAtEnd;
+
     /// <summary>Whether somebody sits there.</summary>
     public bool IsTerminal { get; } = StandardStreams.InputIsTerminal && StandardStreams.ErrorIsTerminal;
 
@@ -22,6 +24,13 @@ internal sealed class ChatInput : IDisposable
     {
         if (IsTerminal)
             Terminal.NotePart(text);
+    }
+
+    /// <summary>Leaves the line of the prompt that got no answer: the shell's begins at its own.</summary>
+    public void End()
+    {
+        if (IsTerminal && _isAtEnd)
+            Terminal.Note("");
     }
 
     /// <summary>Whether the last message was more than a line: then it is no command, whatever it begins with.</summary>
@@ -60,5 +69,10 @@ internal sealed class ChatInput : IDisposable
         return string.Join('\n', lines);
     }
 
-    private string? Line() => _reader.ReadLine();
+    private string? Line()
+    {
+        string? line = _reader.ReadLine();
+        _isAtEnd = line is null;
+        return line;
+    }
 }

@@ -27,10 +27,10 @@ internal sealed class BakeCommand
     private int Run(ParseResult parsed)
     {
         string? system = parsed.GetValue(_system);
-        if (system is null == !_prompt.IsGiven(parsed))
-            throw new UsageException("give either what to bake (PROMPT, --prompt, --file or --tokens) or --system");
+        if (system is not null && _prompt.IsGiven(parsed))
+            throw Missing();
         using QedModel model = _common.OpenModel(parsed);
-        int[] tokens = system is null ? _prompt.Read(parsed, model, goesOn: true) : SystemMessage(model, system);
+        int[] tokens = system is not null ? SystemMessage(model, system) : _prompt.Find(parsed, model, goesOn: true) ?? throw Missing();
         using var interrupt = new Interrupt();
         string output = parsed.GetValue(_output)!;
         try
@@ -41,9 +41,11 @@ internal sealed class BakeCommand
         {
             return ExitCode.Interrupted;
         }
-        Terminal.Note($"{output}: prompts that begin with these {tokens.Length} tokens start behind them");
+        Terminal.Note($"{output}: prompts that begin with these {tokens.Length} tokens start behind them, and so does 'qed generate' without a prompt");
         return ExitCode.Done;
     }
+
+    private static UsageException Missing() => new("give either what to bake (PROMPT, --prompt, --file or --tokens) or --system");
 
     private static int[] SystemMessage(QedModel model, string text)
     {

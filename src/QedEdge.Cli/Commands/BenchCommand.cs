@@ -16,13 +16,13 @@ internal sealed class BenchCommand
     private readonly IntegerOption _repetitions = new("--repetitions", "-r") { ValueName = "N", Description = "Repetitions of each test", Default = 5 };
     private readonly TextOption _threads = new("--threads", "-t") { ValueName = "N", Description = "Threads; a list (1,2) runs every test with each" };
     private readonly Flag _csv = new("--csv") { Description = "Print comma-separated values" };
-    private readonly PictureOutput _plot = new("--plot", "Draw the speeds by depth, as SVG");
+    private readonly PictureOutput _plot = new("--plot", ".svg", "Draw the speeds by depth, as SVG");
 
     public static Command Create()
     {
         var self = new BenchCommand();
-        var command = new Command("bench", "Measure prefill and decode speed.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2",
-            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._csv);
+        var command = new Command("bench", "Measure prefill and decode speed. Test pp512 feeds a prompt of 512 tokens, tg128 generates 128 tokens one by one; seqs is how many sequences are computed together. Weights GB/s is how fast generating reads the weights, plain GB/s how fast this machine reads them and does nothing else, share the one of the other.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2",
+            self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._common.Verbose, self._csv);
         self._plot.AddTo(command);
         command.Add(self._common.Json);
         command.Action = self.Run;
@@ -37,6 +37,8 @@ internal sealed class BenchCommand
         _plot.Check(parsed);
         int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
         using QedModel model = _common.OpenModel(parsed);
+        if (parsed.GetValue(_common.Verbose))
+            Terminal.Note(InfoCommand.Processor(RuntimeInfo.Detect(model.InstructionSet)));
         var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
         var results = new List<BenchmarkResult>();
         int[] prompts = Sizes("--n-prompt", parsed.GetValue(_prompts)!), generated = Sizes("--n-gen", parsed.GetValue(_generated)!);
@@ -95,10 +97,10 @@ internal sealed class BenchCommand
         if (isFirst)
         {
             Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
-            Terminal.WriteLine($"{"test",-8} {"depth",6} {"sequences",9} {"threads",7} {"tokens/s",10} {"±",8} {"weights GB/s",13} {"plain read GB/s",16} {"share",7}");
+            Terminal.WriteLine($"{"test",-8} {"depth",5} {"seqs",4} {"threads",7} {"tokens/s",9} {"±",7} {"weights GB/s",12} {"plain GB/s",10} {"share",6}"); // in 80 columns
         }
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{r.Test,-8} {r.Depth,6} {r.Sequences,9} {r.Threads,7} {r.TokensPerSecond,10:0.0} {r.Deviation,8:0.0} {Shown(r.WeightGigabytes, "0.0"),13} {r.PlainReadGigabytes,16:0.0} {Shown(r.ReadShare, "0.0%"),7}"));
+            $"{r.Test,-8} {r.Depth,5} {r.Sequences,4} {r.Threads,7} {r.TokensPerSecond,9:0.0} {r.Deviation,7:0.0} {Shown(r.WeightGigabytes, "0.0"),12} {r.PlainReadGigabytes,10:0.0} {Shown(r.ReadShare, "0.0%"),6}"));
     }
 
     private static void WriteCsv(BenchmarkResult r, bool isFirst)

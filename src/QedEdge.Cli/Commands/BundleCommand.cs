@@ -9,7 +9,7 @@ internal sealed class BundleCommand
 {
     private const string Executable = "qed", Model = "model.gguf", Defaults = "defaults.json"; // what a bundle is taken apart into
 
-    private readonly CommonOptions _common = new();
+    private readonly TextOption _model = new("--model", "-m") { ValueName = "FILE", Description = $"The model file to bundle; without it the one that ${ModelSource.Variable} names" };
     private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "The executable to write; with --extract, the folder", IsRequired = true, IsWritten = true };
     private readonly TextOption _runtime = new("--runtime") { ValueName = "FILE", Description = "The 'qed' to bundle, of any system and processor; this one if not given" };
     private readonly TextOption _defaults = new("--defaults") { ValueName = "FILE", Description = "Options the bundle runs with unless told otherwise, as JSON: {\"command\": \"chat\", \"system\": \"You are a poet.\", \"temp\": 0.7}" };
@@ -20,7 +20,7 @@ internal sealed class BundleCommand
     {
         var self = new BundleCommand();
         var command = new Command("bundle", "Make one executable of this program and a model: it runs without any option.\n\nExample: qed bundle -m qed.gguf -o story",
-            self._common.Model, self._output, self._runtime, self._defaults, self._extract, self._force);
+            self._model, self._output, self._runtime, self._defaults, self._extract, self._force);
         command.Action = self.Run;
         return command;
     }
@@ -43,17 +43,21 @@ internal sealed class BundleCommand
         string output = parsed.GetValue(_output)!;
         if (parsed.GetValue(_extract) is { } bundle)
         {
-            if (parsed.GetValue(_common.Model) is not null || parsed.GetValue(_runtime) is not null || parsed.GetValue(_defaults) is not null)
+            if (parsed.GetValue(_model) is not null || parsed.GetValue(_runtime) is not null || parsed.GetValue(_defaults) is not null)
                 throw new UsageException("--extract goes with --output alone");
             Extract(bundle, output, parsed.GetValue(_force), cancellation);
+            Terminal.Note($"{output}: holds {Executable}, {Model} and, where there were any, {Defaults}");
             return ExitCode.Done;
         }
         string runtime = parsed.GetValue(_runtime) ?? (RuntimeInfo.Detect().IsNativeCode ? Environment.ProcessPath : null)
             ?? throw new UsageException("this is no native executable; name one with --runtime FILE (README: dotnet publish)");
-        string model = ModelSource.File(parsed.GetValue(_common.Model)) ?? throw new UsageException("name a model file with --model FILE; the built-in one is in every executable");
+        string model = ModelSource.File(parsed.GetValue(_model)) ?? throw new UsageException("name a model file with --model FILE; the built-in one is in every executable");
+        if (!Bundled.LooksForItself(runtime))
+            throw new QedException($"{runtime}: is no executable 'qed' that can carry a model; name one with --runtime (README: dotnet publish)");
         byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults(parsed.Command.Root, file) : [];
         ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force), cancellation);
-        Terminal.Note($"{output}: run it as it is, or with what '{Executable}' takes");
+        string shown = Path.IsPathRooted(output) ? output : Path.Combine(".", output), first = Bundled.CommandOf(defaults) == "generate" ? " \"Once upon a time\"" : "";
+        Terminal.Note($"{output}: {ByteSize.Text(new FileInfo(output).Length)} with {Path.GetFileName(model)}; it runs '{Bundled.CommandOf(defaults)}' unless another command is given: {shown}{first}");
         return ExitCode.Done;
     }
 

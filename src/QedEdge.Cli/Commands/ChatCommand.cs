@@ -22,7 +22,7 @@ internal sealed class ChatCommand
         """;
 
     private readonly CommonOptions _common = new() { SaysMoreItself = true };
-    private readonly SamplingInput _sampling = new();
+    private readonly SamplingInput _sampling = new(DefaultMaxTokens);
     private readonly ContextInput _context = new(overflow: "slide");
     private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "The system message" };
     private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
@@ -46,7 +46,7 @@ internal sealed class ChatCommand
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer tokenizer = model.RequireTokenizer();
         ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
-        GenerationOptions options = _sampling.Options(parsed, model, DefaultMaxTokens) with { OnPrefill = _progress.Report };
+        GenerationOptions options = _sampling.Options(parsed, model) with { OnPrefill = _progress.Report };
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
         var conversation = new Conversation(session, tokenizer, options, _sampling.Stops(parsed)) { System = parsed.GetValue(_system) };
         string? file = parsed.GetValue(_load);
@@ -83,6 +83,7 @@ internal sealed class ChatCommand
                 Terminal.Note("error: " + e.Message.ReplaceLineEndings(" "));
             }
         }
+        input.End();
         return signals.IsEnding ? ExitCode.Interrupted : ExitCode.Done;
     }
 
@@ -126,7 +127,9 @@ internal sealed class ChatCommand
                 Terminal.Note($"error: the file's name is no UTF-8; {words[0]} takes another");
                 return true;
             case "/save" when rest.Length > 0:
-                conversation.Save(rest, overwrite: rest == file); // a file of this conversation's is its own
+                if (rest != file && Path.Exists(rest)) // a file of this conversation's is its own
+                    throw new QedException($"{rest}: exists already; save it under another name");
+                conversation.Save(rest, overwrite: rest == file);
                 file = rest;
                 Terminal.Note($"{rest}: {conversation.Position} tokens");
                 return true;
@@ -139,7 +142,7 @@ internal sealed class ChatCommand
                 Terminal.Note($"error: {words[0]} needs a file name");
                 return true;
             default:
-                Terminal.Note($"error: unknown: {Terminal.Visible(words[0])}; /help lists what there is (a message cannot begin with /; put a space before it)");
+                Terminal.Note($"error: unknown: {TerminalText.OneLine(words[0])}; /help lists what there is (a message cannot begin with /; put a space before it)");
                 return true;
         }
     }

@@ -32,14 +32,12 @@ internal sealed class ChooseCommand
     private int Run(ParseResult parsed)
     {
         string[] choices = parsed.GetValue(_choices)!;
-        if (!_prompt.IsGiven(parsed))
-            throw new UsageException("give a prompt: as PROMPT, --prompt or --file");
         if (choices.Contains(""))
             throw new UsageException("--choice needs a text");
         using QedModel model = _common.OpenModel(parsed);
-        model.RequireTokenizer();
-        _prompt.Tokens(parsed); // refuses two prompts
-        string prompt = Encoding.UTF8.GetString(_prompt.ReadText(parsed));
+        byte[] text = _prompt.FindText(parsed) ?? throw new UsageException("give a prompt: as PROMPT, --prompt or --file");
+        PromptInput.WarnOfSecondBos(model.RequireTokenizer(), text);
+        string prompt = Encoding.UTF8.GetString(text);
         using Session session = model.CreateSession(_common.SessionOptions(parsed));
         using var interrupt = new Interrupt();
         ChoiceScore[] scores;
@@ -62,6 +60,6 @@ internal sealed class ChooseCommand
     {
         double[] shares = ChoiceRecord.Shares(scores);
         foreach (int i in Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i].Sum))
-            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shares[i],7:0.0%} {scores[i].Sum,11:0.0000}  {Terminal.Visible(choices[i])}"));
+            Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{shares[i],7:0.0%} {scores[i].Sum,11:0.0000}  {TerminalText.OneLine(choices[i])}"));
     }
 }

@@ -45,7 +45,7 @@ internal sealed class DetokenizeCommand
         foreach (int id in ids)
         {
             if ((uint)id >= (uint)tokenizer.VocabSize)
-                throw new QedException($"token id {id} is outside the vocabulary of {tokenizer.VocabSize} entries");
+                throw new InvalidOptionException($"token id {id} is outside the vocabulary of {tokenizer.VocabSize} entries");
         }
         return tokenizer.Decode(ids, special);
     }

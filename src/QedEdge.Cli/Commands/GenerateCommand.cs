@@ -40,7 +40,8 @@ internal sealed class GenerateCommand
     {
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
-        int[] prompt = _prompt.Read(parsed, model);
+        // Without a prompt the text begins as all texts do, or as the file's baked prompt.
+        int[] prompt = _prompt.Find(parsed, model) ?? model.BakedPrefix?.Tokens.ToArray() ?? PromptInput.Encode(model, [], goesOn: false);
         if (parsed.GetValue(_verbosePrompt))
             ShowTokens(prompt, tokenizer);
         int likely = parsed.GetValue(_logprobs) ?? 0;
@@ -115,7 +116,7 @@ internal sealed class GenerateCommand
     public static void ShowTokens(int[] ids, Tokenizer? tokenizer)
     {
         foreach (int id in ids)
-            Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : Terminal.Visible(tokenizer.Decode([id], SpecialTokenText.Keep)))}");
+            Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : TerminalText.OneLine(tokenizer.Decode([id], SpecialTokenText.Keep)))}");
     }
 
     private static void WriteJson(GenerationResult result, StringBuilder text, List<TokenRecord> tokens, ulong seed, string? digest, Tokenizer? tokenizer) => Terminal.WriteJson(json =>

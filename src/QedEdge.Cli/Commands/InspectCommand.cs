@@ -42,19 +42,19 @@ internal sealed class InspectCommand
         {
             Terminal.WriteLine($"bundled with an executable of {bundle.ExecutableLength} bytes, at byte {bundle.ModelOffset}, {bundle.ModelLength} bytes");
             if (bundle.Defaults.Length > 0)
-                Terminal.WriteLine($"  defaults        {Terminal.Visible(Encoding.UTF8.GetString(bundle.Defaults).Trim())}");
+                Terminal.WriteLine($"  defaults        {TerminalText.OneLine(Encoding.UTF8.GetString(bundle.Defaults).Trim())}");
         }
         IReadOnlyList<KeyValuePair<string, string>> card = ModelCard.Of(file);
         if (card.Count > 0)
             Terminal.WriteLine("");
         foreach (KeyValuePair<string, string> line in card)
-            Terminal.WriteLine($"  {line.Key,-15} {Terminal.Visible(line.Value)}");
+            Terminal.WriteLine($"  {line.Key,-15} {TerminalText.OneLine(line.Value)}");
         Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
         foreach (string key in file.Metadata.Keys)
-            Terminal.WriteLine($"  {Terminal.Visible(key)} = {Terminal.Visible(file.Metadata.Describe(key))}");
+            Terminal.WriteLine($"  {TerminalText.OneLine(key)} = {TerminalText.OneLine(file.Metadata.Describe(key))}");
         Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
         foreach (GgufTensorInfo tensor in file.Tensors)
-            Terminal.WriteLine($"  {Terminal.Visible(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
+            Terminal.WriteLine($"  {TerminalText.OneLine(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
         IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(t => !t.IsBaked);
         long values = weights.Sum(t => t.ElementCount), bytes = weights.Sum(t => t.Bytes);
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));

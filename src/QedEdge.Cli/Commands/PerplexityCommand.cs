@@ -11,7 +11,7 @@ internal sealed class PerplexityCommand
 {
     private readonly CommonOptions _common = new();
     private readonly TextFileInput _text = new();
-    private readonly PictureOutput _plot = new("--plot", "Draw the loss by position in the context, as SVG");
+    private readonly PictureOutput _plot = new("--plot", ".svg", "Draw the loss by position in the context, as SVG");
 
     public static Command Create()
     {

@@ -9,6 +9,8 @@ internal sealed class PlanCommand
 {
     private static readonly KvCacheType[] Types = [KvCacheType.Q8_0, KvCacheType.F16, KvCacheType.F32];
 
+    private const long Least = 1_000_000; // bytes: who asks for less means a larger unit
+
     private readonly CommonOptions _common = new();
     private readonly TextOption _memory = new("--ram") { ValueName = "SIZE", Description = "The memory there is: 300M, 1.5G; what is free now if not given" };
 
@@ -24,6 +26,8 @@ internal sealed class PlanCommand
     private int Run(ParseResult parsed)
     {
         long memory = parsed.GetValue(_memory) is { } text ? FreeMemory.Parse("--ram", text) : FreeMemory.Bytes();
+        if (memory < Least && parsed.Has(_memory))
+            throw new UsageException($"--ram: {memory} bytes are less than any machine has; give megabytes or gigabytes, 300M or 1.5G");
         int threads = parsed.GetValue(_common.Threads) ?? RuntimeInfo.Detect().Threads;
         if (threads < 1)
             throw new UsageException($"--threads must be 1 or more, got {threads}");
@@ -48,8 +52,10 @@ internal sealed class PlanCommand
             Line($"  {name,-9} {FreeMemory.Size(need.Kv(type)),15} {FreeMemory.Size(need.Peak(type)),10}  {(need.Peak(type) <= memory ? "yes" : "no"),-5} {need.LongestContext(type, memory)}");
         }
         Line($"  * unless another is asked for");
-        if (need.Fixed > memory)
+        if (need.Weights > memory)
             Line($"not even the weights fit: it would be read from the disk again and again; convert it with a smaller --type, or take a smaller model");
+        else if (need.Fixed > memory)
+            Line($"the weights fit, but not with what the program itself takes; fewer --threads take less of it");
 
         static void Line(FormattableString text) => Terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
     }

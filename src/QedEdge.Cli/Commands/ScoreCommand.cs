@@ -15,7 +15,7 @@ internal sealed class ScoreCommand
     private readonly TextOption _context = new("--context") { ValueName = "TEXT", Description = "What stands before the text and is not scored" };
     private readonly TextOption _labels = new("--labels") { ValueName = "IDS", Description = "With --tokens: the label of each token, -100 where none is scored; the logits at t are scored against the label at t + 1" };
     private readonly Flag _shifted = new("--labels-shifted") { Description = "The labels are shifted already: the logits at t are scored against the label at t" };
-    private readonly PictureOutput _html = new("--html", "Write the text as a page, coloured by surprise");
+    private readonly PictureOutput _html = new("--html", ".html", "Write the text as a page, coloured by surprise");
 
     public static Command Create()
     {
@@ -34,7 +34,7 @@ internal sealed class ScoreCommand
     {
         _html.Check(parsed);
         using QedModel model = _common.OpenModel(parsed);
-        byte[] text = _text.Tokens(parsed) is null && _text.IsGiven(parsed) ? _text.ReadText(parsed) : []; // before signals are listened to
+        byte[]? text = _text.Tokens(parsed) is null ? _text.FindText(parsed) : null; // before signals are listened to
         TextScore score;
         using (var interrupt = new Interrupt())
         {
@@ -55,7 +55,7 @@ internal sealed class ScoreCommand
         return ExitCode.Done;
     }
 
-    private TextScore Score(ParseResult parsed, QedModel model, byte[] text, CancellationToken cancellation)
+    private TextScore Score(ParseResult parsed, QedModel model, byte[]? text, CancellationToken cancellation)
     {
         string? context = parsed.GetValue(_context);
         int[]? tokens = _text.Tokens(parsed), labels = parsed.GetValue(_labels) is { } list ? CommonOptions.ParseNumbers("--labels", list) : null;
@@ -63,14 +63,16 @@ internal sealed class ScoreCommand
             throw new UsageException("--labels goes with --tokens and without --context, --labels-shifted with --labels");
         if (tokens is not null && context is not null)
             throw new UsageException("--context goes with a text; with --tokens, give all ids and choose by --labels");
-        if (tokens is null && !_text.IsGiven(parsed))
-            throw new UsageException("give a text: as TEXT, --text, --file or --tokens");
+        if (tokens is null && text is null or { Length: 0 })
+            throw new UsageException($"{(text is null ? "give a text" : "the text is empty; give one")}: as TEXT, --text, --file or --tokens");
         using Session session = model.CreateSession(_common.SessionOptions(parsed));
         if (labels is not null)
             return TextScore.OfLabels(session, tokens!, labels, parsed.GetValue(_shifted) ? LabelConvention.SamePosition : LabelConvention.NextPosition, cancellation);
         if (tokens is not null)
             return TextScore.OfTokens(session, tokens, cancellation);
-        return TextScore.OfText(session, model.RequireTokenizer(), Encoding.UTF8.GetBytes(context ?? ""), text, cancellation);
+        byte[] before = Encoding.UTF8.GetBytes(context ?? "");
+        PromptInput.WarnOfSecondBos(model.RequireTokenizer(), [.. before, .. text!]);
+        return TextScore.OfText(session, model.RequireTokenizer(), before, text, cancellation);
     }
 
     private static Action<TextWriter> Page(QedModel model, TextScore score)
@@ -91,7 +93,7 @@ internal sealed class ScoreCommand
         for (int i = 0; i < score.Ids.Length; i++)
         {
             string probability = double.IsNaN(score.LogProbabilities[i]) ? "-" : score.LogProbabilities[i].ToString("0.0000", CultureInfo.InvariantCulture);
-            Terminal.WriteLine($"{probability,10} {score.Ids[i],6}  {Terminal.Visible(score.Pieces?[i] ?? "")}");
+            Terminal.WriteLine($"{probability,10} {score.Ids[i],6}  {TerminalText.OneLine(score.Pieces?[i] ?? "")}");
         }
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"\n{score.Count} tokens scored, total {score.Total:0.####} nats, mean NLL {score.MeanNll:0.######}, perplexity {score.Perplexity:0.####}"));

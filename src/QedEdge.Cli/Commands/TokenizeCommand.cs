@@ -10,7 +10,7 @@ namespace QedEdge.Cli.Commands;
 internal sealed class TokenizeCommand
 {
     private readonly CommonOptions _common = new();
-    private readonly Argument _text = new("TEXT") { Description = "The text; - (or nothing) reads standard input" };
+    private readonly Argument _text = new("TEXT") { Description = $"The text; - (or nothing) reads standard input. {PromptInput.ContentRule}" };
     private readonly Flag _special = new("--special") { Description = "Add the begin and end tokens" };
     private readonly Flag _plain = new("--plain") { Description = "Take special tokens' text as ordinary text" };
     private readonly TextOption _lines = new("--jsonl") { ValueName = "FILE", Description = "Read {\"text\": …} per line, print {\"ids\": […]} per line" };
@@ -46,7 +46,7 @@ internal sealed class TokenizeCommand
 
         var ids = new List<int>();
         string? text = parsed.GetValue(_text);
-        tokenizer.Encode(text is null or "-" ? Terminal.ReadInput() : Encoding.UTF8.GetBytes(text), ids, options);
+        tokenizer.Encode(text is null or "-" ? PromptInput.Content(Terminal.ReadInput()) : Encoding.UTF8.GetBytes(text), ids, options);
         if (parsed.GetValue(_common.Json))
         {
             Terminal.WriteJson(json =>

@@ -15,7 +15,7 @@ internal static class Program
 {
     private const string Usage = "usage: qed [generate] PROMPT [-m FILE] [-n N] [-s SEED] [-t N] [-c N] [--temp X] [--top-k N] [--top-p X] [--greedy] [--ignore-eos]";
 
-    private static int Main(string[] args) => new Shell(Classify, static message => Write(StandardStreams.Error(), $"error: {message}")).Run(() => Run(args));
+    private static int Main(string[] args) => new Shell(Classify, static message => Write(TerminalStream.Of(StandardStreams.Error(), StandardStreams.ErrorIsTerminal), $"error: {message}")).Run(() => Run(args));
 
     private static int Run(string[] args)
     {
@@ -88,7 +88,7 @@ internal static class Program
         if (ids.Length == 0)
             throw new InvalidOptionException($"there is no prompt; {Usage}");
         using Session session = model.CreateSession(new SessionOptions { Threads = threads, ContextLength = context });
-        using Stream output = StandardStreams.Output();
+        using Stream output = TerminalStream.Of(StandardStreams.Output(), StandardStreams.OutputIsTerminal);
         var bytes = new byte[1024];
         var text = new GeneratedText(tokenizer, [], Show);
         new Generator(session, options).Run(ids, (id, _) => text.Append(id));

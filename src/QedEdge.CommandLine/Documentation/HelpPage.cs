@@ -3,15 +3,17 @@ using System.Text;
 namespace QedEdge.CommandLine.Documentation;
 
 /// <summary>What --help shows of a command.</summary>
-internal sealed class HelpPage
+/// <param name="width">Columns of a line.</param>
+internal sealed class HelpPage(int width)
 {
-    private const int Width = 100; // columns; terminals of 80 break a line once
-
     private readonly StringBuilder _page = new();
 
-    public static string Write(Command command)
+    /// <summary>A command's page.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="width">Columns of a line; longer words and examples stay whole.</param>
+    public static string Write(Command command, int width)
     {
-        var page = new HelpPage();
+        var page = new HelpPage(width);
         foreach (string paragraph in command.Paragraphs)
         {
             page.Wrap("", paragraph, 0);
@@ -37,16 +39,17 @@ internal sealed class HelpPage
         if (heads.Length == 0)
             return;
         _page.Append($"\n{title}\n");
-        int widest = heads.Max(head => head.Length);
+        int most = width * 2 / 5; // a longer head has a line of its own
+        int widest = heads.Where(head => head.Length <= most).DefaultIfEmpty("").Max(head => head.Length);
         for (int i = 0; i < heads.Length; i++)
-            Wrap($"  {heads[i].PadRight(widest)}  ", texts[i], widest + 4);
+            Wrap(heads[i].Length <= most ? $"  {heads[i].PadRight(widest)}  " : $"  {heads[i]}\n{new string(' ', widest + 4)}", texts[i], widest + 4);
     }
 
     private void Wrap(string head, string text, int indent)
     {
         _page.Append(head);
-        int width = Math.Max(Width - indent, Width / 2);
-        while (text.Length > width && text.LastIndexOf(' ', width) is var end and > 0)
+        int columns = width - indent;
+        while (text.Length > columns && (text.LastIndexOf(' ', columns) is > 0 and int space ? space : text.IndexOf(' ')) is var end and > 0)
         {
             _page.Append(text.AsSpan(0, end)).Append('\n').Append(' ', indent);
             text = text[(end + 1)..];

@@ -45,6 +45,25 @@ internal static class KernelRegistry
         return [.. features.Where(f => f.Present).Select(f => f.Name)];
     }
 
+    /// <summary>The features that the processor has, whether this build uses them or not; on other processors than x64 those that the build sees.</summary>
+    public static IReadOnlyList<string> MachineFeatures()
+    {
+        if (!X86Base.IsSupported)
+            return ProcessorFeatures();
+        (int most, _, _, _) = X86Base.CpuId(0, 0);
+        (_, _, int basic, _) = X86Base.CpuId(1, 0);
+        (int leaves, int extended, int more, _) = most >= 7 ? X86Base.CpuId(7, 0) : default;
+        (int newest, _, _, _) = leaves >= 1 ? X86Base.CpuId(7, 1) : default;
+        const int Avx512 = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31; // F, DQ, CD, BW, VL: all that x86-64-v4 asks for
+        (string Name, bool Present)[] features =
+        [
+            ("avx2", Has(extended, 1 << 5)), ("fma", Has(basic, 1 << 12)), ("avxvnni", Has(newest, 1 << 4)), ("avx512bw", Has(extended, Avx512)), ("avx512vnni", Has(more, 1 << 11)),
+        ];
+        return [.. features.Where(f => f.Present).Select(f => f.Name)];
+
+        static bool Has(int register, int bits) => (register & bits) == bits;
+    }
+
     private static List<KernelSet> Discover()
     {
         var sets = new List<KernelSet>();

@@ -50,6 +50,14 @@ internal sealed unsafe partial class PosixStream(int descriptor, SafeFileHandle?
     /// <summary>Whether a descriptor is a terminal.</summary>
     public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
 
+    /// <summary>The columns of a terminal; null for what is none, or does not say.</summary>
+    public static int? Width(int descriptor)
+    {
+        const nuint WindowSize = 0x5413; // TIOCGWINSZ of Linux; of others the number and the call differ
+        ushort* size = stackalloc ushort[4]; // rows, columns
+        return OperatingSystem.IsLinux() && ControlDevice(descriptor, WindowSize, size) == 0 && size[1] > 0 ? size[1] : null;
+    }
+
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
     {
@@ -128,6 +136,9 @@ internal sealed unsafe partial class PosixStream(int descriptor, SafeFileHandle?
 
     [LibraryImport("libc", EntryPoint = "lseek")]
     private static partial long SeekBytes(int descriptor, long offset, int origin);
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int ControlDevice(int descriptor, nuint request, void* argument);
 
     [LibraryImport("libc", EntryPoint = "isatty")]
     private static partial int IsATty(int descriptor);

@@ -26,6 +26,9 @@ internal static class StandardStreams
     /// <summary>Whether somebody reads standard output on a terminal.</summary>
     public static bool OutputIsTerminal => OperatingSystem.IsWindows() ? !Console.IsOutputRedirected : PosixStream.IsTerminal(StandardOutput);
 
+    /// <summary>The columns of the terminal on standard output, or null.</summary>
+    public static int? OutputWidth => OperatingSystem.IsWindows() ? null : PosixStream.Width(StandardOutput);
+
     /// <summary>Whether somebody reads standard error on a terminal.</summary>
     public static bool ErrorIsTerminal => OperatingSystem.IsWindows() ? !Console.IsErrorRedirected : PosixStream.IsTerminal(StandardError);
 

@@ -8,7 +8,7 @@ public enum EncodeOptions
     Plain = 0,
     /// <summary>The text of special and added tokens, such as <c>&lt;eos&gt;</c>, gives those tokens.</summary>
     ParseSpecial = 1,
-    /// <summary>The begin-of-text id comes first.</summary>
+    /// <summary>The begin-of-text id comes first; a text that begins with it itself gets no second one.</summary>
     AddBos = 2,
     /// <summary>The end-of-text id comes last.</summary>
     AddEos = 4,

@@ -142,6 +142,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
             destination.Add(BosId >= 0 ? BosId : throw new QedException("the vocabulary has no begin-of-text token"));
         if (options.HasFlag(EncodeOptions.AddEos) && EosId < 0)
             throw new QedException("the vocabulary has no end-of-text token");
+        int begin = destination.Count;
 
         if (options.HasFlag(EncodeOptions.ParseSpecial))
         {
@@ -153,6 +154,8 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
             }
         }
         EncodePlain(text, destination);
+        if (options.HasFlag(EncodeOptions.AddBos) && destination.Count > begin && destination[begin] == BosId)
+            destination.RemoveAt(begin);
         if (options.HasFlag(EncodeOptions.AddEos))
             destination.Add(EosId);
     }

@@ -88,7 +88,7 @@ internal sealed class CommandLineTarget : Target
         int root = Array.FindIndex(_roots, one => one.Name == words[0]);
         _parsed = null;
         string shown = "";
-        CommandLineProgram.Run(_roots[Math.Max(root, 0)], "1.0", words[1..], text => shown += text);
+        CommandLineProgram.Run(_roots[Math.Max(root, 0)], "1.0", words[1..], new Screen(text => shown += text, text => shown += text));
         return _parsed is null ? $"{words[0]} shows text" : "understood";
     }
 

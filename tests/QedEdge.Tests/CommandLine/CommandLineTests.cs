@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using QedEdge.CommandLine;
 
 namespace QedEdge.Tests.CommandLine;
@@ -16,7 +17,7 @@ public sealed class CommandLineTests
     private readonly Flag _last = new("--last") { Description = "Whether" };
     private readonly Command _root;
 
-    private string _printed = "", _found = "";
+    private string _printed = "", _said = "", _found = "";
 
     public CommandLineTests()
     {
@@ -52,7 +53,6 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("a command is missing: say, must (see 'tool --help')")]
     [InlineData("a command is missing: say, must (see 'tool --help')", "--")]
     [InlineData("unknown command 'sayy'; did you mean 'say'? (see 'tool --help')", "sayy")]
     [InlineData("unknown command 'mus'; did you mean 'must'? (see 'tool --help')", "mus")]
@@ -80,13 +80,14 @@ public sealed class CommandLineTests
     [InlineData("--loud: 'maybe' is not true or false; it needs neither (see 'tool say --help')", "say", "--loud=maybe")]
     [InlineData("--output DIR is missing (see 'tool must --help')", "must", "x")]
     [InlineData("NAME is missing (see 'tool must --help')", "must", "-o", "x")]
+    [InlineData("NAME and --output DIR are missing (see 'tool must --help')", "must")]
     [InlineData("--output needs a folder name (see 'tool must --help')", "must", "x", "-o", "")]
     public void WhatIsWrong_IsSaid(string expected, params string[] words) => Assert.Equal(expected, Assert.Throws<UsageException>(() => Run(words)).Message);
 
     [Fact]
     public void Help_ComesBeforeAllMistakes()
     {
-        foreach (string[] words in new string[][] { ["say", "--wrong", "-h"], ["say", "-?"], ["say", "x", "--help", "--file"], ["say", "--help=true"], ["help", "say"] })
+        foreach (string[] words in new string[][] { ["say", "--wrong", "-h"], ["say", "-?"], ["say", "x", "--help", "--file"], ["say", "--help=true"], ["help", "say"], ["--help", "say"], ["-h", "say", "more"] })
         {
             Assert.Equal(0, Run(words));
             Assert.Equal("""
@@ -119,13 +120,40 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void WithoutACommand_HelpIsShown_AndItIsWrongUsage()
+    {
+        Assert.Equal(2, Run());
+        Assert.Equal("", _printed);
+        Assert.Contains("\n  say   Says it\n", _said);
+        Assert.Equal(0, Run("--help"));
+        Assert.Equal(_said, _printed);
+    }
+
+    /// <summary>No word is cut and no line longer than the terminal, however narrow.</summary>
+    [Theory]
+    [InlineData(50)]
+    [InlineData(64)]
+    [InlineData(80)]
+    [InlineData(120)]
+    public void Help_IsAsWideAsTheTerminal(int width)
+    {
+        string description = string.Join(' ', Enumerable.Range(0, 40).Select(i => new string((char)('a' + i % 26), 1 + i % 11)));
+        var root = new Command("tool", description, new TextOption("--short", "-s") { Description = description }, new TextOption("--a-rather-long-name-of-one", "-l") { Words = ["one", "three", "seven"], Description = description }) { Action = _ => 0 };
+        string page = "";
+        Assert.Equal(0, CommandLineProgram.Run(root, "", ["-h"], new Screen(text => page = text, _ => { }, width)));
+        Assert.InRange(page.Split('\n').Max(line => line.Length), width * 7 / 10, width);
+        Assert.Equal(3, Regex.Matches(Regex.Replace(page, @"\s+", " "), Regex.Escape(description)).Count);
+        Assert.Equal(80, new Screen(_ => { }, _ => { }).Width);
+    }
+
+    [Fact]
     public void AnArgumentCalledHelp_IsTaken_WhereAProgramNeedsNoCommand()
     {
         string name = "";
         var root = new Command("tool", "Does it.", _text, _file) { Action = parsed => (name = parsed.GetValue(_text)!).Length };
-        Assert.Equal(4, CommandLineProgram.Run(root, "", ["help", "-f", "x"], _ => { }));
+        Assert.Equal(4, CommandLineProgram.Run(root, "", ["help", "-f", "x"], Nowhere));
         Assert.Equal("help", name);
-        Assert.Equal(0, CommandLineProgram.Run(root, "", ["help"], _ => { }));
+        Assert.Equal(0, CommandLineProgram.Run(root, "", ["help"], Nowhere));
     }
 
     [Fact]
@@ -138,7 +166,7 @@ public sealed class CommandLineTests
     [Fact]
     public void WhatIsNotGiven_CanBeCompleted()
     {
-        Assert.Equal(7, CommandLineProgram.Run(_root, "", ["say", "-n", "5"], _ => { }, parsed =>
+        Assert.Equal(7, CommandLineProgram.Run(_root, "", ["say", "-n", "5"], Nowhere, parsed =>
         {
             Assert.True(parsed.Has(_count));
             Assert.False(parsed.Has(_heat));
@@ -147,5 +175,7 @@ public sealed class CommandLineTests
         Assert.Equal("||round||5|0.5||False", _found);
     }
 
-    private int Run(params string[] words) => CommandLineProgram.Run(_root, "1.2.3", words, text => _printed = text);
+    private static Screen Nowhere { get; } = new(_ => { }, _ => { });
+
+    private int Run(params string[] words) => CommandLineProgram.Run(_root, "1.2.3", words, new Screen(text => _printed = text, text => _said = text, 60));
 }

@@ -22,7 +22,10 @@ public sealed class BundleTests : IDisposable
     [Fact]
     public void ABundle_NeedsNoOptions_AndIsTheProgramWithTheModel()
     {
-        Qed("bundle", "-m", _model, "-o", _bundle);
+        string said = Qed("bundle", "-m", _model, "-o", _bundle).Error;
+        Assert.Contains("with tiny.gguf; it runs 'generate' unless another command is given", said);
+        Assert.NotEqual("\n", Done(Tools.Run("bash", ["-c", said.TrimEnd().Split(": ")[^1] + " -n 3"])).Output); // the command it names
+        Assert.Contains("model: bundled with this executable (1.3 MB)", Run("info").Output);
         string expected = Qed("generate", "-m", _model, "Once upon a time", "-n", "20", "--seed", "5").Output;
         Assert.NotEqual(expected, Qed("generate", "Once upon a time", "-n", "20", "--seed", "5").Output); // the built-in model is another
         foreach (string[] arguments in (string[][])[["Once upon a time", "-n", "20", "--seed", "5"], ["generate", "Once upon a time", "-n", "20", "--seed", "5"], ["-n", "20", "--seed", "5", "Once upon a time"]])
@@ -79,7 +82,9 @@ public sealed class BundleTests : IDisposable
         Assert.Equal(0, Tools.Run(Path.Combine(parts, "qed"), ["--version"]).ExitCode);
         Assert.Contains("is a bundle already", Refused("bundle", "-m", _bundle, "-o", Path.Combine(_folder, "x")));
         Assert.Contains("is a bundle already", Refused("bundle", "-m", _model, "--runtime", _bundle, "-o", Path.Combine(_folder, "x")));
-        Assert.Contains("is no executable", Refused("bundle", "-m", _model, "--runtime", _model, "-o", Path.Combine(_folder, "x")));
+        foreach (string other in new[] { _model, "/bin/ls", PublishedPrograms.File("libqed.so", "x64"), PublishedPrograms.File("qed-convert", "x64") })
+            Assert.Contains("is no executable 'qed'", Refused("bundle", "-m", _model, "--runtime", other, "-o", Path.Combine(_folder, "x")));
+        Assert.Contains("there is no such file", Refused("bundle", "-m", _model, "--runtime", "/nowhere", "-o", Path.Combine(_folder, "x")));
         Assert.Contains("is no bundle", Refused("bundle", "--extract", program, "-o", parts));
         Assert.Contains("exists already", Refused("bundle", "--extract", _bundle, "-o", parts));
     }

@@ -21,6 +21,18 @@ internal static class ChangedSample
     /// <summary>The file with another value, or none, for a key.</summary>
     public static byte[] WithEntry(string key, Action<GgufWriter, GgufMetadata> add) => Write(key, add, "", null);
 
+    /// <summary>The file with a token of any text, under the id of &lt;pad&gt;; it is part of texts like any other.</summary>
+    public static byte[] WithToken(string text)
+    {
+        const int userDefined = 4;
+        byte[] renamed = Write(GgufKeys.Tokens, (writer, metadata) =>
+        {
+            GgufArray tokens = metadata.GetArray(GgufKeys.Tokens);
+            writer.Add(GgufKeys.Tokens, (string[])[text, .. Enumerable.Range(1, tokens.Count - 1).Select(tokens.String)]);
+        }, "", null);
+        return ChangedFile.Write(renamed, GgufKeys.TokenType, (writer, metadata) => writer.Add(GgufKeys.TokenType, (int[])[userDefined, .. metadata.GetArray(GgufKeys.TokenType).Int32()[1..]]), "", null);
+    }
+
     private static byte[] Write(string key, Action<GgufWriter, GgufMetadata> add, string name, Func<GgufTensorInfo, byte[], (TensorType Type, long[] Shape, byte[] Data)>? change) =>
         ChangedFile.Write(Sample.Value, key, add, name, change);
 

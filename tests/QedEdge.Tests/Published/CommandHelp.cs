@@ -47,7 +47,7 @@ internal sealed class CommandHelp
         return [root, .. commands];
     }
 
-    /// <summary>The rows of a section, in two columns; a line without the first goes on with the second.</summary>
+    /// <summary>The rows of a section, in two columns; a line without the first goes on with the second, which begins there where the first is long.</summary>
     private List<(string Head, string Text)> Rows(string title)
     {
         var rows = new List<(string Head, string Text)>();
@@ -55,9 +55,9 @@ internal sealed class CommandHelp
         {
             string[] columns = line[2..].Split("  ", 2);
             if (line[2] == ' ')
-                rows[^1] = (rows[^1].Head, $"{rows[^1].Text} {line.Trim()}");
+                rows[^1] = (rows[^1].Head, $"{rows[^1].Text} {line.Trim()}".TrimStart());
             else
-                rows.Add((columns[0], columns[1].Trim()));
+                rows.Add((columns[0], columns.Length == 1 ? "" : columns[1].Trim()));
         }
         return rows;
     }

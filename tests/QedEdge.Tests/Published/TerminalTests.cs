@@ -115,7 +115,7 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Contains("(/exit or Ctrl-D ends)", shown); // the second one, when there was no answer
         Assert.Contains("/save FILE", shown);
         Assert.DoesNotContain("error", shown);
-        Assert.EndsWith("exit 0", shown);
+        Assert.EndsWith("\nexit 0", shown); // at the beginning of a line, where the shell's prompt goes
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Equal(3, errors.Length);
         Assert.Contains("unknown: /bogus", errors[0]);
         Assert.Contains("needs a file name", errors[1]);
-        Assert.Contains("nothing", errors[2]);
+        Assert.Contains($"{_folder}/nothing: there is no such file", errors[2]);
         Assert.DoesNotContain("never", result.Error);
         // Each turn feeds only what is new: the begin token comes first, and again after /system.
         Assert.Equal(2, result.Error.Split('\n').Count(line => line.EndsWith(" <bos>")));
@@ -138,6 +138,7 @@ public sealed partial class TerminalTests : IDisposable
         ProgramResult again = Chat("/save " + saved + "\n", "-n", "5"), loaded = Chat("Hm\n/save " + saved + "\n", "-n", "5", "--load-session", saved);
         Assert.DoesNotContain("unknown", Chat("\"\"\"\n/no command in a block\n\"\"\"\n", "-n", "2").Error);
         Assert.Contains("exists already", again.Error); // of another conversation
+        Assert.DoesNotContain("--force", again.Error); // which /save does not have
         Assert.DoesNotContain("error", loaded.Error);
     }
 
@@ -174,7 +175,7 @@ public sealed partial class TerminalTests : IDisposable
     }
 
     /// <summary>What somebody sees on a terminal who types each time when something has appeared, and behind it "exit" and the exit code.</summary>
-    private static string OnTerminal(string arguments, params (string Shown, string Keys)[] steps)
+    internal static string OnTerminal(string arguments, params (string Shown, string Keys)[] steps)
     {
         Tools.Require("script");
         // In the shell's place: what a shell does with a Ctrl-C while it waits depends on which one it is.

@@ -24,6 +24,11 @@ public sealed class WrongUsageTests
     [InlineData("--sinks goes with --overflow slide", "generate", "x", "--sinks", "2")]
     [InlineData("sinks must be 0 to 8 with a context size of 16", "generate", "x", "--overflow", "slide", "--sinks", "9", "-c", "16")]
     [InlineData("give the text once", "tokenize", "a", "--jsonl", "b")]
+    [InlineData("give megabytes or gigabytes", "plan", "--ram", "3")]
+    [InlineData("ends with .svg", "bench", "--plot", "b.png")]
+    [InlineData("ends with .html", "score", "x", "--html", "page.svg")]
+    [InlineData("--temp must be 0 or more, got -1", "generate", "x", "--temp", "-1")]
+    [InlineData("outside the vocabulary", "detokenize", "99999")]
     public void IsSaidInOneLine(string expected, params string[] arguments)
     {
         ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
