@@ -5,7 +5,7 @@ namespace QedEdge.Cli;
 
 /// <summary>The option for a picture or page, and its file.</summary>
 /// <param name="name">The option's name.</param>
-/// <param name="ending">What the file's name ends with: what is written is of that kind.</param>
+/// <param name="ending">What the file's name ends with, where it has an ending: what is written is of that kind.</param>
 /// <param name="description">What is drawn.</param>
 internal sealed class PictureOutput(string name, string ending, string description)
 {
@@ -14,7 +14,9 @@ internal sealed class PictureOutput(string name, string ending, string descripti
         ValueName = "FILE" + ending,
         Description = description,
         IsWritten = true,
-        Check = path => path.EndsWith(ending, StringComparison.OrdinalIgnoreCase) ? null : $"{name} writes {ending[1..].ToUpperInvariant()}: give it the name of a file that ends with {ending}",
+        Check = path => Path.GetExtension(path) is var other && (other == "" || other.Equals(ending, StringComparison.OrdinalIgnoreCase))
+            ? null
+            : $"{name} writes {ending[1..].ToUpperInvariant()}: give it the name of a file that ends with {ending}, not {other}",
     };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
 
