@@ -125,7 +125,15 @@ internal sealed class Engine : IDisposable
             }
         }
         if (_firstBroken.AsSpan().ContainsAnyExcept(None))
-            throw NotFinite([.. Enumerable.Range(0, _firstBroken.Length).Where(member => _firstBroken[member] != None)]);
+        {
+            var members = new List<int>();
+            for (int member = 0; member < _firstBroken.Length; member++)
+            {
+                if (_firstBroken[member] != None)
+                    members.Add(member);
+            }
+            throw NotFinite(members.ToArray());
+        }
     }
 
     /// <summary>Fills the batch with the next tokens of each sequence; false when all are done.</summary>

@@ -6,8 +6,10 @@ namespace QedEdge;
 /// </summary>
 public sealed class NotFiniteException : ModelFormatException
 {
-    internal NotFiniteException(string file, string problem, int[] members) : base(ModelFault.Damaged, file, problem) => Members = members;
+    private readonly int[] _members;
+
+    internal NotFiniteException(string file, string problem, int[] members) : base(ModelFault.Damaged, file, problem) => _members = members;
 
     /// <summary>Which members of a <see cref="SessionBatch"/> met it, in ascending order; 0 for a session of its own. The others were fed to their ends.</summary>
-    public IReadOnlyList<int> Members { get; }
+    public ReadOnlySpan<int> Members => _members;
 }

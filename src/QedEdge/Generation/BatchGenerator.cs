@@ -79,11 +79,21 @@ public sealed class BatchGenerator(SessionBatch batch)
         {
             batch.Feed(CollectionsMarshal.AsSpan(_tokens), _lengths, cancellation: cancellation);
         }
-        catch (NotFiniteException e) when (e.Members.All(member => _members[member].TakesErrors))
+        catch (NotFiniteException e) when (TakeErrors(e.Members))
         {
             foreach (int member in e.Members) // the others have their tokens
                 _members[member].Fail(e);
         }
+    }
+
+    private bool TakeErrors(ReadOnlySpan<int> members)
+    {
+        foreach (int member in members)
+        {
+            if (!_members[member].TakesErrors)
+                return false;
+        }
+        return true;
     }
 
     /// <summary>A session of the batch and the request that it works for.</summary>

@@ -56,7 +56,7 @@ public sealed class NotFiniteTests : IDisposable
         }
         catch (NotFiniteException e)
         {
-            Assert.Equal([0], e.Members);
+            Assert.Equal([0], e.Members.ToArray());
             Assert.InRange(session.Position, 0, Ids.Length - 1);
             Assert.False(session.HasLogits);
             return e.Message;
@@ -90,7 +90,7 @@ public sealed class NotFiniteTests : IDisposable
         int[][] prompts = [[1, 2, 3], [4, 5, poison, 6], [.. Enumerable.Range(0, 200).Select(i => i % 40)], [7]];
         using SessionBatch batch = model.CreateBatch(prompts.Length, options);
         var error = Assert.Throws<NotFiniteException>(() => batch.Feed([.. prompts.SelectMany(p => p)], [.. prompts.Select(p => p.Length)]));
-        Assert.Equal([1], error.Members);
+        Assert.Equal([1], error.Members.ToArray());
         for (int i = 0; i < prompts.Length; i++)
         {
             if (i == 1)

@@ -139,6 +139,9 @@ public sealed class StartTests : IDisposable
         return copy;
     }
 
-    private static void OpenToAll(string folder, bool everything = false) =>
-        File.SetUnixFileMode(folder, (UnixFileMode)(everything ? 0x1FF : 0x1ED)); // 0777, 0755
+    private static void OpenToAll(string folder, bool everything = false)
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder, (UnixFileMode)(everything ? 0x1FF : 0x1ED)); // 0777, 0755
+    }
 }
