@@ -2,13 +2,22 @@ using System.Runtime.InteropServices;
 
 namespace QedEdge.Native;
 
+/// <summary>A structure that the caller fills.</summary>
+internal interface IOptions
+{
+    /// <summary>A field that means nothing yet.</summary>
+    int Unused { get; }
+}
+
 /// <summary><c>qed_open_options</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct OpenOptions
+internal unsafe struct OpenOptions : IOptions
 {
     public nuint Size;
     public byte* InstructionSet;
     public int Loading, Reserved;
+
+    public readonly int Unused => Reserved;
 }
 
 /// <summary><c>qed_model_info</c>.</summary>
@@ -21,10 +30,12 @@ internal struct ModelInfo
 
 /// <summary><c>qed_session_options</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct NativeSessionOptions
+internal struct NativeSessionOptions : IOptions
 {
     public nuint Size;
     public int Threads, ContextLength, KvType, Overflow, Sinks, Reserved;
+
+    public readonly int Unused => Reserved;
 }
 
 /// <summary><c>qed_session_info</c>.</summary>
@@ -45,7 +56,7 @@ internal struct LogitBias
 
 /// <summary><c>qed_sampling_options</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct NativeSamplingOptions
+internal unsafe struct NativeSamplingOptions : IOptions
 {
     public nuint Size;
     public float Temperature;
@@ -55,11 +66,13 @@ internal unsafe struct NativeSamplingOptions
     public ulong Seed;
     public LogitBias* Biases;
     public nuint BiasCount;
+
+    public readonly int Unused => Reserved;
 }
 
 /// <summary><c>qed_generate_options</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct GenerateOptions
+internal unsafe struct GenerateOptions : IOptions
 {
     public nuint Size;
     public NativeSamplingOptions* Sampling;
@@ -67,6 +80,8 @@ internal unsafe struct GenerateOptions
     public byte** Stop;
     public nuint StopCount;
     public ulong Seed;
+
+    public readonly int Unused => 0;
 }
 
 /// <summary><c>qed_generate_result</c>.</summary>
@@ -91,7 +106,7 @@ internal static unsafe class Versioned
 {
     /// <summary>The caller's options over the defaults.</summary>
     /// <exception cref="StatusException">The size is none, or fields that this version does not know are in use.</exception>
-    public static T Read<T>(T* options, T defaults, string what) where T : unmanaged
+    public static T Read<T>(T* options, T defaults, string what) where T : unmanaged, IOptions
     {
         if (options is null)
             return defaults;
@@ -99,7 +114,7 @@ internal static unsafe class Versioned
         if (new ReadOnlySpan<byte>((byte*)options + known, (int)(size - known)).ContainsAnyExcept((byte)0))
             throw new StatusException(Status.Argument, $"{what} has fields that this version of the library does not know");
         Buffer.MemoryCopy(options, &defaults, (ulong)sizeof(T), known);
-        return defaults;
+        return defaults.Unused == 0 ? defaults : throw new StatusException(Status.Argument, $"{what}: the field 'reserved' must be 0, got {defaults.Unused}");
     }
 
     /// <summary>Fills as much of the caller's structure as it has.</summary>
