@@ -22,6 +22,7 @@ public sealed class QedChatClient : IChatClient
     private readonly Tokenizer _tokenizer;
     private readonly Session _session;
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly CancellationTokenSource _closing = new();
     private readonly ChatClientMetadata _metadata;
 
     /// <summary>A client of a model.</summary>
@@ -50,15 +51,16 @@ public sealed class QedChatClient : IChatClient
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
         int[] prompt = [.. ChatTemplate.Encode(_tokenizer, RequestMapping.Messages(messages, options))];
         GenerationOptions generation = RequestMapping.Options(this, _model, options);
         string[] stops = [.. options?.StopSequences ?? [], .. ChatTemplate.StopTexts];
         string id = Guid.NewGuid().ToString("N");
 
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        await _turn.WaitAsync(ended.Token).ConfigureAwait(false);
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var pieces = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
             Task<GenerationResult> work = Task.Run(() => Generate(prompt, generation, stops, pieces.Writer, ended.Token), CancellationToken.None);
             try
@@ -72,7 +74,8 @@ public sealed class QedChatClient : IChatClient
                 await ((Task)work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             GenerationResult result = await work.ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
+            if (result.Finish == FinishReason.Cancelled)
+                throw new OperationCanceledException(cancellationToken.IsCancellationRequested ? cancellationToken : _closing.Token);
             ChatResponseUpdate last = Update(new UsageContent(new UsageDetails
             {
                 InputTokenCount = result.PromptTokens,
@@ -102,10 +105,14 @@ public sealed class QedChatClient : IChatClient
             : null;
     }
 
-    /// <summary>Frees the keys and values; the model stays open.</summary>
+    /// <summary>
+    /// Frees the keys and values; the model stays open. An answer that is under way and those that wait for their turn end as cancelled
+    /// (<see cref="OperationCanceledException"/>). Never throws.
+    /// </summary>
     public void Dispose()
     {
-        _session.Dispose(); // an answer that is under way ends with an exception; who waits for its turn gets one, too
+        _closing.Cancel();
+        _session.Dispose(); // waits for the answer's last token
     }
 
     private GenerationResult Generate(int[] prompt, GenerationOptions options, string[] stops, ChannelWriter<string> pieces, CancellationToken cancellation)
@@ -121,6 +128,10 @@ public sealed class QedChatClient : IChatClient
             GenerationResult result = new Generator(_session, options).Run(prompt, (id, _) => text.Append(id), cancellation, common);
             text.End();
             return result;
+        }
+        catch (ObjectDisposedException) when (_closing.IsCancellationRequested) // before the answer's first token
+        {
+            throw new OperationCanceledException(_closing.Token);
         }
         finally
         {

@@ -118,6 +118,8 @@ internal static unsafe class GenerateFunctions
             token = id;
             return text.Append(id) && !receiver.HasStopped;
         });
+        if (done.Finish == FinishReason.Cancelled)
+            throw new OperationCanceledException("the session was closed during the call");
         token = null;
         text.End();
         if (result is null)

@@ -39,13 +39,16 @@ internal static class Handles
             Entry entry = Find<T>(handle);
             if (!entry.Shared && entry.Users > 0)
                 throw Busy<T>();
+            var lease = new Lease<T>(entry, entry.Target is Session session ? session.Hold() : default);
             entry.Users++;
-            return new Lease<T>(entry);
+            return lease;
         }
     }
 
-    /// <summary>Closes a handle. A shared object lives on until the calls that use it are done.</summary>
-    /// <exception cref="StatusException">It is no open handle of this kind, or another call has its object.</exception>
+    /// <summary>
+    /// Closes a handle. Calls that use its object are done undisturbed, but for a session's: it is cancelled and waited for, unless it is the one that this is called from.
+    /// </summary>
+    /// <exception cref="StatusException">It is no open handle of this kind.</exception>
     public static void Close<T>(nint handle) where T : class
     {
         if (handle == 0)
@@ -54,11 +57,10 @@ internal static class Handles
         lock (Gate)
         {
             entry = Find<T>(handle);
-            if (!entry.Shared && entry.Users > 0)
-                throw Busy<T>();
             _entries[Slot(handle)] = null;
             entry.Users++;
         }
+        (entry.Target as Session)?.Dispose();
         Leave(entry, closing: true);
     }
 
@@ -104,11 +106,17 @@ internal static class Handles
     }
 
     /// <summary>A call's hold on an object.</summary>
-    public readonly ref struct Lease<T>(Entry entry) where T : class
+    public readonly ref struct Lease<T>(Entry entry, Engine.Use hold) where T : class
     {
+        private readonly Engine.Use _hold = hold; // of a session
+
         public T Target => (T)entry.Target;
 
         /// <summary>Lets it go.</summary>
-        public void Dispose() => Leave(entry);
+        public void Dispose()
+        {
+            _hold.Dispose();
+            Leave(entry);
+        }
     }
 }

@@ -54,6 +54,7 @@ internal static unsafe class LastError
         ArgumentException => Status.Argument,
         OutOfMemoryException => Status.Memory,
         InvalidOperationException => Status.State,
+        OperationCanceledException => Status.Cancelled,
         _ => Status.Internal,
     };
 }

@@ -14,6 +14,7 @@ internal enum Status
     Memory = -8,
     Version = -9,
     Internal = -10,
+    Cancelled = -11,
 }
 
 /// <summary>A failure that this layer finds itself.</summary>

@@ -28,11 +28,14 @@
  *
  * Threads. A model may be used by any number of threads at a time. A session or sampler belongs to one call at a time: a second
  * one gives QED_ERROR_BUSY and changes nothing; so does a call for it from its own callback. Different sessions run in parallel.
+ * Closing is possible at any time: qed_session_close ends the call that uses the session.
  *
  * The process. The library stays loaded when it is closed by dlclose(), and does not survive fork() without exec(). Its first call
  * starts a thread; handles SIGSEGV and SIGFPE, passing on to the program's own handlers what its own code did not cause; takes a
  * real-time signal (SIGRTMIN) to stop its threads; and ignores SIGPIPE, unless the program then sets that again. Calls need 128 KB
- * of stack. Nothing is written to standard output or standard error, except where the processor lacks what the library was built
+ * of stack. A model or session file that another program cuts off while it is mapped is SIGBUS for who touches it, here as in
+ * every program: QED_LOADING_MEMORY is not affected once qed_open has returned. Beyond a limit on file sizes saving fails, without
+ * SIGXFSZ. Nothing is written to standard output or standard error, except where the processor lacks what the library was built
  * for (AVX2 on x64): then the process ends with a message. Callbacks must return: no longjmp, no C++ exception.
  *
  * Results do not depend on the machine, its instruction set, or the number of threads: the same bits everywhere.
@@ -75,7 +78,8 @@ enum qed_status {
     QED_ERROR_FAILED = -7,   /* a session file cannot be read, written or used, or another failure */
     QED_ERROR_MEMORY = -8,   /* memory is short */
     QED_ERROR_VERSION = -9,  /* the library is too old or too new for the program */
-    QED_ERROR_INTERNAL = -10 /* a defect of this library; please report the message */
+    QED_ERROR_INTERNAL = -10, /* a defect of this library; please report the message */
+    QED_ERROR_CANCELLED = -11 /* the session was closed during the call */
 };
 
 /*
@@ -256,9 +260,11 @@ typedef struct qed_session_options {
 QED_API int32_t qed_session_open(qed_model *model, const qed_session_options *options, qed_session **session);
 
 /*
- * Closes a session. NULL is closed already.
+ * Closes a session. NULL is closed already. A call for it on another thread ends with QED_ERROR_CANCELLED before this returns;
+ * a callback of that call must not wait for this. From the session's own callback it returns at once, and the session is freed
+ * when the call that the callback belongs to has ended so.
  *
- * Errors: QED_ERROR_HANDLE, QED_ERROR_BUSY (it stays open). Threads: any.
+ * Errors: QED_ERROR_HANDLE. Threads: any.
  */
 QED_API int32_t qed_session_close(qed_session *session);
 
@@ -391,7 +397,7 @@ QED_API int32_t qed_sampling_defaults(qed_model *model, qed_sampling_options *op
  */
 QED_API int32_t qed_sampler_open(qed_model *model, const qed_sampling_options *options, qed_sampler **sampler);
 
-/* Closes a sampler. NULL is closed already. Errors: QED_ERROR_HANDLE, QED_ERROR_BUSY (it stays open). Threads: any. */
+/* Closes a sampler. NULL is closed already. A call that uses it is done undisturbed. Errors: QED_ERROR_HANDLE. Threads: any. */
 QED_API int32_t qed_sampler_close(qed_sampler *sampler);
 
 /*
@@ -461,7 +467,7 @@ typedef struct qed_generate_result {
  *   token         the token's id, or -1 at the end
  *
  * Returns 0 to go on and anything else to stop. Called on the thread that called qed_generate. It may call anything but
- * functions for the same session.
+ * functions for the same session; of these only qed_session_close.
  */
 typedef int32_t (*qed_callback)(void *user, const char *text, size_t length, int32_t token);
 

@@ -8,7 +8,6 @@ namespace QedEdge;
 /// <summary>What the sequences of a session or a batch share: the threads, the scratch memory and the layers. One call at a time.</summary>
 internal sealed class Engine : IDisposable
 {
-    private const int Free = 0, InUse = 1, Closed = 2;
     private const int None = int.MaxValue;
 
     private readonly QedModel _model;
@@ -24,7 +23,13 @@ internal sealed class Engine : IDisposable
     private readonly int[] _members = new int[Workspace.BatchSize]; // whose each segment of the batch is, as an index into the call's sequences
     private readonly int[] _done; // tokens of each sequence done in this call
     private readonly int[] _firstBroken; // of each sequence: the batch row whose values are not finite, or None
-    private int _state; // Free, InUse or Closed
+    private readonly Lock _gate = new();
+    private readonly ManualResetEventSlim _freed = new();
+    private readonly CancellationTokenSource _closing = new(); // ends the call that runs when the engine is closed
+    private readonly List<Sequence> _left = [];                // closed while a call ran: freed at its end
+    private int _owner;      // the thread whose call it is, or 0
+    private int _depth;      // calls of its, one within another
+    private bool _computing; // whether the innermost of them uses what is shared
 
     /// <summary>Allocates everything but the sequences.</summary>
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
@@ -53,7 +58,7 @@ internal sealed class Engine : IDisposable
             _done = new int[sequences];
             _firstBroken = new int[sequences];
             _team = new WorkerTeam(threads);
-            _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch);
+            _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch) { Closing = _closing.Token };
         }
         catch // memory is short
         {
@@ -80,14 +85,48 @@ internal sealed class Engine : IDisposable
         return new Sequence(_window, _workspace.LogitStride, new KvCache(config.LayerCount, config.HeadCount, config.HeadSize, _window.Slots, _format));
     }
 
-    /// <summary>Takes the engine for one call.</summary>
+    /// <summary>Whether the engine is closed, and the call that has it is to end.</summary>
+    public bool IsClosing => _closing.IsCancellationRequested;
+
+    /// <summary>Takes the engine for one call that uses what is shared.</summary>
     /// <exception cref="InvalidOperationException">Another call has it.</exception>
     /// <exception cref="ObjectDisposedException">It was closed.</exception>
-    public Use Enter()
+    /// <exception cref="OperationCanceledException">It was closed during the call that this one is a part of.</exception>
+    public Use Enter() => Enter(computing: true);
+
+    /// <summary>Takes the engine for work that consists of several calls: until its end, memory stays even where the engine is closed meanwhile.</summary>
+    /// <exception cref="InvalidOperationException">Another call has it.</exception>
+    /// <exception cref="ObjectDisposedException">It was closed.</exception>
+    /// <exception cref="OperationCanceledException">It was closed during the call that this one is a part of.</exception>
+    public Use Hold() => Enter(computing: false);
+
+    private Use Enter(bool computing)
     {
-        int state = Interlocked.CompareExchange(ref _state, InUse, Free);
-        ObjectDisposedException.ThrowIf(state == Closed, typeof(Session));
-        return state == Free ? new Use(this) : throw OtherCall();
+        int thread = Environment.CurrentManagedThreadId;
+        lock (_gate)
+        {
+            bool nested = _owner == thread;
+            if (IsClosing)
+                throw nested ? Closed() : new ObjectDisposedException(nameof(Session));
+            if (_computing || (_depth > 0 && !nested))
+                throw new InvalidOperationException("the session is in use by another call; a session belongs to one thread, and to one call at a time");
+            _owner = thread;
+            _depth++;
+            _computing = computing;
+            return new Use(this);
+        }
+    }
+
+    private void Leave()
+    {
+        lock (_gate)
+        {
+            _computing = false;
+            if (--_depth > 0)
+                return;
+            _owner = 0;
+            FreeWhatIsLeft();
+        }
     }
 
     /// <summary>
@@ -123,6 +162,8 @@ internal sealed class Engine : IDisposable
                 segment.Sequence.HasLogits = _done[member] == lengths[member];
                 options[member].OnChunk?.Invoke(_done[member]);
             }
+            if (IsClosing)
+                throw Closed();
         }
         if (_firstBroken.AsSpan().ContainsAnyExcept(None))
         {
@@ -193,26 +234,49 @@ internal sealed class Engine : IDisposable
         throw NotFinite([]);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => Close();
-
-    /// <summary>Ends the threads and frees what sequences share; false where that was done before.</summary>
-    /// <exception cref="InvalidOperationException">A call has it.</exception>
-    public bool Close()
+    /// <summary>Frees a sequence, at once or where a call runs at its end.</summary>
+    public void Free(Sequence sequence)
     {
-        int state = Interlocked.CompareExchange(ref _state, Closed, Free);
-        if (state == Closed)
-            return false;
-        if (state == InUse)
-            throw OtherCall();
+        lock (_gate)
+        {
+            _left.Add(sequence);
+            if (_depth == 0)
+                FreeWhatIsLeft();
+        }
+    }
+
+    /// <summary>
+    /// Ends the threads and frees what sequences share. A call that runs is cancelled and waited for; from within that call itself nothing is waited for, and its end frees.
+    /// </summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closing.Cancel();
+            if (_depth == 0)
+                FreeWhatIsLeft();
+            else if (_owner == Environment.CurrentManagedThreadId)
+                return;
+        }
+        _freed.Wait();
+    }
+
+    /// <summary>No call runs.</summary>
+    private void FreeWhatIsLeft()
+    {
+        foreach (Sequence sequence in _left)
+            sequence.Dispose();
+        _left.Clear();
+        if (!IsClosing || _freed.IsSet)
+            return;
         _team.Dispose();
         _workspace.Dispose();
         _rope.Dispose();
         _model.Release();
-        return true;
+        _freed.Set();
     }
 
-    private static InvalidOperationException OtherCall() => new("the session is in use by another call; a session belongs to one thread, and to one call at a time");
+    private static OperationCanceledException Closed() => new("the session was closed during the call");
 
     /// <summary>Logits of some of the batch's tokens, several for each pass over the head's weights; of each member those before its first broken row.</summary>
     private void ReportLogits(Span<Wanted> wanted, ReadOnlySpan<Sequence> sequences, CancellationToken cancellation)
@@ -227,6 +291,8 @@ internal sealed class Engine : IDisposable
         while (!wanted.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (IsClosing)
+                throw Closed();
             ReadOnlySpan<Wanted> now = wanted[..Math.Min(wanted.Length, _rows.Length)];
             wanted = wanted[now.Length..];
             for (int r = 0; r < now.Length; r++)
@@ -261,10 +327,6 @@ internal sealed class Engine : IDisposable
     public readonly ref struct Use(Engine engine)
     {
         /// <summary>Lets it go.</summary>
-        public void Dispose()
-        {
-            if (engine is not null)
-                Volatile.Write(ref engine._state, Free);
-        }
+        public void Dispose() => engine?.Leave();
     }
 }

@@ -10,7 +10,7 @@ public sealed class Session : IDisposable
 {
     private readonly Engine _engine;
     private readonly bool _ownsEngine;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     internal Session(Engine engine, bool ownsEngine)
     {
@@ -59,11 +59,17 @@ public sealed class Session : IDisposable
         get
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return Sequence.HasLogits
-                ? Sequence.Logits.Slice(0, VocabSize)
-                : throw new InvalidOperationException("there are no logits: feed at least one token first");
+            return Held;
         }
     }
+
+    /// <summary><see cref="Logits"/> for who holds the session: they are there to the hold's end, even where the session is closed meanwhile.</summary>
+    internal ReadOnlySpan<float> Held => Sequence.HasLogits
+        ? Sequence.Logits.Slice(0, VocabSize)
+        : throw new InvalidOperationException("there are no logits: feed at least one token first");
+
+    /// <summary>Whether the session was closed during the call that is under way.</summary>
+    internal bool IsClosing => _engine.IsClosing;
 
     /// <summary>The model.</summary>
     public QedModel Model => _engine.Model;
@@ -198,6 +204,7 @@ public sealed class Session : IDisposable
     /// <returns>How many of them need not be fed.</returns>
     public int KeepCommonPrefix(ReadOnlySpan<int> prompt)
     {
+        using Engine.Use hold = Hold();
         int common = CommonPrefix(prompt);
         if (common == prompt.Length && common == Position && HasLogits)
             return common;
@@ -207,22 +214,17 @@ public sealed class Session : IDisposable
         return common;
     }
 
-    /// <summary>Frees the memory and ends the threads.</summary>
+    /// <summary>
+    /// Frees the memory and ends the threads. A call that another thread makes is cancelled (<see cref="OperationCanceledException"/>) and waited for. From the session's own
+    /// callbacks nothing is waited for: the call ends when the callback has returned, and frees then. A member of a batch cancels nothing: it is closed from now on, and freed
+    /// when the batch's call has ended. Never throws.
+    /// </summary>
     public void Dispose()
     {
         if (_ownsEngine)
-        {
-            if (!_engine.Close())
-                return;
-            _disposed = true;
-            Sequence.Dispose();
-            return;
-        }
-        if (_disposed)
-            return;
-        using Engine.Use use = Enter();
+            _engine.Dispose();
         _disposed = true;
-        Sequence.Dispose();
+        _engine.Free(Sequence);
     }
 
     /// <summary>Refuses what cannot be fed, before anything changes.</summary>
@@ -279,9 +281,13 @@ public sealed class Session : IDisposable
         Sequence.HasLogits = false;
     }
 
-    private Engine.Use Enter()
+    /// <summary>As <see cref="Engine.Hold"/>.</summary>
+    internal Engine.Use Hold() => Open(_engine.Hold());
+
+    private Engine.Use Enter() => Open(_engine.Enter());
+
+    private Engine.Use Open(Engine.Use use)
     {
-        Engine.Use use = _engine.Enter();
         if (!_disposed)
             return use;
         use.Dispose();

@@ -66,11 +66,14 @@ public sealed class SessionBatch : IDisposable
         _engine.Feed(_sequences, lengths, tokens, options, cancellation);
     }
 
-    /// <summary>Frees the memory and ends the threads; the members are closed with it.</summary>
+    /// <summary>Frees the memory and ends the threads; the members are closed with it. What happens to a call that is under way is as for <see cref="Session.Dispose"/>. Never throws.</summary>
     public void Dispose()
     {
+        _engine.Dispose(); // first, so that a call ends as cancelled, not at a member that is gone
         foreach (Session? session in _sessions)
             session?.Dispose(); // there is none where the constructor failed
-        _engine.Dispose();
     }
+
+    /// <summary>As <see cref="Engine.Hold"/>.</summary>
+    internal Engine.Use Hold() => _engine.Hold();
 }

@@ -116,6 +116,10 @@ static void files(const char *path, const char *folder)
     CHECK(none == NULL);
 
     CLEAR(options);
+    options.reserved = 1;
+    GIVES(QED_ERROR_ARGUMENT, qed_open(path, &options, &none));
+    CHECK(strstr(qed_last_error(), "reserved") != NULL);
+    options.reserved = 0;
     options.loading = 2;
     GIVES(QED_ERROR_ARGUMENT, qed_open(path, &options, &none));
     options.loading = 0;
@@ -198,6 +202,7 @@ static void sessions(void)
     REFUSED(kv_type, -1);
     REFUSED(kv_type, 4);
     REFUSED(overflow, 2);
+    REFUSED(reserved, 1);
     REFUSED(size, 0);
     REFUSED(size, 7);
     CLEAR(session_options);
@@ -268,6 +273,7 @@ static void samplers(void)
     (CLEAR(sampling), qed_sampling_defaults(model, &sampling), sampling.field = (value),                                                                       \
      GIVES(QED_ERROR_ARGUMENT, qed_sampler_open(model, &sampling, &other)), CHECK(other == NULL))
     BAD(size, 0);
+    BAD(reserved, -1);
     BAD(temperature, NAN);
     BAD(top_k, -1);
     BAD(top_p, 0);
@@ -318,7 +324,6 @@ static int32_t reenter(void *user, const char *text, size_t length, int32_t toke
     GIVES(QED_ERROR_BUSY, qed_position(session));
     GIVES(QED_ERROR_BUSY, qed_feed(session, &token, 1));
     GIVES(QED_ERROR_BUSY, qed_rollback(session, 0));
-    GIVES(QED_ERROR_BUSY, qed_session_close(session));
     GIVES(QED_ERROR_BUSY, qed_generate(session, "a", 1, NULL, collect, &told, NULL));
     CHECK(qed_piece(model, token, NULL, 0) > 0);
     return 1;

@@ -27,6 +27,7 @@ public static class SequenceScorer
         var scores = new double[ids.Length - begin];
         if (scores.Length == 0)
             return scores;
+        using Engine.Use hold = session.Hold();
         ReadOnlySpan<int> fed = ids[..^1];
         int held = Math.Min(session.CommonPrefix(fed), begin - 1);
         if (held == 0)

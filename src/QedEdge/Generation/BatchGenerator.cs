@@ -42,6 +42,7 @@ public sealed class BatchGenerator(SessionBatch batch)
     /// <exception cref="QedException">A request cannot be begun and has no <see cref="GenerationRequest.OnError"/>.</exception>
     public void Run(IEnumerable<GenerationRequest> requests, CancellationToken cancellation = default)
     {
+        using Engine.Use hold = batch.Hold();
         using IEnumerator<GenerationRequest> queue = requests.GetEnumerator();
         bool more = true;
         try
@@ -110,6 +111,7 @@ public sealed class BatchGenerator(SessionBatch batch)
 
         public void Begin(GenerationRequest request, List<int> tokens)
         {
+            _request = request;
             try
             {
                 Generator.Check(request.Options);
@@ -124,10 +126,10 @@ public sealed class BatchGenerator(SessionBatch batch)
             }
             catch (QedException e) when (request.OnError is not null)
             {
+                Forget();
                 request.OnError(e);
                 return;
             }
-            _request = request;
             _end = request.Options.End(session.Model);
             _generated = 0;
             if (request.Prompt.Length == 0)
@@ -144,7 +146,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                 End(FinishReason.Length);
                 return;
             }
-            ReadOnlySpan<float> logits = session.Logits;
+            ReadOnlySpan<float> logits = session.Held;
             int id = _sampler!.Next(logits);
             if (id == _end)
             {

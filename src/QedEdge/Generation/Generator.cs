@@ -37,8 +37,10 @@ public sealed class Generator
     /// <param name="cancellation">Ends the run between tokens, or within the prompt.</param>
     /// <param name="fed">How many of the prompt's tokens the session holds already; an empty one takes over what is baked into the model.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
+    /// <remarks>Where the session is disposed meanwhile, the run ends as cancelled.</remarks>
     public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default, int fed = 0)
     {
+        using Engine.Use hold = _session.Hold();
         long start = Stopwatch.GetTimestamp();
         if (fed == 0)
             fed = _session.TakeBaked(prompt);
@@ -58,7 +60,7 @@ public sealed class Generator
         }
         foreach (int id in prompt)
             _sampler.Accept(id);
-        _options.OnLogits?.Invoke(0, _session.Logits);
+        _options.OnLogits?.Invoke(0, _session.Held);
         TimeSpan prefill = Stopwatch.GetElapsedTime(start);
         _options.OnPrompt?.Invoke();
 
@@ -67,12 +69,12 @@ public sealed class Generator
         FinishReason finish = FinishReason.Length;
         while (generated < _options.MaxTokens)
         {
-            if (cancellation.IsCancellationRequested)
+            if (cancellation.IsCancellationRequested || _session.IsClosing)
             {
                 finish = FinishReason.Cancelled;
                 break;
             }
-            ReadOnlySpan<float> logits = _session.Logits;
+            ReadOnlySpan<float> logits = _session.Held;
             int id = _sampler.Next(logits);
             if (id == _end)
             {
@@ -90,9 +92,27 @@ public sealed class Generator
                 break;
             _sampler.Accept(id);
             _next[0] = id;
-            _session.Feed(_next);
-            _options.OnLogits?.Invoke(generated, _session.Logits);
+            if (!Feed())
+            {
+                finish = FinishReason.Cancelled;
+                break;
+            }
+            _options.OnLogits?.Invoke(generated, _session.Held);
         }
         return new GenerationResult(finish, prompt.Length, fed, generated, prefill, Stopwatch.GetElapsedTime(start));
+    }
+
+    /// <summary>Feeds the token that was chosen; false where the session was closed meanwhile.</summary>
+    private bool Feed()
+    {
+        try
+        {
+            _session.Feed(_next);
+            return true;
+        }
+        catch (OperationCanceledException) when (_session.IsClosing)
+        {
+            return false;
+        }
     }
 }

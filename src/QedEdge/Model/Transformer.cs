@@ -22,6 +22,9 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private CancellationToken _cancellation;
     private volatile bool _cancelled;
 
+    /// <summary>Cancels all runs, whatever their own tokens say.</summary>
+    public CancellationToken Closing { get; init; }
+
     /// <summary>Sees the inputs of the matrices of each batch; null but for calibration.</summary>
     public IInputTap? Tap { get; init; }
 
@@ -110,7 +113,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     private bool Cancelled(int worker)
     {
         if (worker == 0)
-            _cancelled = _cancellation.IsCancellationRequested;
+            _cancelled = _cancellation.IsCancellationRequested || Closing.IsCancellationRequested;
         team.Barrier(worker);
         return _cancelled;
     }

@@ -119,6 +119,53 @@ public sealed class QedChatClientTests : IDisposable
         Assert.Equal(expected, (await _client.GetResponseAsync("Hello", Options(5), None)).Text);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ADisposedClient_EndsItsAnswersAsCancelled_AndFreesItsSession(bool byItsReader)
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            QedModel model = QedModel.Open(_file);
+            var client = new QedChatClient(model, new SessionOptions { Threads = 2 });
+            var begun = new TaskCompletionSource();
+            async Task Read()
+            {
+                await foreach (ChatResponseUpdate update in client.GetStreamingResponseAsync("Go on", Endless, None))
+                {
+                    begun.TrySetResult();
+                    if (byItsReader)
+                        client.Dispose();
+                }
+            }
+            Task answer = Task.Run(Read, None);
+            await begun.Task;
+            Task waiting = byItsReader ? Task.FromCanceled(new CancellationToken(true)) : Task.Run(Read, None);
+            await Task.Delay(i % 10, None);
+            client.Dispose();
+            client.Dispose();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
+            Exception? turn = await Record.ExceptionAsync(() => waiting);
+            Assert.True(turn is OperationCanceledException or ObjectDisposedException, $"{turn}"); // the latter where it was not begun
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => client.GetResponseAsync("Hello", null, None));
+            model.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => model.File.View.Length); // no session holds it any more
+        }
+    }
+
+    [Fact]
+    public async Task AClientDisposedBeforeTheFirstToken_EndsItAsCancelled()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            var client = new QedChatClient(_model, new SessionOptions { Threads = 1 });
+            Task<ChatResponse> answer = client.GetResponseAsync("Hello", Endless, None); // its work is queued, or begins
+            client.Dispose();
+            Exception? end = await Record.ExceptionAsync(() => answer);
+            Assert.True(end is OperationCanceledException, $"{end}");
+        }
+    }
+
     [Fact]
     public async Task WhatAQedCannotDo_IsSaid()
     {
@@ -134,6 +181,8 @@ public sealed class QedChatClientTests : IDisposable
         await Assert.ThrowsAsync<ContextLengthException>(() => _client.GetResponseAsync(new string('x', 10_000), null, None));
         await Assert.ThrowsAsync<InvalidOptionException>(() => _client.GetResponseAsync("x", new ChatOptions { TopP = 2 }, None));
     }
+
+    private static ChatOptions Endless { get; } = new() { RawRepresentationFactory = _ => new GenerationOptions { MaxTokens = 100_000, IgnoreEos = true, Sampling = new() { Temperature = 0 } } };
 
     private static ChatOptions Options(long seed) => new() { Seed = seed, Temperature = 0.9f, MaxOutputTokens = 40 };
 }

@@ -11,10 +11,13 @@ public abstract class SampleModelTests : IDisposable
     /// <summary>Converts and opens the model with matrices of a type.</summary>
     private protected SampleModelTests(BlockFormat format)
     {
-        string path = Path.Combine(_folder, "tiny.gguf");
-        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Type = format });
-        Model = QedModel.Open(path);
+        ModelFile = Path.Combine(_folder, "tiny.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, ModelFile, new ConversionOptions { Type = format });
+        Model = QedModel.Open(ModelFile);
     }
+
+    /// <summary>The model's file.</summary>
+    protected string ModelFile { get; }
 
     /// <summary>The model.</summary>
     protected QedModel Model { get; }

@@ -138,16 +138,17 @@ public sealed class SessionTests() : SampleModelTests(BlockFormat.Q8_0)
     }
 
     [Fact]
-    public void ASessionThatCannotBeClosedNow_CanBeClosedLater()
+    public void AClosedSession_SaysSo()
     {
         Session session = Model.CreateSession();
-        session.Feed([1], new FeedOptions { OnLogits = (_, _) => Assert.Throws<InvalidOperationException>(session.Dispose) });
         session.Feed([2]);
         session.Dispose();
         session.Dispose();
         Assert.Throws<ObjectDisposedException>(() => session.Feed([1]));
         Assert.Throws<ObjectDisposedException>(() => session.Rollback(0));
         Assert.Throws<ObjectDisposedException>(() => session.Shift(0, 0));
+        Assert.Throws<ObjectDisposedException>(() => session.KeepCommonPrefix([1]));
+        Assert.Throws<ObjectDisposedException>(() => session.Logits.Length);
     }
 
     [Fact]
