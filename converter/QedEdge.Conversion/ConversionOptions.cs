@@ -61,7 +61,7 @@ internal sealed record ConversionOptions
     public FileArchitecture Architecture { get; init; } = FileArchitecture.Qed;
 
     /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
-    public int Threads { get; init; } = Environment.ProcessorCount;
+    public int Threads { get; init; } = ProcessorInfo.Allowed;
 
     /// <summary>Threads that run models.</summary>
     public int TeamSize => Math.Min(Threads, WorkerTeam.MaxSize);

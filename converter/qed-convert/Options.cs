@@ -1,4 +1,5 @@
 using QedEdge.CommandLine;
+using QedEdge.Threading;
 
 namespace QedEdge.Conversion.Cli;
 
@@ -24,7 +25,7 @@ internal static class Options
     }
 
     /// <summary>The threads that were asked for.</summary>
-    public static int ThreadsOf(ParseResult parsed, IntegerOption option) => parsed.GetValue(option) ?? Environment.ProcessorCount;
+    public static int ThreadsOf(ParseResult parsed, IntegerOption option) => parsed.GetValue(option) ?? ProcessorInfo.Allowed;
 
     /// <summary>The layout that a word names.</summary>
     public static FileLayout Layout(string? word, bool plainByDefault) =>

@@ -1,34 +1,21 @@
 using System.Globalization;
 using QedEdge.CommandLine;
+using QedEdge.Machine;
 
 namespace QedEdge.Cli;
 
 /// <summary>What a model needs beside what there is.</summary>
 internal static class FreeMemory
 {
-    /// <summary>Bytes that can be had without anything being pushed out, as far as it can be known: Linux's MemAvailable, and no more than a container may have.</summary>
-    public static long Bytes()
+    /// <summary>
+    /// Bytes that can be had without anything being pushed out, as far as it can be known: Linux's MemAvailable, and no more than the control groups of this process leave, such as a
+    /// service's or a container's. Not MemoryHigh, beyond which it is slow but not ended.
+    /// </summary>
+    /// <param name="root">The folder that stands for <c>/</c>, for tests.</param>
+    public static long Bytes(string root = "")
     {
-        long available = Number("/proc/meminfo", "MemAvailable:") is { } kilobytes ? kilobytes * 1024 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        return Math.Min(available, Number("/sys/fs/cgroup/memory.max", "") ?? long.MaxValue);
-    }
-
-    /// <summary>The number behind a word at a line's beginning, in a file of the kernel's; null where there is none.</summary>
-    private static long? Number(string path, string word)
-    {
-        try
-        {
-            foreach (string line in File.ReadLines(path))
-            {
-                if (line.StartsWith(word, StringComparison.Ordinal) && long.TryParse(line.AsSpan(word.Length).Trim().TrimEnd(" kB"), NumberStyles.None, CultureInfo.InvariantCulture, out long number))
-                    return number;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Not Linux, or the file system is not mounted.
-        }
-        return null;
+        long available = KernelFile.Number($"{root}/proc/meminfo", "MemAvailable:") is { } kilobytes ? kilobytes * 1024 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return Math.Min(available, new ControlGroups(root).FreeMemory() ?? long.MaxValue);
     }
 
     /// <summary>What is to be said before a model runs in memory that is short; null where it is not.</summary>

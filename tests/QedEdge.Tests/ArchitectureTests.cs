@@ -18,7 +18,8 @@ public sealed partial class ArchitectureTests
     private static readonly (string Folder, string[] MayUse)[] Arrows =
     [
         ("Memory", []),
-        ("Threading", ["Memory"]),
+        ("Machine", ["Memory"]),
+        ("Threading", ["Machine"]),
         ("Quantization", ["Memory"]),
         ("Kernels", ["Quantization", "Memory"]),
         ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes

@@ -1,34 +1,39 @@
-using System.Text;
-using QedEdge.Memory;
+using System.Globalization;
+using QedEdge.Machine;
 
 namespace QedEdge.Threading;
 
 /// <summary>What the machine offers to a team.</summary>
 internal static class ProcessorInfo
 {
-    /// <summary>Physical cores of the machine: a second hardware thread on a core adds nothing to work bound by memory.</summary>
-    public static int PhysicalCores { get; } = Count();
+    /// <summary>Hardware threads that this process may use: its affinity and the quotas of its control groups, at every level.</summary>
+    public static int Allowed { get; } = OperatingSystem.IsLinux() ? Math.Min(Environment.ProcessorCount, new ControlGroups().Processors() ?? int.MaxValue) : Environment.ProcessorCount;
 
-    private static int Count()
+    /// <summary>Of these the physical cores: a second hardware thread on a core adds nothing to work bound by memory.</summary>
+    public static int PhysicalCores { get; } = OperatingSystem.IsLinux() ? Cores(Allowed) : Allowed;
+
+    /// <summary>The physical cores of the hardware threads that this process may run on.</summary>
+    /// <param name="allowed">What is allowed at most, and where nothing is known of cores.</param>
+    /// <param name="root">The folder that stands for <c>/</c>, for tests.</param>
+    internal static int Cores(int allowed, string root = "")
     {
-        int allowed = Environment.ProcessorCount;
-        if (!OperatingSystem.IsLinux() || allowed == 1)
-            return allowed;
-        try
+        if (allowed == 1)
+            return 1;
+        const string Word = "Cpus_allowed_list:";
+        var cores = new HashSet<string>();
+        foreach (string line in KernelFile.Lines($"{root}/proc/self/status"))
         {
-            var cores = new HashSet<string>();
-            for (int cpu = 0; cpu < 1024; cpu++)
+            if (!line.StartsWith(Word, StringComparison.Ordinal))
+                continue;
+            foreach (string range in line[Word.Length..].Trim().Split(','))
             {
-                string path = $"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list";
-                if (!File.Exists(path))
-                    break;
-                cores.Add(Encoding.ASCII.GetString(InputFile.ReadAllBytes(path)));
+                string[] ends = range.Split('-');
+                if (KernelFile.Parse(ends[0]) is not { } first || KernelFile.Parse(ends[^1]) is not { } last)
+                    return allowed;
+                for (long cpu = first; cpu <= last; cpu++)
+                    cores.UnionWith(KernelFile.Lines($"{root}/sys/devices/system/cpu/cpu{cpu.ToString(CultureInfo.InvariantCulture)}/topology/thread_siblings_list"));
             }
-            return cores.Count == 0 ? allowed : Math.Min(allowed, cores.Count);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return allowed;
-        }
+        return cores.Count == 0 ? allowed : Math.Min(allowed, cores.Count);
     }
 }

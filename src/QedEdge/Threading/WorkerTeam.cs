@@ -36,6 +36,7 @@ internal sealed class WorkerTeam : IDisposable
     private readonly object _door = new();
     private readonly object _bench = new();  // where members wait that are left out
     private readonly TeamSize _size;
+    private readonly int _processors = ProcessorInfo.Allowed;
     private ITeamWork? _work;
     private volatile Exception? _fault;
     private volatile int _round;      // pieces of work so far · RoundUnit + members that take part; a change starts them
@@ -190,7 +191,7 @@ internal sealed class WorkerTeam : IDisposable
     private void WaitWhile(int worker, Func<WorkerTeam, int, bool> unchanged, int seen, int spins)
     {
         // With more members than processors, whoever spins keeps another from working.
-        for (int i = Active > Environment.ProcessorCount ? spins : 0; i < spins; i++)
+        for (int i = Active > _processors ? spins : 0; i < spins; i++)
         {
             if (!unchanged(this, seen))
                 return;
