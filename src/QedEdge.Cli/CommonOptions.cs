@@ -1,5 +1,7 @@
 using System.Globalization;
 using QedEdge.CommandLine;
+using QedEdge.Gguf;
+using QedEdge.Threading;
 
 namespace QedEdge.Cli;
 
@@ -50,20 +52,39 @@ internal sealed class CommonOptions
     public QedModel OpenModel(ParseResult parsed, string? path, int sequences = 1, int? window = null, QedModel? beside = null)
     {
         string? isa = parsed.GetValue(Isa);
-        QedModel model = ModelSource.Open(path, new ModelOptions
+        bool map = parsed.GetValue(Load) != "ram";
+        GgufFile file = ModelSource.OpenFile(path);
+        try
+        {
+            // Before more than the header is read: what does not fit may be ended at any time.
+            if (Need(file, parsed, window) is { } need && FreeMemory.Warning(file.Name, need, CacheType(parsed), sequences, FreeMemory.Bytes() - (beside?.File.Length ?? 0)) is { } warning)
+                Terminal.Note(warning);
+            if (map && file.MappingRefusal is { } refusal)
+                Terminal.Note($"warning: {file.Name} cannot be mapped where it is ({refusal}); it was read into memory as with --load ram");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+        var model = QedModel.Open(file, new ModelOptions
         {
             InstructionSet = isa == "auto" ? null : isa,
-            Loading = parsed.GetValue(Load) == "ram" ? ModelLoading.Memory : ModelLoading.Map,
+            Loading = map ? ModelLoading.Map : ModelLoading.Memory,
         });
-        int positions = parsed.GetValue(ContextSize) ?? Math.Min(window ?? int.MaxValue, model.Config.ContextLength);
-        if (positions >= 1 && positions <= model.Config.ContextLength && MemoryNeed.Of(model.File, positions) is { } need
-            && FreeMemory.Warning(model.File.Name, need, CacheType(parsed), sequences, FreeMemory.Bytes() - (beside?.File.Length ?? 0)) is { } warning)
-        {
-            Terminal.Note(warning);
-        }
         if (parsed.GetValue(Verbose) && !SaysMoreItself)
             Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {FreeMemory.Size(model.WeightBytesPerToken)} of weights a token");
         return model;
+    }
+
+    /// <summary>What the model needs, or null where it cannot be run at all, which is said later.</summary>
+    private MemoryNeed? Need(GgufFile file, ParseResult parsed, int? window)
+    {
+        int threads = Math.Max(1, parsed.GetValue(Threads) ?? ProcessorInfo.PhysicalCores);
+        if (MemoryNeed.Of(file, null, threads) is not { } whole)
+            return null;
+        int positions = parsed.GetValue(ContextSize) ?? Math.Min(window ?? int.MaxValue, whole.LargestContext);
+        return positions >= 1 && positions <= whole.LargestContext ? MemoryNeed.Of(file, positions, threads) : null;
     }
 
     /// <summary>How a session is opened with the options given.</summary>

@@ -16,9 +16,7 @@ internal static class ModelSource
     private const string BuiltIn = "built-in model";
 
     /// <summary>Opens a model to run.</summary>
-    public static QedModel Open(string? path, ModelOptions options) => File(path) is { } file
-        ? QedModel.Open(file, options)
-        : QedModel.Open(BuiltInStream(), BuiltIn, options);
+    public static QedModel Open(string? path, ModelOptions options) => QedModel.Open(OpenFile(path), options);
 
     /// <summary>Opens a file to look at, of any architecture.</summary>
     public static GgufFile OpenFile(string? path) => File(path) is { } file

@@ -97,7 +97,14 @@ public sealed class QedModel : IDisposable
     /// <param name="options">Kernels and how the file is read; null is the defaults.</param>
     /// <exception cref="ModelFormatException">The file cannot be used; the message says why.</exception>
     /// <exception cref="QedException">The instruction set asked for is not available.</exception>
-    public static QedModel Open(string path, ModelOptions? options = null) => Create(options?.Loading == ModelLoading.Memory ? GgufFile.Read(path) : GgufFile.Open(path), options);
+    public static QedModel Open(string path, ModelOptions? options = null) => Open(GgufFile.Open(path), options);
+
+    /// <summary>Opens a model from its file, of which nothing but the header need have been read.</summary>
+    /// <param name="file">The file; the model's from now on.</param>
+    /// <param name="options">Kernels and how the file is read; null is the defaults.</param>
+    /// <exception cref="ModelFormatException">The file cannot be used; the message says why.</exception>
+    /// <exception cref="QedException">The instruction set asked for is not available.</exception>
+    internal static QedModel Open(GgufFile file, ModelOptions? options) => Create(options?.Loading == ModelLoading.Memory ? file.InMemory() : file, options);
 
     /// <summary>Opens a model that is part of the program: a resource stream over unmanaged memory, used in place.</summary>
     /// <param name="resource">A manifest resource of a GGUF file; used in place.</param>

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#define TIMES 40
+#define TIMES 20
 
 static qed_model *model;
 static volatile int32_t pieces;

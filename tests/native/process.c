@@ -1,10 +1,11 @@
-/* process MODEL.gguf LIBQED.so: what the library does to the process that it is in. */
+/* process MODEL.gguf LIBQED.so FOLDER: what the library does to the process that it is in. */
 #define _DEFAULT_SOURCE
 #include "check.h"
 #include <dlfcn.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static sigjmp_buf back;
@@ -21,6 +22,49 @@ static void on_pipe(int signal)
 {
     (void)signal;
     pipes++;
+}
+
+/* Saving beyond a limit on file sizes fails; the program gets no signal for it, and its own as before. */
+static void save_beyond_the_limit(const char *path, const char *folder)
+{
+    struct rlimit limit, small;
+    struct sigaction action;
+    sigset_t waiting;
+    qed_model *model;
+    qed_session *session;
+    const int32_t ids[] = { 1, 2, 3 };
+    char file[4096];
+    int i;
+
+    snprintf(file, sizeof file, "%s/session", folder);
+    GIVES(QED_OK, qed_open(path, NULL, &model));
+    GIVES(QED_OK, qed_session_open(model, NULL, &session));
+    GIVES(QED_OK, qed_feed(session, ids, 3));
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    small = limit;
+    for (i = 0; i < 3; i++) {
+        small.rlim_cur = (rlim_t)(i * 1000); /* bytes */
+        CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        GIVES(QED_ERROR_FAILED, qed_session_save(session, file, 1));
+        CHECK(strstr(qed_last_error(), "ulimit -f") != NULL);
+        CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+        CHECK(access(file, F_OK) != 0);
+        CHECK(sigpending(&waiting) == 0 && sigismember(&waiting, SIGXFSZ) == 0);
+        CHECK(pthread_sigmask(SIG_BLOCK, NULL, &waiting) == 0 && sigismember(&waiting, SIGXFSZ) == 0);
+    }
+    CHECK(sigaction(SIGXFSZ, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
+    action.sa_handler = on_pipe;
+    CHECK(sigaction(SIGXFSZ, &action, NULL) == 0);
+    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    GIVES(QED_ERROR_FAILED, qed_session_save(session, file, 1));
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHECK(pipes == 0);
+    raise(SIGXFSZ);
+    CHECK(pipes == 1);
+    pipes = 0;
+    GIVES(QED_OK, qed_session_save(session, file, 1));
+    GIVES(QED_OK, qed_session_close(session));
+    GIVES(QED_OK, qed_close(model));
 }
 
 static void *on_small_stack(void *path)
@@ -48,7 +92,7 @@ int main(int argc, char **argv)
     int32_t (*open_model)(const char *, const qed_open_options *, qed_model **);
     qed_model *model = NULL;
 
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_fault;
@@ -62,6 +106,8 @@ int main(int argc, char **argv)
     CHECK(sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN);
     action.sa_handler = on_pipe;
     CHECK(sigaction(SIGPIPE, &action, NULL) == 0);
+
+    save_beyond_the_limit(argv[1], argv[3]);
 
     CHECK(pthread_attr_init(&attributes) == 0);
     CHECK(pthread_attr_setstacksize(&attributes, 128 * 1024) == 0);

@@ -20,6 +20,7 @@ internal static class Program
     private static int Run(string[] args)
     {
         StandardStreams.KeepClosedOnesTaken(); // before anything opens a file
+        MappingFaults.EndTheProgram();
         if (args is ["-h" or "--help" or "-?", ..])
             Write(StandardStreams.Output(), Usage);
         else

@@ -63,6 +63,9 @@ public sealed class GgufFile : IDisposable
     /// <summary>Whether tensors stand in the order in which the kernels read them, and so are used in place.</summary>
     internal bool HasPackedLayout => Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type));
 
+    /// <summary>Why the file was read into memory although it was to be mapped; null where it was not.</summary>
+    internal string? MappingRefusal => (_owner as MappedFile)?.Refusal;
+
     /// <summary>The whole file.</summary>
     internal NativeView View
     {
@@ -101,21 +104,25 @@ public sealed class GgufFile : IDisposable
     /// <summary>Opens a file and reads all of it into memory, unless its layout is plain: then it stays mapped.</summary>
     /// <param name="path">The file's path.</param>
     /// <exception cref="ModelFormatException">As <see cref="Open(string)"/>, or it does not fit into memory.</exception>
-    public static GgufFile Read(string path)
+    public static GgufFile Read(string path) => Open(path).InMemory();
+
+    /// <summary>This file, or what takes its place and was read into memory: not where the layout is plain, or it is in memory already.</summary>
+    /// <exception cref="ModelFormatException">It does not fit into memory.</exception>
+    internal GgufFile InMemory()
     {
-        GgufFile mapped = Open(path);
-        if (!mapped.HasPackedLayout)
-            return mapped;
-        using (mapped)
+        if (!HasPackedLayout || !IsMapped)
+            return this;
+        using (this)
         {
+            string path = Name;
             AlignedBuffer<byte> memory;
             try
             {
-                memory = new AlignedBuffer<byte>(mapped.Length);
+                memory = new AlignedBuffer<byte>(Length);
             }
             catch (OutOfMemoryException exception)
             {
-                throw new ModelFormatException(ModelFault.Unreadable, path, $"its {mapped.Length} bytes do not fit into memory; map it instead", inner: exception);
+                throw new ModelFormatException(ModelFault.Unreadable, path, $"its {Length} bytes do not fit into memory; map it instead", inner: exception);
             }
             PageAdvice.PreferHuge(memory.View);
             try
@@ -160,6 +167,15 @@ public sealed class GgufFile : IDisposable
 
     /// <summary>A tensor's index in the table.</summary>
     internal int IndexOf(GgufTensorInfo tensor) => Array.IndexOf(_tensors, tensor);
+
+    /// <summary>Lets pages go that are not read again for now; they come back from the file. Memory that is not a file's stays: it would be zeros.</summary>
+    internal void Forget(NativeView data)
+    {
+        if (IsMapped)
+            PageAdvice.Forget(data);
+    }
+
+    private bool IsMapped => _owner is MappedFile { Refusal: null };
 
     /// <summary>A tensor's data, in place; aligned to <see cref="Alignment"/> relative to the file's start only if <see cref="DataOffset"/> is.</summary>
     internal NativeView Data(GgufTensorInfo tensor) =>

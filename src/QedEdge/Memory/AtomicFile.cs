@@ -59,6 +59,7 @@ internal sealed partial class AtomicFile : IDisposable
     /// <exception cref="QedException">The disk is full, or writing fails otherwise.</exception>
     public void Write(Action<FileStream> write)
     {
+        using FileSizeLimit.Quiet quiet = FileSizeLimit.Keep();
         try
         {
             write(Stream);
@@ -135,6 +136,7 @@ internal sealed partial class AtomicFile : IDisposable
         if (_done)
             return;
         _done = true;
+        using FileSizeLimit.Quiet quiet = FileSizeLimit.Keep(); // what is in the buffer is written
         try
         {
             LockedFile.Remove(_temporary, Stream, _handle);

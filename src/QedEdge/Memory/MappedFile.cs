@@ -5,22 +5,26 @@ using Microsoft.Win32.SafeHandles;
 namespace QedEdge.Memory;
 
 /// <summary>
-/// A file mapped read-only: its pages are shared between processes and read when touched. The length is the file's when it
-/// was opened; a file that another program shortens afterwards ends the process at the next touch, as with every mapping.
+/// A file mapped read-only: its pages are shared between processes and read when touched; or a copy of it, where its file system maps nothing. The length is the file's when it
+/// was opened; a file that another program shortens afterwards ends the process at the next touch, as with every mapping (<see cref="MappingFaults"/>).
 /// </summary>
 internal sealed unsafe partial class MappedFile : IDisposable
 {
     private readonly IDisposable? _mapping;
 
-    private MappedFile(string path, IDisposable? mapping, NativeView view)
+    private MappedFile(string path, IDisposable? mapping, NativeView view, string? refusal = null)
     {
         Path = path;
         _mapping = mapping;
         View = view;
+        Refusal = refusal;
     }
 
     /// <summary>The path that was opened.</summary>
     public string Path { get; }
+
+    /// <summary>Why this is a copy in memory; null where the file is mapped.</summary>
+    public string? Refusal { get; }
 
     /// <summary>The file's bytes.</summary>
     public NativeView View { get; }
@@ -60,8 +64,35 @@ internal sealed unsafe partial class MappedFile : IDisposable
             return new MappedFile(path, view, new NativeView(view.Start, length));
         }
         long before = offset % Environment.SystemPageSize;
-        var mapping = new PosixMapping(path, handle, offset - before, before + length);
-        return new MappedFile(path, mapping, new NativeView(mapping.Start + before, length));
+        if (PosixMapping.Of(path, handle, offset - before, before + length) is { } mapping)
+            return new MappedFile(path, mapping, new NativeView(mapping.Start + before, length));
+        int error = Marshal.GetLastPInvokeError();
+        const int NoMemory = 12; // ENOMEM
+        if (error == NoMemory)
+            throw new IOException($"there is no room to map its {length} bytes: memory or address space ('ulimit -v') is short");
+        AlignedBuffer<byte> copy = Allocate(length);
+        try
+        {
+            Read(path, handle, offset, copy);
+            return new MappedFile(path, copy, copy.View, Marshal.GetPInvokeErrorMessage(error));
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+    }
+
+    private static AlignedBuffer<byte> Allocate(long length)
+    {
+        try
+        {
+            return new AlignedBuffer<byte>(length);
+        }
+        catch (OutOfMemoryException exception)
+        {
+            throw new IOException($"its {length} bytes do not fit into memory", exception);
+        }
     }
 
     /// <summary>Reads a part of a file from beginning to end.</summary>
@@ -72,8 +103,13 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
     public static void Read(string path, long offset, AlignedBuffer<byte> destination)
     {
-        const int Piece = 1 << 22;
         using var handle = InputFile.OpenHandle(path);
+        Read(path, handle, offset, destination);
+    }
+
+    private static void Read(string path, SafeFileHandle handle, long offset, AlignedBuffer<byte> destination)
+    {
+        const int Piece = 1 << 22;
         for (long position = 0; position < destination.Count;)
         {
             int read = RandomAccess.Read(handle, destination.Slice(position, (int)Math.Min(Piece, destination.Count - position)), offset + position);
@@ -87,25 +123,35 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <summary>mmap(2), called directly: the class library's mapping brings 90 KB into an executable, for maps that are no files.</summary>
     private sealed partial class PosixMapping : IDisposable
     {
-        private const int ProtRead = 1, MapShared = 1;
+        private const int ProtRead = 1, MapPrivate = 2;
         private readonly nuint _length;
+        private readonly MappingFaults.Entry* _entry;
         private bool _unmapped;
 
-        public PosixMapping(string path, SafeFileHandle handle, long offset, long length)
+        private PosixMapping(string path, byte* start, nuint length)
         {
-            _length = checked((nuint)length);
-            Start = (byte*)Map(null, _length, ProtRead, MapShared, handle, checked((nint)offset));
-            if ((nint)Start == -1)
-                throw new IOException($"{path} cannot be mapped: {Marshal.GetLastPInvokeErrorMessage()}");
+            _length = length;
+            _entry = MappingFaults.Add(start, (long)length, path);
+            Start = start;
         }
 
         public byte* Start { get; }
 
+        /// <summary>Null where the file system refuses; the error is the system's last. Pages that nobody writes are shared in a private mapping, too, and more file systems have these.</summary>
+        public static PosixMapping? Of(string path, SafeFileHandle handle, long offset, long length)
+        {
+            nuint size = checked((nuint)length);
+            var start = (byte*)Map(null, size, ProtRead, MapPrivate, handle, checked((nint)offset));
+            return (nint)start == -1 ? null : new PosixMapping(path, start, size);
+        }
+
         public void Dispose()
         {
-            if (!_unmapped)
-                _ = Unmap(Start, _length);
+            if (_unmapped)
+                return;
             _unmapped = true;
+            MappingFaults.Remove(_entry);
+            _ = Unmap(Start, _length);
         }
 
         [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]

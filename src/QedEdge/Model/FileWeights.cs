@@ -168,7 +168,7 @@ internal sealed class FileWeights : IDisposable
             long copied = (first + count) * rowBytes;
             if (copied - forgotten >= ForgetBytes || first + count == rows)
             {
-                PageAdvice.Forget(data.Slice(forgotten, copied - forgotten));
+                _file.Forget(data.Slice(forgotten, copied - forgotten));
                 forgotten = copied;
             }
         }

@@ -1,5 +1,6 @@
 using QedEdge.Conversion;
 using QedEdge.Gguf;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Tests.Gguf;
 
@@ -26,6 +27,20 @@ public sealed class ModelWeightsTests : IDisposable
         ModelFormatException error = Refuse(Rewrite("untied-bias-bf16", without: name));
         Assert.Equal(ModelFault.MissingTensor, error.Fault);
         Assert.Equal(name, error.Tensor);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public unsafe void Open_FromTheCallersMemory_LeavesItAsItIs(bool plain)
+    {
+        string path = Path.Combine(_folder, "model.gguf");
+        CheckpointConverter.Convert(TestData.TinyQed, path, new ConversionOptions { Layout = plain ? FileLayout.Plain : FileLayout.Packed });
+        byte[] bytes = File.ReadAllBytes(path);
+        using var memory = new AlignedBuffer<byte>(bytes.Length);
+        bytes.CopyTo(memory.Span);
+        using (QedModel.Open(new UnmanagedMemoryStream(memory.Pointer, bytes.Length), "memory"))
+            Assert.True(memory.Span.SequenceEqual(bytes));
     }
 
     [Fact]

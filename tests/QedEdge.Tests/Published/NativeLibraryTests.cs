@@ -61,10 +61,16 @@ public sealed partial class NativeLibraryTests : IDisposable
         AssertPassed(Tools.Run(NativeProgram.Compile(_folder, "threads", compiler, library), [_model]));
 
     [Theory]
+    [InlineData("gcc", "libqed.so")]
+    [InlineData("g++", "libqed.a")]
+    public void ASessionClosedDuringItsCall_EndsIt(string compiler, string library) =>
+        AssertPassed(Tools.Run(NativeProgram.Compile(_folder, "closing", compiler, library), [_model]));
+
+    [Theory]
     [InlineData("gcc")]
     [InlineData("g++")]
     public void TheProcess_KeepsItsSignals_AndClosesTheLibrary(string compiler) =>
-        AssertPassed(Tools.Run(NativeProgram.Compile(_folder, "process", compiler, "libqed.so"), [_model, PublishedPrograms.File("libqed.so", "x64")]));
+        AssertPassed(Tools.Run(NativeProgram.Compile(_folder, "process", compiler, "libqed.so"), [_model, PublishedPrograms.File("libqed.so", "x64"), _folder]));
 
     [Theory]
     [InlineData("gcc", "libqed.so")]
@@ -80,6 +86,7 @@ public sealed partial class NativeLibraryTests : IDisposable
     [InlineData("values", true)]
     [InlineData("arguments", true)]
     [InlineData("threads", false)]
+    [InlineData("closing", false)]
     public void Valgrind_FindsNeitherLeakNorWrongAccess(string name, bool takesFolder)
     {
         Tools.Require("valgrind");
