@@ -74,8 +74,8 @@ public sealed class QedChatClient : IChatClient
                 await ((Task)work).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             GenerationResult result = await work.ConfigureAwait(false);
-            if (result.Finish == FinishReason.Cancelled)
-                throw new OperationCanceledException(cancellationToken.IsCancellationRequested ? cancellationToken : _closing.Token);
+            cancellationToken.ThrowIfCancellationRequested();
+            _closing.Token.ThrowIfCancellationRequested();
             ChatResponseUpdate last = Update(new UsageContent(new UsageDetails
             {
                 InputTokenCount = result.PromptTokens,

@@ -127,7 +127,7 @@ public sealed class QedChatClientTests : IDisposable
         for (int i = 0; i < 40; i++)
         {
             QedModel model = QedModel.Open(_file);
-            var client = new QedChatClient(model, new SessionOptions { Threads = 2 });
+            var client = new QedChatClient(model, new SessionOptions { Threads = 2, Overflow = ContextOverflow.Slide });
             var begun = new TaskCompletionSource();
             async Task Read()
             {
@@ -158,7 +158,7 @@ public sealed class QedChatClientTests : IDisposable
     {
         for (int i = 0; i < 40; i++)
         {
-            var client = new QedChatClient(_model, new SessionOptions { Threads = 1 });
+            var client = new QedChatClient(_model, new SessionOptions { Threads = 1, Overflow = ContextOverflow.Slide });
             Task<ChatResponse> answer = client.GetResponseAsync("Hello", Endless, None); // its work is queued, or begins
             client.Dispose();
             Exception? end = await Record.ExceptionAsync(() => answer);
