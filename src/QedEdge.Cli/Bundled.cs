@@ -60,15 +60,7 @@ internal static class Bundled
     /// <exception cref="QedException">It cannot be read, or an option is none of the command's.</exception>
     public static byte[] ReadDefaults(Command root, string path)
     {
-        byte[] bytes;
-        try
-        {
-            bytes = InputFile.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw QedException.Unreadable(path, e);
-        }
+        byte[] bytes = InputSource.ReadAll(path, ModelBundle.MostDefaults);
         try
         {
             JsonValue defaults = JsonValue.ParseObject(bytes);
@@ -82,7 +74,7 @@ internal static class Bundled
         }
         catch (Exception e) when (e is QedException or UsageException)
         {
-            throw new QedException($"{path}: {e.Message}", e);
+            throw new QedException($"{InputSource.NameOf(path)}: {e.Message}", e);
         }
         return bytes;
     }

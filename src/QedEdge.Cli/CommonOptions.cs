@@ -95,12 +95,17 @@ internal sealed class CommonOptions
         KvType = CacheType(parsed),
     };
 
+    /// <summary>Positions of a session with the options given.</summary>
+    public int Capacity(ParseResult parsed, QedModel model) => parsed.GetValue(ContextSize) is { } size && size >= 1 && size < model.Config.ContextLength ? size : model.Config.ContextLength;
+
     /// <summary>The storage of keys and values that was asked for.</summary>
     public KvCacheType CacheType(ParseResult parsed) => KvCacheTypes.Parse(parsed.GetValue(KvType)) ?? KvCacheType.Auto;
 
     /// <summary>A comma-separated list of whole numbers.</summary>
     public static int[] ParseNumbers(string option, string text)
     {
+        if (text.AsSpan().Count(',') >= RequestLimits.Ids)
+            throw new UsageException($"{option} takes {RequestLimits.Ids} numbers at most");
         string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
         var numbers = new int[parts.Length];
         for (int i = 0; i < parts.Length; i++)

@@ -11,11 +11,14 @@ internal sealed class ContextInput(string overflow)
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command) => command.Add(_overflow, _sinks);
 
+    /// <summary>Whether what is too long for the context slides through it.</summary>
+    public bool Slides(ParseResult parsed) => parsed.GetValue(_overflow) == "slide";
+
     /// <summary>A session's options with these.</summary>
     /// <exception cref="UsageException">They contradict each other.</exception>
     public SessionOptions Apply(ParseResult parsed, SessionOptions options)
     {
-        bool slides = parsed.GetValue(_overflow) == "slide";
+        bool slides = Slides(parsed);
         if (!slides && parsed.GetValue(_sinks) is not null)
             throw new UsageException("--sinks goes with --overflow slide");
         return options with { Overflow = slides ? ContextOverflow.Slide : ContextOverflow.Stop, Sinks = parsed.GetValue(_sinks) };

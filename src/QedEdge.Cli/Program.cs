@@ -29,6 +29,7 @@ internal static class Program
 
     private static Failure? Classify(Exception e) => e switch
     {
+        ContextLengthException context => new(ExitCode.Failed, ContextMessage.Of(context)),
         InvalidOptionException => new(ExitCode.Usage, e.Message),
         ModelFormatException model => new(ExitCode.Model, e.Message + ModelSource.Remark(model.File)),
         QedException => new(ExitCode.Failed, e.Message),

@@ -34,13 +34,18 @@ internal sealed class PromptInput(string what = "prompt")
     /// <summary>The prompt's token ids, or null where there is none.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="model">The model.</param>
+    /// <param name="capacity">Tokens that it may have.</param>
     /// <param name="goesOn">Whether more text follows: no end token then, even for a model that ends every prompt with one.</param>
     /// <exception cref="UsageException">It is given twice or cannot be read.</exception>
-    public int[]? Find(ParseResult parsed, QedModel model, bool goesOn = false)
+    /// <exception cref="ContextLengthException">It cannot fit.</exception>
+    public int[]? Find(ParseResult parsed, QedModel model, int capacity, bool goesOn = false)
     {
         if (Tokens(parsed) is { } tokens)
             return tokens;
-        return (model.Tokenizer is null && IsGiven(parsed) ? [] : FindText(parsed)) is { } text ? Encode(model, text, goesOn) : null;
+        if ((model.Tokenizer is null && IsGiven(parsed) ? [] : FindText(parsed)) is not { } text)
+            return null;
+        model.RequireFits(text.Length, capacity);
+        return Encode(model, text, goesOn);
     }
 
     /// <summary>The token ids that were given instead of a text, or null.</summary>
@@ -58,8 +63,8 @@ internal sealed class PromptInput(string what = "prompt")
     {
         Tokens(parsed); // refuses two of them
         string? argument = parsed.GetValue(_text), file = parsed.GetValue(_file);
-        if (argument == "-" || file == "-")
-            return Content(Terminal.ReadInput());
+        if (InputSource.IsStandardInput(argument))
+            file = argument;
         if (file is not null)
             return Content(ReadFile(file));
         if ((argument ?? parsed.GetValue(_option)) is { } given)
@@ -99,9 +104,9 @@ internal sealed class PromptInput(string what = "prompt")
     {
         try
         {
-            return StandardStreams.InputIsTerminal ? [] : Content(Terminal.ReadInput());
+            return StandardStreams.InputIsTerminal ? [] : Content(InputSource.ReadAll("-", RequestLimits.TextBytes));
         }
-        catch (IOException)
+        catch (QedException e) when (e is not InvalidOptionException) // that is said: it is too long
         {
             return [];
         }
@@ -114,11 +119,11 @@ internal sealed class PromptInput(string what = "prompt")
     {
         try
         {
-            return InputFile.ReadAllBytes(path);
+            return InputSource.ReadAll(path, RequestLimits.TextBytes);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (QedException e)
         {
-            throw new UsageException(QedException.Unreadable(path, e).Message);
+            throw new UsageException(e.Message);
         }
     }
 }

@@ -66,8 +66,6 @@ internal sealed class SamplingInput(int? maxTokens = null)
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };
         sampling.Validate();
-        if (sampling.Temperature < 0)
-            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--temp must be 0 or more, got {sampling.Temperature}"));
         int most = parsed.GetValue(_maxTokens) ?? asked.MaxTokens;
         if (most < 0)
             throw new UsageException($"--max-tokens must be 0 or more, got {most}");

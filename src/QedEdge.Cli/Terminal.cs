@@ -70,15 +70,6 @@ internal static class Terminal
         return buffer.ToArray();
     }
 
-    /// <summary>All of standard input.</summary>
-    public static byte[] ReadInput()
-    {
-        using Stream input = StandardStreams.Input();
-        using var buffer = new MemoryStream();
-        input.CopyTo(buffer);
-        return buffer.ToArray();
-    }
-
     private static void Tell(Stream stream, string text)
     {
         try

@@ -1,6 +1,5 @@
 using QedEdge.CommandLine;
 using QedEdge.Evaluation;
-using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli;
@@ -11,7 +10,7 @@ internal sealed class TextFileInput
     /// <summary>Tokens of a window where no --ctx-size is given.</summary>
     public const int DefaultWindow = 1024;
 
-    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = "The text; a line that is nothing but <|word|> ends a document, and so does the line end after a million characters", IsRequired = true };
+    private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = "The text, - for standard input; a line that is nothing but <|word|> ends a document, and so does the line end after a million characters", IsRequired = true };
     private readonly IntegerOption _stride = new("--stride") { ValueName = "N", Description = "New tokens of each window; the rest is what they see before them (default: all but one)" };
 
     private long _bytes; // of the text's tokens so far
@@ -23,11 +22,11 @@ internal sealed class TextFileInput
         command.Add(_stride);
     }
 
-    /// <summary>The file's name.</summary>
-    public string Path(ParseResult parsed) => parsed.GetValue(_file)!;
+    /// <summary>How messages call the file.</summary>
+    public string Name(ParseResult parsed) => InputSource.NameOf(Path(parsed));
 
     /// <summary>Which part of the file has been read; not a number for what is no plain file.</summary>
-    public double Share(ParseResult parsed) => FileLinks.Length(Path(parsed)) is > 0 and long length ? Math.Min(1, (double)_bytes / length) : double.NaN;
+    public double Share(ParseResult parsed) => InputSource.Length(Path(parsed)) is > 0 and long length ? Math.Min(1, (double)_bytes / length) : double.NaN;
 
     /// <summary>The file's windows, their size and how many tokens of each are new.</summary>
     /// <param name="parsed">The command line.</param>
@@ -44,7 +43,7 @@ internal sealed class TextFileInput
         int stride = parsed.GetValue(_stride) ?? size - 1;
         if (stride < 1 || stride >= size)
             throw new UsageException($"--stride must be 1 to {size - 1}, below the window's size; got {stride}");
-        return (TextWindows.Read(Path(parsed), tokenizer, size, stride).Select(Counted), size, stride);
+        return (TextWindows.Read(() => InputSource.Open(Path(parsed)), Name(parsed), tokenizer, size, stride).Select(Counted), size, stride);
 
         TextWindow Counted(TextWindow window)
         {
@@ -53,4 +52,6 @@ internal sealed class TextFileInput
             return window;
         }
     }
+
+    private string Path(ParseResult parsed) => parsed.GetValue(_file)!;
 }

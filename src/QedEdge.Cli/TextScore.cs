@@ -24,10 +24,17 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
     /// <summary>e to the <see cref="MeanNll"/>.</summary>
     public double Perplexity => Math.Exp(MeanNll);
 
+    /// <summary>Refuses a score of nothing: there is no mean of no tokens.</summary>
+    /// <exception cref="InvalidOptionException">No token was scored.</exception>
+    public TextScore RequireAny() => Count > 0 ? this : throw new InvalidOptionException(Ids.Length == 0
+        ? "the text is empty; there is nothing to score"
+        : "no token can be scored: the first has nothing before it, and a label of -100 is left out");
+
     /// <summary>Scores a text after the model's begin-of-text token and a context.</summary>
     public static TextScore OfText(Session session, Tokenizer tokenizer, ReadOnlySpan<byte> context, ReadOnlySpan<byte> text, CancellationToken cancellation)
     {
         EncodeOptions options = tokenizer.PromptOptions & ~EncodeOptions.AddEos;
+        session.Model.RequireFits((long)context.Length + text.Length, session.Capacity); // no command scores in a sliding session
         List<int> before = [], whole = [];
         tokenizer.Encode(context, before, options);
         tokenizer.Encode([.. context, .. text], whole, options);

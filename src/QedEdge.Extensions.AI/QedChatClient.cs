@@ -52,7 +52,10 @@ public sealed class QedChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
-        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, RequestMapping.Messages(messages, options))];
+        List<Text.ChatMessage> conversation = RequestMapping.Messages(messages, options);
+        if (_session.Overflow == ContextOverflow.Stop)
+            _model.RequireFits(conversation.Sum(message => (long)message.Content.Length), _session.Capacity);
+        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, conversation)];
         GenerationOptions generation = RequestMapping.Options(this, _model, options);
         string[] stops = [.. options?.StopSequences ?? [], .. ChatTemplate.StopTexts];
         string id = Guid.NewGuid().ToString("N");

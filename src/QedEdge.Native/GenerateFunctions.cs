@@ -20,7 +20,10 @@ internal static unsafe class GenerateFunctions
             using Handles.Lease<Session> lease = Handles.Use<Session>(session);
             Tokenizer tokenizer = TextFunctions.Of(lease.Target.Model);
             EncodeOptions around = lease.Target.Position == 0 ? tokenizer.PromptOptions : EncodeOptions.ParseSpecial;
-            ReadOnlySpan<int> ids = TextFunctions.Encode(tokenizer, Text.Read(text, length, "the text"), around);
+            ReadOnlySpan<byte> read = Text.Read(text, length, "the text");
+            if (lease.Target.Overflow == ContextOverflow.Stop)
+                lease.Target.Model.RequireFits(read.Length, lease.Target.Capacity, lease.Target.Position);
+            ReadOnlySpan<int> ids = TextFunctions.Encode(tokenizer, read, around);
             Run(lease.Target, ids, options, callback, user, result);
             return (int)Status.Ok;
         }

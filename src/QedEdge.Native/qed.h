@@ -361,7 +361,7 @@ typedef struct qed_logit_bias {
 /* In this order: logit bias, penalties, greedy where the temperature is 0, top-k, temperature, top-p, min-p, typical, a draw. */
 typedef struct qed_sampling_options {
     size_t size;             /* sizeof(qed_sampling_options) */
-    float temperature;       /* divides the logits; 0 or less always takes the most likely token */
+    float temperature;       /* divides the logits; 0 always takes the most likely token */
     int32_t top_k;           /* keeps the k most likely tokens; 0: all */
     float top_p;             /* keeps the most likely tokens that sum to this, above 0 to 1; 1: all */
     float min_p;             /* drops tokens below this share of the most likely one, 0 to 1; 0: none */

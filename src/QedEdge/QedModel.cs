@@ -69,6 +69,21 @@ public sealed class QedModel : IDisposable
     /// <exception cref="QedException">There is none, or none that can be used: <see cref="TokenizerProblem"/> itself.</exception>
     public Tokenizer RequireTokenizer() => Tokenizer ?? throw TokenizerProblem ?? new QedException($"{File.Name} has no tokenizer");
 
+    /// <summary>
+    /// Refuses a text that cannot fit into a context, before memory and time are spent on encoding it: no token stands for more bytes than the longest does. What passes may
+    /// still be too long.
+    /// </summary>
+    /// <param name="bytes">The text's bytes in UTF-8.</param>
+    /// <param name="capacity">Tokens that the context holds (<see cref="Session.Capacity"/>).</param>
+    /// <param name="past">Those of them that are taken.</param>
+    /// <exception cref="ContextLengthException">It cannot fit.</exception>
+    public void RequireFits(long bytes, int capacity, int past = 0)
+    {
+        long fewest = Tokenizer?.FewestTokens(bytes) ?? 0;
+        if (fewest - 1 > capacity - past) // the last token of a text that is scored is not fed
+            throw new ContextLengthException(past, (int)Math.Min(fewest, int.MaxValue), capacity, Config.ContextLength, isEstimate: true);
+    }
+
     /// <summary>The prompt's beginning whose keys and values the file holds, or null; <see cref="Session.TakeBaked"/> uses it.</summary>
     public BakedPrefix? BakedPrefix { get; }
 

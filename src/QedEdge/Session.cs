@@ -173,6 +173,9 @@ public sealed class Session : IDisposable
         SessionFile.Restore(path, _engine.Model, Sequence);
     }
 
+    /// <summary>Whether a file may be replaced by a saved session: it is one, of whatever model and version, or an empty file.</summary>
+    internal static bool MayReplace(string path) => SessionFile.MayReplace(path);
+
     /// <summary>
     /// Fills an empty session with what a prompt has in common with the prefix that is baked into the model file, its last token left out.
     /// The rest is to be fed; the results are those of feeding all of it, to the bit.
@@ -234,7 +237,7 @@ public sealed class Session : IDisposable
         int vocab = VocabSize, context = _engine.Model.Config.ContextLength;
         bool slides = Sequence.Window.Slides;
         if (tokens.Length > (slides ? int.MaxValue - Workspace.BatchSize : Capacity) - Position)
-            throw new ContextLengthException(Position, tokens.Length, Capacity);
+            throw new ContextLengthException(Position, tokens.Length, Capacity, context, isEstimate: false);
         foreach (int id in tokens)
         {
             if ((uint)id >= (uint)vocab)

@@ -17,6 +17,10 @@ internal static class SessionFile
 {
     private const ulong Magic = 0x3253534553444551; // "QEDSESS2"
     private const int ChecksumEnd = 16;
+
+    /// <summary>What the magic of every version begins with.</summary>
+    private static ReadOnlySpan<byte> Kind => "QEDSESS"u8;
+
     private const int FlushPiece = 4 << 20; // the disk writes while the rest is put together
 
     /// <summary>What stands in front.</summary>
@@ -97,6 +101,23 @@ internal static class SessionFile
             throw Senseless();
 
         QedException Senseless() => new($"{path}: the saved session makes no sense; delete it or save it again");
+    }
+
+    /// <summary>Whether a file is a session's, of whatever version, or an empty one.</summary>
+    public static bool MayReplace(string path)
+    {
+        if (FileLinks.Length(path) == 0)
+            return true; // not opened: a named pipe would wait for a writer
+        try
+        {
+            using Stream file = InputFile.OpenRead(path);
+            Span<byte> begin = stackalloc byte[Kind.Length];
+            return file.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false) == begin.Length && begin.SequenceEqual(Kind);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return false;
+        }
     }
 
     private static bool MakesSense(in Header header, int longest) =>

@@ -32,7 +32,7 @@ public sealed partial class ArchitectureTests
     ];
 
     /// <summary>Files of the root that every folder may use.</summary>
-    private static readonly string[] Shared = ["QedException.cs", "ModelFormatException.cs", "ContextLengthException.cs", "Features.cs"];
+    private static readonly string[] Shared = ["QedException.cs", "ModelFormatException.cs", "ContextLengthException.cs", "Features.cs", "RequestLimits.cs"];
 
     /// <summary>Memory owns pointers, the kernels of an instruction set walk them, and C programs give and get them; all else uses spans.</summary>
     private static readonly string[] MayBeUnsafe = ["QedEdge/Memory", "QedEdge/Kernels/X86", "QedEdge/Kernels/Arm", "QedEdge.Native"];

@@ -14,8 +14,8 @@ namespace QedEdge.Cli.Batch;
 /// <param name="Choices">Texts to choose from, or null.</param>
 /// <param name="Options">What to generate.</param>
 /// <param name="Stops">Texts that end it.</param>
-/// <param name="Likely">How many likely tokens are reported for each token.</param>
-internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int Likely)
+/// <param name="Likely">How many likely tokens are reported for each token, or null for no probabilities.</param>
+internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int? Likely)
 {
     private static readonly string[] Known =
     [
@@ -26,13 +26,14 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
     /// <summary>Reads a line.</summary>
     /// <param name="line">The line's object.</param>
     /// <param name="model">The model.</param>
+    /// <param name="capacity">Tokens of a session's context.</param>
     /// <param name="defaults">What holds where the line says nothing.</param>
     /// <param name="stops">As <paramref name="defaults"/>.</param>
     /// <exception cref="QedException">It is not usable.</exception>
-    public static BatchLine Read(JsonValue line, QedModel model, GenerationOptions defaults, string[] stops)
+    public static BatchLine Read(JsonValue line, QedModel model, int capacity, GenerationOptions defaults, string[] stops)
     {
         if (line.Names.FirstOrDefault(name => !Known.Contains(name)) is { } unknown)
-            throw new QedException($"\"{unknown}\" is unknown; known are {string.Join(", ", Known)}");
+            throw new QedException($"\"{ModelFormatException.OneLine(unknown)}\" is unknown; known are {string.Join(", ", Known)}");
         JsonValue? prompt = line.Find("prompt"), messages = line.Find("messages"), tokens = line.Find("tokens"), score = line.Find("score"), choices = line.Find("choices");
         int given = new[] { prompt, messages, tokens }.Count(value => value is not null);
         if (given > 1)
@@ -41,24 +42,24 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             throw new QedException("give one of \"score\" and \"choices\"");
         if (score is not null || choices is not null ? tokens is not null : given == 0)
             throw new QedException(given == 0 ? "there is no \"prompt\", \"messages\", \"tokens\" or \"score\"" : "\"score\" and \"choices\" go with \"prompt\" or \"messages\"");
-        List<ChatMessage>? chat = messages is null ? null : Messages(model, messages.Array());
+        List<ChatMessage>? chat = messages is null ? null : Messages(model, capacity, messages);
         string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
-        int[] ids = tokens is not null ? [.. tokens.Array().Select(id => id.Int32())]
+        int[] ids = tokens is not null ? Ids(tokens)
             : score is not null || choices is not null ? []
             : chat is not null ? [.. ChatTemplate.Encode(model.RequireTokenizer(), chat)]
-            : Encode(model, text);
-        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
-            line.Find("logprobs")?.Int32() is not { } likely ? 0
-                : likely is >= 0 and <= TokenRecord.MostLikely ? likely
-                : throw new QedException($"\"logprobs\" must be 0 to {TokenRecord.MostLikely}"));
+            : Encode(model, capacity, text);
+        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices, "choices", RequestLimits.Choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop, "stop", RequestLimits.Stops) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
+            line.Find("logprobs")?.Int32() is not { } likely ? null
+                : likely is >= 0 and <= RequestLimits.LikelyTokens ? likely
+                : throw new QedException($"\"logprobs\" must be 0 to {RequestLimits.LikelyTokens}"));
     }
 
     /// <summary>What a line's record has as its id: the line's own, else its number.</summary>
-    public static string IdOf(long number, string line)
+    public static string IdOf(long number, byte[] line)
     {
         try
         {
-            if (JsonValue.ParseObject(Encoding.UTF8.GetBytes(line)).Find("id") is { } id)
+            if (JsonValue.ParseObject(line).Find("id") is { } id)
                 return id.StringOrNumber();
         }
         catch (QedException)
@@ -68,27 +69,37 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
         return number.ToString(CultureInfo.InvariantCulture);
     }
 
-    private static List<ChatMessage> Messages(QedModel model, IReadOnlyList<JsonValue> messages)
+    private static List<ChatMessage> Messages(QedModel model, int capacity, JsonValue given)
     {
+        JsonValue[] messages = given.Array(RequestLimits.Messages);
         ChatTemplate.EnsureSupported(model.RequireTokenizer(), model.File.Name);
         if (messages.SelectMany(message => message.Names).FirstOrDefault(name => name is not "role" and not "content") is { } unknown)
-            throw new QedException($"a message's \"{unknown}\" is unknown; known are role and content");
-        return [.. messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String()))];
+            throw new QedException($"a message's \"{ModelFormatException.OneLine(unknown)}\" is unknown; known are role and content");
+        List<ChatMessage> chat = [.. messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String()))];
+        model.RequireFits(chat.Sum(message => (long)Encoding.UTF8.GetByteCount(message.Content)), capacity);
+        return chat;
     }
 
-    private static int[] Encode(QedModel model, string text)
+    private static int[] Ids(JsonValue tokens)
+    {
+        int[] ids = tokens.Int32s(RequestLimits.Ids);
+        return ids.Length > 0 ? ids : throw new QedException("\"tokens\" is empty; there is nothing to continue");
+    }
+
+    private static int[] Encode(QedModel model, int capacity, string text)
     {
         Tokenizer tokenizer = model.RequireTokenizer();
+        model.RequireFits(Encoding.UTF8.GetByteCount(text), capacity);
         var ids = new List<int>();
-        tokenizer.Encode(Encoding.UTF8.GetBytes(text), ids, tokenizer.PromptOptions);
+        tokenizer.Encode(text, ids, tokenizer.PromptOptions);
         return ids.Count > 0 ? [.. ids] : throw new QedException("the prompt is empty and the model has no token to begin with");
     }
 
     /// <summary>A string, or an array of strings, none of them empty.</summary>
-    private static string[] Texts(JsonValue value)
+    private static string[] Texts(JsonValue value, string name, int most)
     {
-        string[] texts = value.IsArray ? [.. value.Array().Select(text => text.String())] : [value.String()];
-        return texts.Length > 0 && !texts.Contains("") ? texts : throw new QedException("a list of texts is empty or holds an empty text");
+        string[] texts = value.IsArray ? [.. value.Array(most).Select(text => text.String())] : [value.String()];
+        return texts.Length > 0 && !texts.Contains("") ? texts : throw new QedException($"\"{name}\" is empty or holds an empty text");
     }
 
     private static GenerationOptions Generation(JsonValue line, GenerationOptions defaults)
@@ -104,7 +115,7 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             PresencePenalty = line.Find("presence_penalty")?.Single() ?? defaults.Sampling.PresencePenalty,
             FrequencyPenalty = line.Find("frequency_penalty")?.Single() ?? defaults.Sampling.FrequencyPenalty,
             PenaltyWindow = line.Find("repeat_last_n")?.Int32() ?? defaults.Sampling.PenaltyWindow,
-            LogitBias = line.Find("logit_bias") is { } bias ? Biases(bias.Members()) : defaults.Sampling.LogitBias,
+            LogitBias = line.Find("logit_bias") is { } bias ? Biases(bias) : defaults.Sampling.LogitBias,
             Seed = line.Find("seed")?.UInt64() ?? defaults.Sampling.Seed,
         };
         sampling.Validate();
@@ -116,13 +127,13 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
         };
     }
 
-    private static Dictionary<int, float> Biases(IReadOnlyDictionary<string, JsonValue> members)
+    private static Dictionary<int, float> Biases(JsonValue given)
     {
         var biases = new Dictionary<int, float>();
-        foreach ((string name, JsonValue value) in members)
+        foreach ((string name, JsonValue value) in given.Members())
         {
             if (!int.TryParse(name, CultureInfo.InvariantCulture, out int id))
-                throw new QedException($"\"logit_bias\" has '{name}', which is no token id");
+                throw new QedException($"\"logit_bias\" has '{ModelFormatException.OneLine(name)}', which is no token id");
             biases[id] = value.IsNumber ? value.Single() : value.String() == "-inf" ? float.NegativeInfinity : throw new QedException($"\"logit_bias.{name}\" must be a number or \"-inf\"");
         }
         return biases;

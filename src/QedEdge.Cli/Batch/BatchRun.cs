@@ -1,8 +1,11 @@
+using System.Globalization;
+using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
+using QedEdge.Sampling;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Batch;
@@ -17,22 +20,26 @@ namespace QedEdge.Cli.Batch;
 /// <param name="output">Receives the records.</param>
 internal sealed class BatchRun(QedModel model, SessionOptions options, int sequences, GenerationOptions defaults, string[] stops, bool seeds, RecordFile output) : IDisposable
 {
+    /// <summary>The member of a record that says what made it.</summary>
+    public const string FingerprintName = "fingerprint";
+
+    private readonly int _capacity = options.ContextLength ?? model.Config.ContextLength;
     private Session? _scorer;
+
+    /// <summary>What records depend on besides their lines: records with the same were made alike, whatever the machine, threads, shards and sequences.</summary>
+    public string Fingerprint { get; } = FingerprintOf(model, options, seeds ? defaults : defaults with { Sampling = defaults.Sampling with { Seed = 0 } }, stops, seeds);
 
     /// <summary>Tokens that were generated or scored.</summary>
     public long Tokens { get; private set; }
 
-    /// <summary>Lines that were done.</summary>
-    public long Lines { get; private set; }
-
-    /// <summary>Of them, those that were not usable.</summary>
+    /// <summary>Lines that were not usable.</summary>
     public long Errors { get; private set; }
 
     /// <summary>Runs lines, in order; a line's record has the place that the line has among them, behind those that are there.</summary>
     /// <param name="lines">Number and text of each.</param>
     /// <param name="onProgress">Called for each token and line.</param>
     /// <param name="cancellation">Ends the run; lines under way are left out.</param>
-    public void Run(IEnumerable<(long Number, string Line)> lines, Action onProgress, CancellationToken cancellation)
+    public void Run(IEnumerable<(long Number, byte[] Line)> lines, Action onProgress, CancellationToken cancellation)
     {
         using SessionBatch batch = model.CreateBatch(sequences, options);
         new BatchGenerator(batch).Run(Requests(lines, onProgress, cancellation), cancellation);
@@ -41,32 +48,29 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     /// <inheritdoc/>
     public void Dispose() => _scorer?.Dispose();
 
-    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, string Line)> lines, Action onProgress, CancellationToken cancellation)
+    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, byte[] Line)> lines, Action onProgress, CancellationToken cancellation)
     {
         long index = output.Count;
-        foreach ((long number, string text) in lines)
+        foreach ((long number, byte[] text) in lines)
         {
             long place = index++;
-            if (Begin(number, text, record => { output.Add(place, record); Lines++; onProgress(); }, onProgress, cancellation) is { } request)
+            if (Begin(number, text, record => { output.Add(place, record); onProgress(); }, onProgress, cancellation) is { } request)
                 yield return request;
         }
     }
 
     /// <summary>Does a line, or returns what is to be generated for it.</summary>
-    private GenerationRequest? Begin(long number, string text, Action<Action<Utf8JsonWriter>> done, Action onProgress, CancellationToken cancellation)
+    private GenerationRequest? Begin(long number, byte[] text, Action<Action<Utf8JsonWriter>> done, Action onProgress, CancellationToken cancellation)
     {
-        JsonValue? id = null;
+        (string Text, bool IsNumber)? id = null; // no more of the line is kept while it is answered
         Action<Utf8JsonWriter> members;
         try
         {
-            JsonValue json = JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
+            JsonValue json = JsonValue.ParseObject(text);
             if (json.Find("id") is { } given)
-            {
-                given.StringOrNumber(); // refuses what is neither
-                id = given;
-            }
+                id = (given.StringOrNumber(), given.IsNumber);
             ulong seed = seeds ? defaults.Sampling.Seed + (ulong)(number - 1) : (ulong)Random.Shared.Next();
-            BatchLine line = BatchLine.Read(json, model, defaults with { Sampling = defaults.Sampling with { Seed = seed } }, stops);
+            BatchLine line = BatchLine.Read(json, model, _capacity, defaults with { Sampling = defaults.Sampling with { Seed = seed } }, stops);
             if (line.Choices is null && line.Score is null)
                 return Generated(line, Done, Failed, onProgress);
             members = Scored(line, cancellation);
@@ -83,12 +87,13 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
         {
             WriteId(json, id, number);
             write(json);
+            json.WriteString(FingerprintName, Fingerprint);
         });
 
         void Failed(QedException e)
         {
             Errors++;
-            Done(json => json.WriteString("error", $"line {number}: {e.Message}"));
+            Done(json => json.WriteString("error", $"line {number}: {(e is ContextLengthException context ? ContextMessage.Of(context, "line") : e.Message)}"));
         }
     }
 
@@ -139,18 +144,39 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
             Tokens += scores.Sum(score => score.Tokens);
             return json => ChoiceRecord.Write(json, line.Choices, scores);
         }
-        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation);
+        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation).RequireAny();
         Tokens += score.Count;
         return score.WriteTo;
     }
 
+    private static string FingerprintOf(QedModel model, SessionOptions options, GenerationOptions defaults, string[] stops, bool seeds)
+    {
+        SamplingOptions sampling = defaults.Sampling;
+        byte[] settings = Terminal.Json(json =>
+        {
+            json.WriteNumber("model", model.Fingerprint);
+            json.WriteNumbers("session", [(int)options.KvType, options.ContextLength ?? model.Config.ContextLength]);
+            json.WriteNumbers("counts", [defaults.MaxTokens, sampling.TopK, sampling.PenaltyWindow, defaults.IgnoreEos ? 1 : 0, seeds ? 1 : 0]);
+            json.WriteNumber("seed", sampling.Seed);
+            foreach (float value in (float[])[sampling.Temperature, sampling.TopP, sampling.MinP, sampling.TypicalP, sampling.RepeatPenalty, sampling.PresencePenalty, sampling.FrequencyPenalty])
+                json.WriteNumber("option", BitConverter.SingleToUInt32Bits(value));
+            foreach ((int id, float bias) in sampling.LogitBias ?? new Dictionary<int, float>())
+                json.WriteNumber($"bias {id}", BitConverter.SingleToUInt32Bits(bias));
+            foreach (string stop in stops)
+                json.WriteString("stop", stop);
+        });
+        return XxHash3.HashToUInt64(settings).ToString("x16", CultureInfo.InvariantCulture);
+    }
+
     /// <summary>A line's own id, else its number.</summary>
-    private static void WriteId(Utf8JsonWriter json, JsonValue? id, long number)
+    private static void WriteId(Utf8JsonWriter json, (string Text, bool IsNumber)? id, long number)
     {
         json.WritePropertyName("id");
-        if (id is null)
+        if (id is not { } own)
             json.WriteNumberValue(number);
+        else if (own.IsNumber)
+            json.WriteRawValue(own.Text);
         else
-            id.WriteTo(json);
+            json.WriteStringValue(own.Text);
     }
 }

@@ -30,7 +30,7 @@ internal sealed class BakeCommand
         if (system is not null && _prompt.IsGiven(parsed))
             throw Missing();
         using QedModel model = _common.OpenModel(parsed);
-        int[] tokens = system is not null ? SystemMessage(model, system) : _prompt.Find(parsed, model, goesOn: true) ?? throw Missing();
+        int[] tokens = system is not null ? SystemMessage(model, system) : _prompt.Find(parsed, model, _common.Capacity(parsed, model), goesOn: true) ?? throw Missing();
         using var interrupt = new Interrupt();
         string output = parsed.GetValue(_output)!;
         try

@@ -13,7 +13,7 @@ internal sealed class BatchCommand
     private readonly SamplingInput _sampling = new();
     private readonly TextOption _input = new("--input", "-i") { ValueName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", IsRequired = true };
     private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given", IsWritten = true };
-    private readonly Flag _resume = new("--resume") { Description = "Go on where a run with the same options that was stopped has left FILE.part" };
+    private readonly Flag _resume = new("--resume") { Description = "Go on where a run with the same model and options that was stopped has left FILE.part" };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
     private readonly TextOption _shard = new("--shard") { ValueName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
     private readonly IntegerOption _sequences = new("--sequences") { ValueName = "N", Description = "Sequences generated together", Default = 8 };
@@ -21,7 +21,7 @@ internal sealed class BatchCommand
     public static Command Create()
     {
         var self = new BatchCommand();
-        var command = new Command("batch", "Run many prompts from a file of JSON lines.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1",
+        var command = new Command("batch", "Run many prompts from a file of JSON lines. A line that fails has its record too, with an \"error\", and the exit code is 1.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1",
             self._input, self._output, self._resume, self._force, self._shard, self._sequences);
         self._sampling.AddTo(command);
         self._common.AddRunOptions(command);
@@ -39,17 +39,20 @@ internal sealed class BatchCommand
             throw new UsageException("--resume goes with --output, and not with --force");
         if (resume && File.Exists(path))
         {
+            long failed = 0, done = 0;
+            RecordFile.Read(path, record => (done, failed) = (done + 1, failed + (IsError(record) ? 1 : 0)));
             Terminal.Note($"{path}: is complete already");
-            return ExitCode.Done;
+            return Outcome(failed, done, path);
         }
-        if (input != "-" && !File.Exists(input))
+        if (!InputSource.IsStandardInput(input) && !File.Exists(input))
             throw new QedException($"{input}: {(Directory.Exists(input) ? "is a folder; name a file in it" : "there is no such file")}");
         int sequences = parsed.GetValue(_sequences)!.Value; // it has a default
         using QedModel model = _common.OpenModel(parsed, sequences);
         var options = _sampling.Options(parsed, model);
-        using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force);
+        long errors = 0; // of an earlier run
+        using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force, record => errors += IsError(record) ? 1 : 0);
         using var run = new BatchRun(model, _common.SessionOptions(parsed), sequences, options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
-        IEnumerable<(long, string)> all = JsonLines.Read(input).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input);
+        IEnumerable<(long, byte[])> all = JsonLines.Read(input).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input, run.Fingerprint);
         double total = JsonLines.CanBeReadAgain(input) ? all.LongCount() : double.NaN;
         using var interrupt = new Interrupt();
         try
@@ -62,8 +65,7 @@ internal sealed class BatchCommand
         {
             // A line that was being scored: it is left out like those being generated.
         }
-        if (run.Errors > 0)
-            Terminal.Note($"{run.Errors} of {run.Lines} lines could not be used; their records have an \"error\"");
+        errors += run.Errors;
         if (interrupt.Token.IsCancellationRequested)
         {
             if (path is not null)
@@ -71,22 +73,37 @@ internal sealed class BatchCommand
             return ExitCode.Interrupted;
         }
         output.Commit();
-        return ExitCode.Done;
+        return Outcome(errors, output.Count, path);
+    }
+
+    private static bool IsError(JsonValue record) => record.Find("error") is not null;
+
+    /// <summary>Says how many lines failed: the output is whole, and who runs the command must not take it for more.</summary>
+    private static int Outcome(long errors, long lines, string? path)
+    {
+        if (errors == 0)
+            return ExitCode.Done;
+        Terminal.Note($"{errors} of {lines} lines failed; see \"error\" in {path ?? "their records"}");
+        return ExitCode.Failed;
     }
 
     /// <summary>The lines behind those that an earlier run has done.</summary>
-    private static IEnumerable<(long, string)> Remaining(IEnumerable<(long Number, string Line)> lines, RecordFile output, string input)
+    private static IEnumerable<(long, byte[])> Remaining(IEnumerable<(long Number, byte[] Line)> lines, RecordFile output, string input, string fingerprint)
     {
         long done = output.Count, skipped = 0;
-        foreach ((long number, string line) in lines)
+        foreach ((long number, byte[] line) in lines)
         {
             if (skipped++ >= done)
             {
                 yield return (number, line);
                 continue;
             }
-            if (skipped == done && output.Last is { } last && last.Get("id").StringOrNumber() != BatchLine.IdOf(number, line))
+            if (skipped < done || output.Last is not { } last)
+                continue;
+            if (last.Get("id").StringOrNumber() != BatchLine.IdOf(number, line))
                 throw new QedException($"{input}: line {number} has another id than the last record that was written; the output belongs to another input, begin anew with --force");
+            if (last.Find(BatchRun.FingerprintName)?.String() != fingerprint)
+                throw new QedException($"{input}: the run that was stopped had another model, --kv-type, --ctx-size, seed or sampling option, or was of another version; go on with the same, or begin anew with --force");
         }
         if (skipped < done)
             throw new QedException($"{input}: has {skipped} lines for {done} records that were written; the output belongs to another input, begin anew with --force");

@@ -44,7 +44,7 @@ internal sealed class CompareCommand
             return ExitCode.Interrupted;
         }
         if (result.Count == 0)
-            throw new QedException($"{_text.Path(parsed)}: holds no text");
+            throw new QedException($"{_text.Name(parsed)}: holds no text");
         if (parsed.GetValue(_common.Json))
             WriteJson(reference, model, result, size, stride);
         else

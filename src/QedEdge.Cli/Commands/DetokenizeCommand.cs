@@ -28,7 +28,7 @@ internal sealed class DetokenizeCommand
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {
-            JsonLines.Convert(path, (line, writer) => writer.WriteString("text", Decode(tokenizer, [.. line.Get("ids").Array().Select(id => id.Int32())], special)));
+            JsonLines.Convert(path, (line, writer) => writer.WriteString("text", Decode(tokenizer, line.Get("ids").Int32s(RequestLimits.Ids), special)));
             return ExitCode.Done;
         }
         string list = parsed.GetValue(_ids) ?? throw new UsageException("give token ids, 1,5,7");

@@ -5,6 +5,7 @@ using System.Text;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
 using QedEdge.Generation;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -38,15 +39,28 @@ internal sealed class GenerateCommand
 
     private int Run(ParseResult parsed)
     {
+        try
+        {
+            return Generate(parsed);
+        }
+        catch (ContextLengthException e)
+        {
+            throw new QedException(ContextMessage.Of(e, "prompt", slides: true), e);
+        }
+    }
+
+    private int Generate(ParseResult parsed)
+    {
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
         // Without a prompt the text begins as all texts do, or as the file's baked prompt.
-        int[] prompt = _prompt.Find(parsed, model) ?? model.BakedPrefix?.Tokens.ToArray() ?? PromptInput.Encode(model, [], goesOn: false);
+        int capacity = _context.Slides(parsed) ? int.MaxValue : _common.Capacity(parsed, model);
+        int[] prompt = _prompt.Find(parsed, model, capacity) ?? model.BakedPrefix?.Tokens.ToArray() ?? PromptInput.Encode(model, [], goesOn: false);
         if (parsed.GetValue(_verbosePrompt))
             ShowTokens(prompt, tokenizer);
-        int likely = parsed.GetValue(_logprobs) ?? 0;
-        if (likely is < 0 or > TokenRecord.MostLikely || (likely > 0 && !parsed.GetValue(_common.Json)))
-            throw new UsageException($"--logprobs goes with --json and takes 0 to {TokenRecord.MostLikely}");
+        int? likely = parsed.GetValue(_logprobs);
+        if (likely is < 0 or > RequestLimits.LikelyTokens || (likely is not null && !parsed.GetValue(_common.Json)))
+            throw new UsageException($"--logprobs goes with --json and takes 0 to {RequestLimits.LikelyTokens}");
         using var interrupt = new Interrupt(); // not before: a prompt that never comes must not keep Ctrl-C from ending us
         var digest = parsed.GetValue(_digest) ? new XxHash128() : null;
         var progress = new PromptProgress();
@@ -69,12 +83,13 @@ internal sealed class GenerateCommand
                 Terminal.Write(piece);
         });
 
-        int cached = RestorePrompt(session, parsed.GetValue(_cache), prompt);
-        if (parsed.GetValue(_cache) is { } cache && cached < prompt.Length)
-            options = options with { OnPrompt = () => session.Save(cache, overwrite: true) };
+        var cache = new PromptCache(parsed.GetValue(_cache));
+        int cached = cache.Restore(session, prompt);
+        cache.Warn();
+        options = options with { OnPrompt = () => cache.Save(session, cached) };
         var generator = new Generator(session, options);
         GenerationResult result;
-        using (progress) // gone before anything else is said
+        try
         {
             result = generator.Run(prompt, (id, logits) =>
             {
@@ -86,6 +101,10 @@ internal sealed class GenerateCommand
                 return shown.Append(id);
             }, interrupt.Token, cached);
         }
+        finally
+        {
+            progress.Dispose(); // gone before anything else is said
+        }
         shown.End();
 
         string? hash = digest is null ? null : Convert.ToHexStringLower(digest.GetCurrentHash());
@@ -93,6 +112,9 @@ internal sealed class GenerateCommand
             WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer);
         else
             Terminal.Write("\n");
+        cache.Warn();
+        if (result.Finish == FinishReason.Length && !json && StandardStreams.OutputIsTerminal && StandardStreams.ErrorIsTerminal)
+            Terminal.Note(result.GeneratedTokens < options.MaxTokens ? $"(the context of {session.Capacity} tokens is full; --overflow slide goes on)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");
         if (hash is not null && !json)
             Terminal.Note($"digest {hash}");
         if (parsed.GetValue(_common.Verbose))
@@ -101,15 +123,6 @@ internal sealed class GenerateCommand
                 $"{model.InstructionSet}, {session.Threads} threads, kv {KvCacheTypes.NameOf(session.KvType)}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
-    }
-
-    /// <summary>Takes what a prompt has in common with the one that was kept; returns how many tokens.</summary>
-    private static int RestorePrompt(Session session, string? path, ReadOnlySpan<int> prompt)
-    {
-        if (path is null || !Path.Exists(path))
-            return 0;
-        session.Restore(path);
-        return session.KeepCommonPrefix(prompt);
     }
 
     /// <summary>The tokens as the model gets them: id and text.</summary>

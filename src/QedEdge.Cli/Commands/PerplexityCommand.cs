@@ -43,7 +43,7 @@ internal sealed class PerplexityCommand
             return ExitCode.Interrupted;
         }
         if (result.Count == 0)
-            throw new QedException($"{_text.Path(parsed)}: holds no text");
+            throw new QedException($"{_text.Name(parsed)}: holds no text");
         _plot.Write(parsed, () => Chart(model, result).Write);
         if (parsed.GetValue(_common.Json))
             WriteJson(model, result, size, stride);

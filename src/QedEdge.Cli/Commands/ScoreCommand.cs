@@ -40,7 +40,7 @@ internal sealed class ScoreCommand
         {
             try
             {
-                score = Score(parsed, model, text, interrupt.Token);
+                score = Score(parsed, model, text, interrupt.Token).RequireAny();
             }
             catch (OperationCanceledException)
             {

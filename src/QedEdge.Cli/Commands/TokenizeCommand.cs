@@ -46,7 +46,7 @@ internal sealed class TokenizeCommand
 
         var ids = new List<int>();
         string? text = parsed.GetValue(_text);
-        tokenizer.Encode(text is null or "-" ? PromptInput.Content(Terminal.ReadInput()) : Encoding.UTF8.GetBytes(text), ids, options);
+        tokenizer.Encode(text is null or "-" ? PromptInput.Content(InputSource.ReadAll("-", RequestLimits.TextBytes)) : Encoding.UTF8.GetBytes(text), ids, options);
         if (parsed.GetValue(_common.Json))
         {
             Terminal.WriteJson(json =>

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
@@ -74,7 +73,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
             records.Add(0, WriteHeader);
         foreach ((TaskResult result, string path) in _tasks)
         {
-            foreach ((long number, string line) in Lines(path))
+            foreach ((long number, byte[] line) in Lines(path))
             {
                 if (index++ < done)
                     continue;
@@ -82,7 +81,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
                 {
                     Answer(result, number, line, records, cancellation);
                 }
-                catch (QedException e)
+                catch (QedException e) when (e is not OutputException)
                 {
                     throw new QedException($"{path}: line {number}: {e.Message}", e);
                 }
@@ -97,11 +96,11 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     /// <summary>A style's name on the command line.</summary>
     public static string Name(PromptStyle style) => style == PromptStyle.Cloze ? "cloze" : "lighteval";
 
-    private IEnumerable<(long Number, string Line)> Lines(string path) => limit is { } most ? JsonLines.Read(path).Take(most) : JsonLines.Read(path);
+    private IEnumerable<(long Number, byte[] Line)> Lines(string path) => limit is { } most ? JsonLines.Read(path).Take(most) : JsonLines.Read(path);
 
-    private void Answer(TaskResult result, long number, string line, RecordFile? records, CancellationToken cancellation)
+    private void Answer(TaskResult result, long number, byte[] line, RecordFile? records, CancellationToken cancellation)
     {
-        Question question = result.Task.Read(JsonValue.ParseObject(Encoding.UTF8.GetBytes(line)), style);
+        Question question = result.Task.Read(JsonValue.ParseObject(line), style);
         double[] scores = [.. question.Choices.Select(choice => Score(question.Prompt, choice, cancellation))];
         double[] perCharacter = [.. scores.Select((score, i) => score / Math.Max(1, question.Choices[i].TrimStart(' ').EnumerateRunes().Count()))];
         int best = Array.IndexOf(scores, scores.Max()), bestNormalized = Array.IndexOf(perCharacter, perCharacter.Max());

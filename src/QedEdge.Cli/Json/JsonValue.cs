@@ -1,80 +1,85 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace QedEdge.Cli.Json;
 
-/// <summary>A JSON value, read whole. The document model of System.Text.Json does more and would bring 90 KB into the executable.</summary>
+/// <summary>
+/// A value of a JSON text that was checked as a whole. It is a place in the text: nothing is made of what nobody asks for, so that memory stays in proportion to the text
+/// whatever stands there. The document model of System.Text.Json does more and would bring 90 KB into the executable.
+/// </summary>
 internal sealed class JsonValue
 {
-    private readonly string _name; // how errors call it
-    private readonly JsonTokenType _kind;
-    private readonly string _text; // of a string, or a number as written
-    private readonly List<JsonValue> _items = [];
-    private readonly Dictionary<string, JsonValue> _members = [];
+    private static readonly JsonReaderOptions Options = new() { MaxDepth = RequestLimits.JsonDepth };
 
-    private JsonValue(ref Utf8JsonReader reader, string name)
+    private readonly ReadOnlyMemory<byte> _json; // the whole text
+    private readonly int _start;                 // of the value
+    private readonly JsonTokenType _kind;
+    private readonly JsonValue? _parent;
+    private readonly string? _member; // its name in the parent, null for an item of an array
+    private readonly int _index;      // of that
+    private List<Member>? _members;   // of an object, once they are asked for
+
+    private JsonValue(ReadOnlyMemory<byte> json, int start, JsonValue? parent, string? member, int index)
     {
-        _name = name;
-        _kind = reader.TokenType;
-        _text = _kind == JsonTokenType.String ? reader.GetString()! : _kind == JsonTokenType.Number ? System.Text.Encoding.UTF8.GetString(reader.ValueSpan) : "";
-        if (_kind == JsonTokenType.StartArray)
-        {
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-                _items.Add(new JsonValue(ref reader, $"{name}[{_items.Count}]"));
-        }
-        else if (_kind == JsonTokenType.StartObject)
-        {
-            while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
-            {
-                string member = reader.GetString()!;
-                reader.Read();
-                _members[member] = new JsonValue(ref reader, name.Length == 0 ? member : $"{name}.{member}"); // of equal names the last
-            }
-        }
+        (_json, _start, _parent, _member, _index) = (json, start, parent, member, index);
+        _kind = Begin().TokenType;
     }
 
     /// <summary>Reads an object.</summary>
-    /// <exception cref="QedException">The text is not one JSON object.</exception>
-    public static JsonValue ParseObject(ReadOnlySpan<byte> utf8)
+    /// <param name="utf8">The text; it must stay as it is.</param>
+    /// <param name="most">Its bytes at most.</param>
+    /// <exception cref="QedException">The text is not one JSON object, or too long.</exception>
+    public static JsonValue ParseObject(ReadOnlyMemory<byte> utf8, int most = RequestLimits.JsonBytes)
     {
+        if (utf8.Length > most)
+            throw new QedException($"has more than {most} bytes");
+        var reader = new Utf8JsonReader(utf8.Span, Options);
         try
         {
-            var reader = new Utf8JsonReader(utf8);
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
                 throw new QedException("is not a JSON object");
-            var value = new JsonValue(ref reader, "");
-            reader.Read(); // finds what follows it
-            return value;
+            int start = (int)reader.TokenStartIndex;
+            while (reader.Read())
+            {
+            }
+            return new JsonValue(utf8, start, null, "", 0);
         }
         catch (JsonException e)
         {
-            string message = e.Message.Split(" LineNumber:")[0]; // it is one line: the byte says where
-            throw new QedException($"is not JSON: {message} (byte {e.BytePositionInLine})", e);
-        }
-        catch (InvalidOperationException e) // a string that is no UTF-16
-        {
-            throw new QedException($"is not JSON: {e.Message}", e);
+            throw new QedException($"is not JSON: {JsonPlace.Describe(e, utf8.Span)}", e);
         }
     }
 
     /// <summary>The names of an object's members.</summary>
-    public IEnumerable<string> Names => _members.Keys;
+    /// <exception cref="QedException">There are too many, or one is no text.</exception>
+    public IEnumerable<string> Names => Members().Select(member => member.Name);
 
-    /// <summary>A member, or null where there is none or it is null.</summary>
-    public JsonValue? Find(string name) => _members.TryGetValue(name, out JsonValue? value) && value._kind != JsonTokenType.Null ? value : null;
+    /// <summary>A member, the last of equal names, or null where there is none or it is null.</summary>
+    /// <exception cref="QedException">There are too many.</exception>
+    public JsonValue? Find(string name)
+    {
+        List<Member> members = Index();
+        for (int i = members.Count - 1; i >= 0; i--)
+        {
+            if (At(members[i].Name).ValueTextEquals(name))
+                return new JsonValue(_json, members[i].Value, this, name, 0) is { _kind: not JsonTokenType.Null } value ? value : null;
+        }
+        return null;
+    }
 
     /// <summary>A member that must be there.</summary>
     /// <exception cref="QedException">It is not.</exception>
-    public JsonValue Get(string name) => Find(name) ?? throw new QedException($"there is no \"{(_name.Length == 0 ? name : $"{_name}.{name}")}\"");
+    public JsonValue Get(string name) => Find(name) ?? throw new QedException($"there is no \"{(Path.Length == 0 ? name : $"{Path}.{name}")}\"");
 
     /// <summary>A string's text.</summary>
     /// <exception cref="QedException">It is none.</exception>
-    public string String() => _kind == JsonTokenType.String ? _text : throw Not("a string");
+    public string String() => _kind == JsonTokenType.String ? Text(Begin(), Path) : throw Not("a string");
 
     /// <summary>A string's text, or a number as it is written.</summary>
     /// <exception cref="QedException">It is neither.</exception>
-    public string StringOrNumber() => _kind is JsonTokenType.String or JsonTokenType.Number ? _text : throw Not("a string or a number");
+    public string StringOrNumber() => IsNumber ? Encoding.UTF8.GetString(Begin().ValueSpan) : _kind == JsonTokenType.String ? String() : throw Not("a string or a number");
 
     /// <summary>Whether it is a number.</summary>
     public bool IsNumber => _kind == JsonTokenType.Number;
@@ -87,36 +92,151 @@ internal sealed class JsonValue
 
     /// <summary>A whole number.</summary>
     /// <exception cref="QedException">It is none, or out of range.</exception>
-    public int Int32() => _kind == JsonTokenType.Number && int.TryParse(_text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : throw Not("a whole number");
+    public int Int32() => IsNumber && Begin().TryGetInt32(out int value) ? value : throw Not("a whole number");
 
     /// <summary>A whole number of 64 bits.</summary>
     /// <exception cref="QedException">It is none, or out of range.</exception>
-    public ulong UInt64() => _kind == JsonTokenType.Number && ulong.TryParse(_text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value : throw Not("a whole number from 0 on");
+    public ulong UInt64() => IsNumber && Begin().TryGetUInt64(out ulong value) ? value : throw Not("a whole number from 0 on");
 
     /// <summary>A number.</summary>
     /// <exception cref="QedException">It is none.</exception>
-    public float Single() => _kind == JsonTokenType.Number && float.TryParse(_text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) ? value : throw Not("a number");
+    public float Single() => IsNumber && float.TryParse(Begin().ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) ? value : throw Not("a number");
 
     /// <summary>True or false.</summary>
     /// <exception cref="QedException">It is neither.</exception>
     public bool Boolean() => _kind switch { JsonTokenType.True => true, JsonTokenType.False => false, _ => throw Not("true or false") };
 
-    /// <summary>An array's values.</summary>
+    /// <summary>An array's values, one after another.</summary>
     /// <exception cref="QedException">It is none.</exception>
-    public IReadOnlyList<JsonValue> Array() => _kind == JsonTokenType.StartArray ? _items : throw Not("an array");
-
-    /// <summary>An object's members.</summary>
-    /// <exception cref="QedException">It is none.</exception>
-    public IReadOnlyDictionary<string, JsonValue> Members() => _kind == JsonTokenType.StartObject ? _members : throw Not("an object");
-
-    /// <summary>Writes a string or a number as it was.</summary>
-    public void WriteTo(Utf8JsonWriter json)
+    public IEnumerable<JsonValue> Array()
     {
-        if (IsNumber)
-            json.WriteRawValue(_text);
-        else
-            json.WriteStringValue(String());
+        return IsArray ? Items() : throw Not("an array");
+
+        IEnumerable<JsonValue> Items()
+        {
+            int at = _start + 1;
+            for (int i = 0; ItemAfter(at) is { } start; i++)
+            {
+                var item = new JsonValue(_json, start, this, null, i);
+                yield return item;
+                at = item.End();
+            }
+        }
     }
 
-    private QedException Not(string what) => new($"\"{_name}\" must be {what}");
+    /// <summary>An array's values, not more than a limit.</summary>
+    /// <exception cref="QedException">It is none, or has more.</exception>
+    public JsonValue[] Array(int most)
+    {
+        JsonValue[] items = [.. Array().Take(most + 1)];
+        return items.Length <= most ? items : throw Not($"{most} values at most");
+    }
+
+    /// <summary>An array's whole numbers, not more than a limit.</summary>
+    /// <exception cref="QedException">It is none, has more, or holds something else.</exception>
+    public int[] Int32s(int most)
+    {
+        if (!IsArray)
+            throw Not("an array");
+        int count = 0;
+        for (Utf8JsonReader reader = Begin(); reader.Read() && reader.TokenType != JsonTokenType.EndArray; count++)
+        {
+            if (count == most)
+                throw Not($"{most} numbers at most");
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out _))
+                throw new JsonValue(_json, _start + (int)reader.TokenStartIndex, this, null, count).Not("a whole number");
+        }
+        var numbers = new int[count];
+        Utf8JsonReader again = Begin();
+        for (int i = 0; i < count; i++)
+        {
+            again.Read();
+            numbers[i] = again.GetInt32();
+        }
+        return numbers;
+    }
+
+    /// <summary>An object's members, one after another.</summary>
+    /// <exception cref="QedException">It is none, there are too many, or a name is no text.</exception>
+    public IEnumerable<(string Name, JsonValue Value)> Members()
+    {
+        foreach (Member member in Index())
+        {
+            string name = Text(At(member.Name), Path);
+            yield return (name, new JsonValue(_json, member.Value, this, name, 0));
+        }
+    }
+
+    /// <summary>How errors call it, made for them alone.</summary>
+    private string Path
+    {
+        get
+        {
+            string before = _parent?.Path ?? "", own = _member is null ? $"[{_index}]" : ModelFormatException.OneLine(_member);
+            return before.Length == 0 || _member is null ? before + own : $"{before}.{own}";
+        }
+    }
+
+    private static string Text(Utf8JsonReader reader, string path)
+    {
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new QedException($"{(path.Length == 0 ? "a name" : $"\"{path}\"")} is no text: it has half of a surrogate pair (\\ud83d without its other half), or bytes that are no UTF-8", e);
+        }
+    }
+
+    private List<Member> Index()
+    {
+        if (_members is not null)
+            return _members;
+        if (_kind != JsonTokenType.StartObject)
+            throw Not("an object");
+        var members = new List<Member>();
+        for (Utf8JsonReader reader = Begin(); reader.Read() && reader.TokenType != JsonTokenType.EndObject;)
+        {
+            if (members.Count == RequestLimits.JsonMembers)
+                throw Not($"an object of {RequestLimits.JsonMembers} members at most");
+            if (reader.ValueIsEscaped)
+                Text(reader, Path); // what no comparison could read is refused here
+            int name = _start + (int)reader.TokenStartIndex;
+            reader.Read();
+            members.Add(new Member(name, _start + (int)reader.TokenStartIndex));
+            reader.Skip();
+        }
+        return _members = members;
+    }
+
+    /// <summary>A reader that stands at the value.</summary>
+    private Utf8JsonReader Begin() => At(_start);
+
+    private Utf8JsonReader At(int start)
+    {
+        var reader = new Utf8JsonReader(_json.Span[start..], Options);
+        reader.Read();
+        return reader;
+    }
+
+    /// <summary>One past the value's last byte.</summary>
+    private int End()
+    {
+        Utf8JsonReader reader = Begin();
+        reader.Skip();
+        return _start + (int)reader.BytesConsumed;
+    }
+
+    /// <summary>Where an array's next value begins, or null at its end.</summary>
+    private int? ItemAfter(int at)
+    {
+        int gap = _json.Span[at..].IndexOfAnyExcept(" \t\r\n,"u8);
+        return _json.Span[at + gap] == ']' ? null : at + gap;
+    }
+
+    private QedException Not(string what) => new($"{(Path.Length == 0 ? "the object" : $"\"{Path}\"")} must be {what}");
+
+    /// <summary>Where a member's name and value begin.</summary>
+    private readonly record struct Member(int Name, int Value);
 }

@@ -164,7 +164,7 @@ internal sealed class RecordFile : IDisposable
     {
         try
         {
-            return JsonValue.ParseObject(CollectionsMarshal.AsSpan(line)[..^1]);
+            return JsonValue.ParseObject(CollectionsMarshal.AsSpan(line)[..^1].ToArray(), int.MaxValue); // what a run wrote has no limit
         }
         catch (QedException e)
         {

@@ -10,19 +10,16 @@ namespace QedEdge.Cli.Json;
 /// <param name="Likely">The most likely tokens with theirs, or null.</param>
 internal readonly record struct TokenRecord(int Id, double LogProbability, (int Id, double LogProbability)[]? Likely)
 {
-    /// <summary>The largest number of likely tokens that can be asked for.</summary>
-    public const int MostLikely = 100;
-
     /// <summary>The record of a token that was chosen from logits.</summary>
     /// <param name="id">The token.</param>
     /// <param name="logits">Logits [vocabulary].</param>
-    /// <param name="likely">How many of the most likely tokens; 0 for no probabilities.</param>
-    public static TokenRecord Of(int id, ReadOnlySpan<float> logits, int likely)
+    /// <param name="likely">How many of the most likely tokens beside its own; null for no probabilities.</param>
+    public static TokenRecord Of(int id, ReadOnlySpan<float> logits, int? likely)
     {
-        if (likely == 0)
+        if (likely is not { } most)
             return new TokenRecord(id, 0, null);
         double sum = LogSoftmax.Of(logits).LogSum;
-        var top = new int[Math.Min(likely, logits.Length)];
+        var top = new int[Math.Min(most, logits.Length)];
         LogSoftmax.Top(logits, top);
         var records = new (int, double)[top.Length];
         for (int i = 0; i < top.Length; i++)

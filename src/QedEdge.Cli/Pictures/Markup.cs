@@ -10,7 +10,7 @@ internal static class Markup
 
     /// <summary>
     /// A text between tags or in an attribute's quotes. Control characters, which no document may hold, become their pictures (␀), and
-    /// halves of characters U+FFFD. Line ends and tabs stay.
+    /// halves of characters and what turns the direction of all that follows U+FFFD. Line ends and tabs stay.
     /// </summary>
     public static string Escape(string text)
     {
@@ -49,7 +49,7 @@ internal static class Markup
                 case '\u007F':
                     result.Append(DeletePicture);
                     break;
-                case (> '\u007F' and < '\u00A0') or (>= '\uD800' and <= '\uDFFF') or '\uFFFE' or '\uFFFF':
+                case (> '\u007F' and < '\u00A0') or (>= '\uD800' and <= '\uDFFF') or '\uFFFE' or '\uFFFF' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069'):
                     result.Append(Replacement);
                     break;
                 default:

@@ -42,6 +42,8 @@ public static class ChoiceScorer
     public static ChoiceScore[] Score(Session session, string prompt, IReadOnlyList<string> choices, ChoiceProtocol protocol = ChoiceProtocol.Standard, CancellationToken cancellation = default)
     {
         Tokenizer tokenizer = session.Model.RequireTokenizer();
+        foreach (string choice in choices)
+            session.Model.RequireFits((long)prompt.AsSpan().Trim().Length + choice.Length, session.Overflow == ContextOverflow.Slide ? int.MaxValue : session.Capacity); // a UTF-16 unit is a byte or more
         var scores = new ChoiceScore[choices.Count];
         for (int i = 0; i < scores.Length; i++)
         {

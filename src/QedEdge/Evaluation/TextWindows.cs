@@ -31,14 +31,24 @@ public static class TextWindows
     /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
     /// <param name="stride">New tokens of each window but a document's first, 1 to size - 1: the fewer, the more each token sees before it, and the longer it takes.</param>
     /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
-    public static IEnumerable<TextWindow> Read(string path, Tokenizer tokenizer, int size, int stride)
+    public static IEnumerable<TextWindow> Read(string path, Tokenizer tokenizer, int size, int stride) =>
+        Read(() => InputFile.OpenRead(path), path, tokenizer, size, stride);
+
+    /// <summary>Reads a stream as it is needed.</summary>
+    /// <param name="open">Opens it when the first window is asked for.</param>
+    /// <param name="name">What error messages call it.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="size">As of a file.</param>
+    /// <param name="stride">As of a file.</param>
+    /// <exception cref="QedException">It cannot be read, or is no UTF-8.</exception>
+    internal static IEnumerable<TextWindow> Read(Func<Stream> open, string name, Tokenizer tokenizer, int size, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(stride, size);
         EncodeOptions options = (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0) | (tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0);
         var ids = new List<int>();
-        foreach (string document in Documents(path))
+        foreach (string document in Documents(open, name))
         {
             ids.Clear();
             tokenizer.Encode(document, ids, options);
@@ -51,11 +61,11 @@ public static class TextWindows
         }
     }
 
-    private static IEnumerable<string> Documents(string path)
+    private static IEnumerable<string> Documents(Func<Stream> open, string name)
     {
-        using StreamReader reader = Open(path);
+        using StreamReader reader = Open(open, name);
         var document = new StringBuilder();
-        while (ReadLine(reader, path) is { } line)
+        while (ReadLine(reader, name) is { } line)
         {
             bool ends = line.Length > 4 && line.StartsWith("<|", StringComparison.Ordinal) && line.IndexOf("|>", StringComparison.Ordinal) == line.Length - 2;
             if (!ends)
@@ -75,19 +85,19 @@ public static class TextWindows
         return text;
     }
 
-    private static StreamReader Open(string path)
+    private static StreamReader Open(Func<Stream> open, string name)
     {
         try
         {
-            return new StreamReader(InputFile.OpenRead(path), new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
+            return new StreamReader(open(), new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw QedException.Unreadable(path, exception);
+            throw QedException.Unreadable(name, exception);
         }
     }
 
-    private static string? ReadLine(StreamReader reader, string path)
+    private static string? ReadLine(StreamReader reader, string name)
     {
         try
         {
@@ -95,11 +105,11 @@ public static class TextWindows
         }
         catch (DecoderFallbackException)
         {
-            throw new QedException($"{path}: is no UTF-8 text; convert it first");
+            throw new QedException($"{name}: is no UTF-8 text; convert it first");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw QedException.Unreadable(path, exception);
+            throw QedException.Unreadable(name, exception);
         }
     }
 }

@@ -19,8 +19,8 @@ public sealed record GenerationRequest
     public Action<FinishReason>? OnEnd { get; init; }
 
     /// <summary>
-    /// Called instead where it cannot be begun (the prompt does not fit, an id or an option is out of range) or its results are not finite numbers. Without it that
-    /// ends the run.
+    /// Called instead where it cannot be begun (the prompt does not fit, an id or an option is out of range) or cannot go on (its results are not finite numbers, no token is
+    /// left to draw). The others go on. Without it that ends the run.
     /// </summary>
     public Action<QedException>? OnError { get; init; }
 }
@@ -119,7 +119,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                     throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt nor OnPrefill");
                 session.Rollback(0);
                 int fed = session.TakeBaked(request.Prompt); // checks the prompt
-                _sampler = new Sampler(request.Options.Sampling, session.VocabSize);
+                _sampler = Generator.SamplerOf(session, request.Options);
                 foreach (int id in request.Prompt)
                     _sampler.Accept(id);
                 tokens.AddRange(request.Prompt.AsSpan(fed));
@@ -147,7 +147,16 @@ public sealed class BatchGenerator(SessionBatch batch)
                 return;
             }
             ReadOnlySpan<float> logits = session.Held;
-            int id = _sampler!.Next(logits);
+            int id;
+            try
+            {
+                id = _sampler!.Next(logits);
+            }
+            catch (InvalidOptionException e) when (TakesErrors)
+            {
+                Fail(e);
+                return;
+            }
             if (id == _end)
             {
                 End(FinishReason.Eos);

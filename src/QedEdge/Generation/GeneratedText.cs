@@ -18,13 +18,17 @@ public sealed class GeneratedText
     /// <param name="tokenizer">The model's, or null where there is none: then there is no text.</param>
     /// <param name="stops">Texts that end it, none of them empty.</param>
     /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
-    /// <exception cref="InvalidOptionException">A stop text is empty.</exception>
+    /// <exception cref="InvalidOptionException">A stop text is empty or too long, or there are too many.</exception>
     public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show)
     {
+        if (stops.Count > RequestLimits.Stops)
+            throw new InvalidOptionException($"there can be {RequestLimits.Stops} stop texts at most, got {stops.Count}");
         foreach (string stop in stops) // a loop: Contains brought 59 KB into qed (docs/size.md)
         {
             if (stop == "")
                 throw new InvalidOptionException("a stop text is empty");
+            if (stop.Length > RequestLimits.StopLength)
+                throw new InvalidOptionException($"a stop text can have {RequestLimits.StopLength} characters at most, got {stop.Length}");
         }
         _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         (_stop, _show) = (new StopFilter(stops), show);

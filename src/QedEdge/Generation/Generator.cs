@@ -22,12 +22,16 @@ public sealed class Generator
         _session = session;
         _options = options;
         _end = options.End(session.Model);
-        _sampler = new Sampler(options.Sampling, session.VocabSize);
+        _sampler = SamplerOf(session, options);
     }
+
+    /// <summary>The sampler of a session's tokens: of one that does not slide they are not more than it holds.</summary>
+    internal static Sampler SamplerOf(Session session, GenerationOptions options) =>
+        new(options.Sampling, session.VocabSize, session.Overflow == ContextOverflow.Slide ? int.MaxValue : session.Capacity + 1);
 
     internal static void Check(GenerationOptions options)
     {
-        if (options.MaxTokens < 0)
+        if (options.MaxTokens is < 0 or > RequestLimits.MaxTokens)
             throw new InvalidOptionException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
     }
 

@@ -17,7 +17,10 @@ public sealed class ModelBundle
     private const int FooterBytes = 64;
     private const int Alignment = 1 << 16; // the largest page of the systems it runs on
 
-    private readonly ulong _executableChecksum, _defaultsChecksum;
+    /// <summary>Bytes of default options.</summary>
+    internal const int MostDefaults = 1 << 16;
+
+    private readonly ulong _executableChecksum;
 
     private ModelBundle(string path, ReadOnlySpan<byte> footer, byte[] defaults)
     {
@@ -27,7 +30,6 @@ public sealed class ModelBundle
         ModelLength = Field(footer, 3);
         Defaults = defaults;
         _executableChecksum = (ulong)Field(footer, 5);
-        _defaultsChecksum = (ulong)Field(footer, 6);
     }
 
     /// <summary>The file.</summary>
@@ -63,12 +65,16 @@ public sealed class ModelBundle
                 return null;
             long executable = Field(footer, 1), offset = Field(footer, 2), model = Field(footer, 3), defaults = Field(footer, 4);
             bool sound = XxHash3.HashToUInt64(footer[..^sizeof(ulong)]) == (ulong)Field(footer, 7) && executable > 0 && offset >= executable && offset % Alignment == 0
-                && model > 0 && model <= length - offset && defaults >= 0 && defaults <= int.MaxValue && defaults == length - FooterBytes - offset - model;
+                && model > 0 && model <= length - offset && defaults >= 0 && defaults == length - FooterBytes - offset - model;
             if (!sound)
                 throw new ModelFormatException(ModelFault.Damaged, path, "the bundle's footer is damaged; copy or bundle it again", offset: length - FooterBytes);
+            if (defaults > MostDefaults)
+                throw new ModelFormatException(ModelFault.Damaged, path, $"the bundle's default options have {defaults} bytes, and there are {MostDefaults} at most; copy or bundle it again", offset: offset + model);
             var bytes = new byte[defaults];
             if (InputFile.Read(handle, bytes, offset + model) != bytes.Length)
                 return null; // changed while it is read
+            if (XxHash3.HashToUInt64(bytes) != (ulong)Field(footer, 6))
+                throw new ModelFormatException(ModelFault.Damaged, path, "the bundle's default options do not match their checksum; copy or bundle it again", offset: offset + model);
             return new ModelBundle(path, footer, bytes);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or NotSupportedException)
@@ -105,7 +111,7 @@ public sealed class ModelBundle
         using MappedFile program = Map(executable);
         if (!IsExecutable(program.View))
             throw new QedException($"{executable}: is no executable of Linux, macOS or Windows; name a native 'qed' with --runtime");
-        byte[] options = defaults.ToArray();
+        byte[] options = defaults.Length <= MostDefaults ? defaults.ToArray() : throw new QedException($"the default options have {defaults.Length} bytes, and there are {MostDefaults} at most");
         long offset = (program.View.Length + Alignment - 1) / Alignment * Alignment;
         using var bundle = new AtomicFile(output, overwrite) { Mode = ModeOf(executable) };
         bundle.Fill(stream =>
@@ -118,16 +124,11 @@ public sealed class ModelBundle
         });
     }
 
-    /// <summary>Names the parts besides the model whose checksum does not match.</summary>
+    /// <summary>Names the parts besides the model whose checksum does not match; that of the default options was compared when they were read.</summary>
     public IReadOnlyList<string> Verify()
     {
         using MappedFile file = Map(Path);
-        var damaged = new List<string>();
-        if (Checksum.Of(file.View.Slice(0, ExecutableLength)) != _executableChecksum)
-            damaged.Add("executable");
-        if (XxHash3.HashToUInt64(Defaults) != _defaultsChecksum)
-            damaged.Add("defaults");
-        return damaged;
+        return Checksum.Of(file.View.Slice(0, ExecutableLength)) == _executableChecksum ? [] : ["executable"];
     }
 
     /// <summary>Writes the executable and the model as they were.</summary>

@@ -24,14 +24,25 @@ public sealed class Sampler
     /// <param name="options">How tokens are chosen.</param>
     /// <param name="vocabSize">Logits of a position.</param>
     /// <exception cref="InvalidOptionException">An option is out of range.</exception>
-    public Sampler(SamplingOptions options, int vocabSize)
+    public Sampler(SamplingOptions options, int vocabSize) : this(options, vocabSize, int.MaxValue) { }
+
+    /// <summary>A sampler that is told of a limited number of tokens.</summary>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <param name="vocabSize">Logits of a position.</param>
+    /// <param name="mostTokens">Tokens that there can be: the penalties keep no more.</param>
+    /// <exception cref="InvalidOptionException">An option is out of range.</exception>
+    internal Sampler(SamplingOptions options, int vocabSize, int mostTokens)
     {
         options.Validate();
-        foreach (int id in options.LogitBias?.Keys ?? [])
+        int forbidden = 0;
+        foreach ((int id, float bias) in options.LogitBias ?? new Dictionary<int, float>())
         {
             if ((uint)id >= (uint)vocabSize)
                 throw new InvalidOptionException($"a logit bias is for token id {id}, which is outside the vocabulary of {vocabSize} entries");
+            forbidden += float.IsNegativeInfinity(bias) ? 1 : 0;
         }
+        if (forbidden == vocabSize)
+            throw NoneLeft();
         _options = options;
         _biases = [.. options.LogitBias ?? new Dictionary<int, float>()];
         _logits = new float[vocabSize];
@@ -40,7 +51,7 @@ public sealed class Sampler
         _distances = new double[options.TypicalP < 1f ? vocabSize : 0];
         _heap = new float[Math.Min(options.TopK, vocabSize)];
         _counts = new int[vocabSize];
-        _window = new int[HasPenalties ? options.PenaltyWindow : 0];
+        _window = new int[HasPenalties ? Math.Min(options.PenaltyWindow, mostTokens) : 0];
         _random = new RandomSource(options.Seed);
     }
 
@@ -61,17 +72,20 @@ public sealed class Sampler
     }
 
     /// <summary>Chooses a token; the logits [VocabSize] are not changed.</summary>
-    /// <param name="logits">Logits of the last position [vocabulary]; they stay as they are.</param>
+    /// <param name="logits">Logits of the last position [vocabulary]; they stay as they are. Negative infinity forbids a token, as a bias of it does.</param>
+    /// <exception cref="InvalidOptionException">Logits and biases together forbid every token.</exception>
     public int Next(ReadOnlySpan<float> logits)
     {
         logits.CopyTo(_logits);
         foreach ((int id, float bias) in _biases)
-            _logits[id] = Finite(_logits[id] + bias);
+            _logits[id] = IsForbidden(bias) || IsForbidden(_logits[id]) ? float.NegativeInfinity : Finite(_logits[id] + bias);
         Penalize();
-        if (_options.Temperature <= 0f)
-            return ArgMax(_logits);
+        if (_options.Temperature == 0f)
+            return ArgMax(_logits) is var best && !IsForbidden(_logits[best]) ? best : throw NoneLeft();
 
         int count = Candidates();
+        if (count == 0)
+            throw NoneLeft();
         float max = float.NegativeInfinity;
         for (int i = 0; i < count; i++)
             max = Math.Max(max, _logits[_ids[i]]);
@@ -109,18 +123,24 @@ public sealed class Sampler
             if (count == 0)
                 continue; // already done: an id counts once
             float logit = _logits[id];
+            _counts[id] = 0;
+            if (IsForbidden(logit))
+                continue;
             logit = Finite(logit > 0f ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty);
             _logits[id] = Finite(Finite(logit - _options.PresencePenalty) - Finite(count * _options.FrequencyPenalty));
-            _counts[id] = 0;
         }
         for (int i = 0; i < seen; i++)
             _counts[_window[i]]++;
     }
 
+    private static bool IsForbidden(float logit) => float.IsNegativeInfinity(logit);
+
+    private static InvalidOptionException NoneLeft() => new("no token is left to draw: the logit biases forbid all of the vocabulary");
+
     /// <summary>The nearest finite value: the difference of two infinities would be no number.</summary>
     private static float Finite(float x) => Math.Clamp(x, -float.MaxValue, float.MaxValue);
 
-    /// <summary>Ids whose logit is at least the k-th largest, in order of id.</summary>
+    /// <summary>Ids whose logit is at least the k-th largest and that are not forbidden, in order of id.</summary>
     private int Candidates()
     {
         float threshold = float.NegativeInfinity;
@@ -141,7 +161,7 @@ public sealed class Sampler
         int count = 0;
         for (int id = 0; id < _logits.Length; id++)
         {
-            if (_logits[id] >= threshold)
+            if (_logits[id] >= threshold && !IsForbidden(_logits[id]))
                 _ids[count++] = id;
         }
         return count;

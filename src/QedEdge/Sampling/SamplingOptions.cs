@@ -2,7 +2,7 @@ namespace QedEdge.Sampling;
 
 /// <summary>
 /// How the next token is chosen. The order is that of Hugging Face transformers, whose settings checkpoints carry: logit bias; repetition, presence and frequency
-/// penalty; greedy if the temperature is 0 or less; top-k; softmax of logits / temperature; top-p; min-p; typical; one draw. The defaults are the reference's.
+/// penalty; greedy if the temperature is 0; top-k; softmax of logits / temperature; top-p; min-p; typical; one draw. The defaults are the reference's.
 /// </summary>
 public sealed record SamplingOptions
 {
@@ -12,7 +12,7 @@ public sealed record SamplingOptions
     /// <summary>Always the most likely token, the lowest id among equals.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0f };
 
-    /// <summary>Divides the logits; 0 or less is greedy.</summary>
+    /// <summary>Divides the logits; 0 is greedy.</summary>
     public float Temperature { get; init; } = 0.8f;
 
     /// <summary>Keeps every logit that is at least the k-th largest (ties stay); 0 keeps all.</summary>
@@ -51,15 +51,16 @@ public sealed record SamplingOptions
     /// <exception cref="InvalidOptionException">A value is out of range.</exception>
     public void Validate()
     {
-        Require(float.IsFinite(Temperature), "temperature must be a finite number", Temperature);
-        Require(TopK >= 0, "top-k must be 0 or more", TopK);
+        Require(Temperature >= 0f && float.IsFinite(Temperature), "temperature must be finite and not below 0", Temperature);
+        Require(TopK is >= 0 and <= RequestLimits.TopK, "top-k must be 0 or more", TopK);
         Require(TopP is > 0f and <= 1f, "top-p must be above 0 and at most 1", TopP);
         Require(MinP is >= 0f and <= 1f, "min-p must be 0 to 1", MinP);
         Require(TypicalP is > 0f and <= 1f, "typical must be above 0 and at most 1", TypicalP);
         Require(RepeatPenalty > 0f && float.IsFinite(RepeatPenalty), "the repeat penalty must be above 0", RepeatPenalty);
         Require(float.IsFinite(PresencePenalty), "the presence penalty must be a finite number", PresencePenalty);
         Require(float.IsFinite(FrequencyPenalty), "the frequency penalty must be a finite number", FrequencyPenalty);
-        Require(PenaltyWindow >= 0, "the penalty window must be 0 or more", PenaltyWindow);
+        Require(PenaltyWindow is >= 0 and <= RequestLimits.PenaltyWindow, $"the penalty window must be 0 to {RequestLimits.PenaltyWindow}", PenaltyWindow);
+        Require((LogitBias?.Count ?? 0) <= RequestLimits.LogitBiases, $"there can be {RequestLimits.LogitBiases} logit biases at most", LogitBias?.Count ?? 0);
         foreach (float bias in LogitBias?.Values ?? [])
             Require(bias < float.PositiveInfinity, "a logit bias must be a finite number or negative infinity", bias);
     }

@@ -53,6 +53,9 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     /// <summary>The chat template as the model file has it, or null.</summary>
     public string? ChatTemplateText => _data.ChatTemplate;
 
+    /// <summary>The fewest ids that a text of so many bytes can have: none stands for more than the longest piece, and ill-formed UTF-8 only grows when it is read.</summary>
+    internal long FewestTokens(long bytes) => Array.IndexOf(_symbols, -1) >= 0 ? 0 : (bytes + LongestPiece - 1) / LongestPiece; // bytes outside the vocabulary may vanish
+
     /// <summary>The length of the longest piece in bytes.</summary>
     internal int LongestPiece => _tokens.LongestText;
 
@@ -99,7 +102,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     /// <summary>The text of a sequence of ids. Ill-formed UTF-8 becomes U+FFFD.</summary>
     /// <param name="ids">Valid ids.</param>
     /// <param name="special">What to do with special tokens.</param>
-    /// <exception cref="QedException">An id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOptionException">An id is outside the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, SpecialTokenText special = SpecialTokenText.Skip)
     {
         var decoder = new StreamingDecoder(this, special);
@@ -111,7 +114,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
 
     /// <summary>The bytes that an id stands for (often no whole character); a special token's are those of its name.</summary>
     /// <param name="id">A token of the vocabulary.</param>
-    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
     public byte[] Piece(int id) => _tokens.Piece(Checked(id));
 
     /// <summary>The id that stands for exactly these bytes, or -1. A special token is found by its name.</summary>
@@ -120,12 +123,12 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
 
     /// <summary>Whether an id is a special token, which decoding leaves out.</summary>
     /// <param name="id">A token of the vocabulary.</param>
-    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
     public bool IsSpecial(int id) => _tokens.Type(Checked(id)) is TokenType.Control or TokenType.Unknown;
 
     /// <summary>How many bytes of a text an id stands for: none for a special token, and one for the unknown token, which takes the place of a byte.</summary>
     /// <param name="id">A token of the vocabulary.</param>
-    /// <exception cref="QedException">The id is outside the vocabulary.</exception>
+    /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
     public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : _tokens.Piece(id).Length;
 
     /// <summary>Writes the bytes that an id adds to a text.</summary>
@@ -189,5 +192,5 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     }
 
     private int Checked(int id) =>
-        (uint)id < (uint)_tokens.Count ? id : throw new QedException($"token id {id} is outside the vocabulary of {_tokens.Count}");
+        (uint)id < (uint)_tokens.Count ? id : throw new InvalidOptionException($"token id {id} is outside the vocabulary of {_tokens.Count} entries");
 }

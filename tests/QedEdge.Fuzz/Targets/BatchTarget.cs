@@ -36,7 +36,7 @@ internal sealed class BatchTarget : Target
 
     public override string Execute(Input input)
     {
-        BatchLine.IdOf(1, System.Text.Encoding.UTF8.GetString(input.Bytes));
+        BatchLine.IdOf(1, input.Bytes);
         JsonValue json = JsonValue.ParseObject(input.Bytes);
         string questions = string.Join(", ", EvaluationTask.All.Select(task => Question(task, json)).Where(static name => name is not null));
         try
@@ -65,7 +65,7 @@ internal sealed class BatchTarget : Target
 
     private string Run(JsonValue json)
     {
-        BatchLine line = BatchLine.Read(json, _model, GenerationOptions.Of(_model), []);
+        BatchLine line = BatchLine.Read(json, _model, _model.Config.ContextLength, GenerationOptions.Of(_model), []);
         if (line.Choices is not null || line.Score is not null)
             return "to be scored";
         using Session session = _model.CreateSession(new SessionOptions { Threads = 1 });

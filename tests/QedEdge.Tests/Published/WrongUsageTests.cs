@@ -27,7 +27,7 @@ public sealed class WrongUsageTests
     [InlineData("give megabytes or gigabytes", "plan", "--ram", "3")]
     [InlineData("ends with .svg", "bench", "--plot", "b.png")]
     [InlineData("ends with .html", "score", "x", "--html", "page.svg")]
-    [InlineData("--temp must be 0 or more, got -1", "generate", "x", "--temp", "-1")]
+    [InlineData("temperature must be finite and not below 0, got -1", "generate", "x", "--temp", "-1")]
     [InlineData("outside the vocabulary", "detokenize", "99999")]
     public void IsSaidInOneLine(string expected, params string[] arguments)
     {

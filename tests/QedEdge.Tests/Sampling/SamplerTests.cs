@@ -23,6 +23,70 @@ public sealed class SamplerTests
     }
 
     [Theory]
+    [InlineData(0f, 0)]
+    [InlineData(1f, 0)]
+    [InlineData(1f, 3)]
+    [InlineData(3e38f, 0)] // all logits divided by that are nearly equal
+    public void ForbiddenTokens_AreNeverDrawn(float temperature, int topK)
+    {
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, RepeatPenalty = 1.5f, PresencePenalty = -3e38f, LogitBias = Bias([1, 3, 4, 7]) };
+        Assert.Subset(new HashSet<int> { 0, 2, 5, 6 }, Chosen(options, Logits).ToHashSet());
+        options = options with { LogitBias = Bias([0, 1, 2, 3, 4, 5, 6]), TypicalP = 0.5f, TopP = 0.5f, MinP = 0.1f };
+        Assert.Equal([7], Chosen(options, Logits).Distinct());
+        float[] own = [.. Logits.Select((logit, id) => id == 5 ? logit : float.NegativeInfinity)]; // what a C program forbids
+        Assert.Equal([5], Chosen(new SamplingOptions { Temperature = temperature, TopK = topK, RepeatPenalty = 2f, FrequencyPenalty = 1f }, own).Distinct());
+    }
+
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void WhereAllAreForbidden_ThereIsAnError(float temperature)
+    {
+        var options = new SamplingOptions { Temperature = temperature, LogitBias = Bias(Enumerable.Range(0, Logits.Length)) };
+        Assert.Contains("no token is left", Assert.Throws<InvalidOptionException>(() => new Sampler(options, Logits.Length)).Message);
+        var sampler = new Sampler(options with { LogitBias = Bias([0, 1, 2]) }, Logits.Length);
+        float[] own = [.. Logits.Select((logit, id) => id < 3 ? logit : float.NegativeInfinity)];
+        Assert.Throws<InvalidOptionException>(() => sampler.Next(own));
+        Assert.InRange(sampler.Next(Logits), 3, 7); // it can be used again
+    }
+
+    [Fact]
+    public void Options_HaveTheirLimits()
+    {
+        foreach (int beyond in new[] { -1, 0, 1 })
+        {
+            Expect(beyond, SamplingOptions.Greedy with { PenaltyWindow = RequestLimits.PenaltyWindow + beyond });
+            Expect(beyond, SamplingOptions.Greedy with { LogitBias = Bias(Enumerable.Range(0, RequestLimits.LogitBiases + beyond)) });
+        }
+        foreach (SamplingOptions wrong in new[] { new SamplingOptions { Temperature = -1e-38f }, new() { TopK = -1 }, new() { PenaltyWindow = -1 }, new() { TopP = -1f }, new() { MinP = -1f }, new() { RepeatPenalty = -1f } })
+            Expect(1, wrong);
+
+        static void Expect(int beyond, SamplingOptions options)
+        {
+            if (beyond <= 0)
+                options.Validate();
+            else
+                Assert.Throws<InvalidOptionException>(options.Validate);
+        }
+    }
+
+    [Fact]
+    public void AWindow_TakesMemoryForTheTokensThatThereCanBe()
+    {
+        var options = new SamplingOptions { RepeatPenalty = 1.1f, PenaltyWindow = RequestLimits.PenaltyWindow };
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var sampler = new Sampler(options, Logits.Length, mostTokens: 100);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 10_000);
+        var whole = new Sampler(options, Logits.Length);
+        for (int i = 0; i < 100; i++)
+        {
+            sampler.Accept(i % Logits.Length);
+            whole.Accept(i % Logits.Length);
+        }
+        Assert.Equal(Enumerable.Range(0, 50).Select(_ => whole.Next(Logits)).ToArray(), Enumerable.Range(0, 50).Select(_ => sampler.Next(Logits)).ToArray());
+    }
+
+    [Theory]
     [InlineData(1e-38f, 0f, 0f)]
     [InlineData(float.MaxValue, 0f, 0f)]
     [InlineData(1f, -3e38f, -3e38f)]
@@ -113,6 +177,8 @@ public sealed class SamplerTests
     [InlineData(1f, 0, 1f, 0f, 1f, 1.1f)]
     public void OutOfRange_IsRefused(float temperature, int topK, float topP, float minP, float repeat, float typical) => Assert.Throws<InvalidOptionException>(() =>
         new Sampler(new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepeatPenalty = repeat, TypicalP = typical }, 3));
+
+    private static Dictionary<int, float> Bias(IEnumerable<int> forbidden) => forbidden.ToDictionary(id => id, _ => float.NegativeInfinity);
 
     private static int[] Chosen(SamplingOptions options, float[] logits, int draws = 200)
     {

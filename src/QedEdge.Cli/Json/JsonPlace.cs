@@ -1,0 +1,22 @@
+using System.Text;
+using System.Text.Json;
+
+namespace QedEdge.Cli.Json;
+
+/// <summary>Where a JSON text is wrong, as an editor shows it: lines and columns counted from 1, which System.Text.Json counts from 0, and in bytes.</summary>
+internal static class JsonPlace
+{
+    /// <summary>What is wrong, and where: the column of a text of one line, line and column of another.</summary>
+    /// <param name="error">What the reader said.</param>
+    /// <param name="utf8">The text it read.</param>
+    public static string Describe(JsonException error, ReadOnlySpan<byte> utf8)
+    {
+        string problem = error.Message.Split(" LineNumber:")[0].Split(" Path:")[0].TrimEnd('.');
+        long line = error.LineNumber ?? 0;
+        ReadOnlySpan<byte> rest = utf8;
+        for (long i = 0; i < line; i++)
+            rest = rest[(rest.IndexOf((byte)'\n') + 1)..];
+        int column = Encoding.UTF8.GetCharCount(rest[..(int)Math.Min(rest.Length, error.BytePositionInLine ?? 0)]) + 1;
+        return $"{problem} ({(utf8.Contains((byte)'\n') ? $"line {line + 1}, column {column}" : $"column {column}")})";
+    }
+}
