@@ -109,7 +109,7 @@ internal static class RandomCheckpoint
             return; // a file system that does not say
         }
         if (bytes > free)
-            throw new QedException($"{folder}: the weights take {bytes} bytes, and the file system has {free} left");
+            throw new QedException($"{folder}: No space left on the device: the weights take {bytes} bytes, and the file system has {free} free");
     }
 
     private static void Fill(ref RandomSource random, Span<float> values, float mean, float deviation)

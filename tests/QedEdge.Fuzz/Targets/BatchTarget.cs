@@ -12,7 +12,7 @@ internal sealed class BatchTarget : Target
     private const int MostTokens = 2; // of generation: what a line asks for is not the matter here
     private QedModel _model = null!;
 
-    public override int Share => 0; // 8 when a line costs what it asks for and no tokens are an error
+    public override int Share => 8;
 
     public override IEnumerable<byte[]> Seeds(string folder)
     {
