@@ -77,7 +77,7 @@ public sealed class TokenizerMetadataTests : IDisposable
         Assert.Equal("abba<eos><eos>", tokenizer.Decode(ids.ToArray(), SpecialTokenText.Keep));
         Assert.Equal(3, tokenizer.Find("ab"u8));
         Assert.Equal(-1, tokenizer.Find("c"u8));
-        Assert.Throws<QedException>(() => tokenizer.Decode([4]));
+        Assert.Throws<InvalidOptionException>(() => tokenizer.Decode([4]));
         Assert.Throws<QedException>(() => tokenizer.Encode("a", ids, EncodeOptions.AddBos));
     }
 
