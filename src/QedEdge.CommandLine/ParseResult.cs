@@ -46,8 +46,9 @@ public sealed class ParseResult
                 continue;
             foreach (string text in texts)
             {
-                if (text != "-" || written)
-                    yield return parameter.ValueLabel == NameAndFile ? text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..] : text;
+                string file = parameter.ValueLabel == NameAndFile ? text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..] : text;
+                if (file.Length > 0 && (file != "-" || written)) // of an empty name the command says what is wrong
+                    yield return file;
             }
         }
     }

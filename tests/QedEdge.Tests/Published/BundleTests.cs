@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Text.Json.Nodes;
 using QedEdge.Conversion;
 using QedEdge.Quantization;
@@ -111,6 +113,31 @@ public sealed class BundleTests : IDisposable
             ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
             OneLine.AssertError(code, result);
             return result.Error;
+        }
+    }
+
+    /// <summary>Below, at and beyond the limit of the default options, as a footer says it whose checksums are right; and options that were changed.</summary>
+    [Fact]
+    public void DefaultsOfAForgedFooter_HaveALimit_AndAChecksum()
+    {
+        const int Limit = 65_536, Footer = 64, Length = 4 * 8, Checksum = 6 * 8, FooterChecksum = 7 * 8;
+        Qed("bundle", "-m", _model, "-o", _bundle);
+        byte[] sound = File.ReadAllBytes(_bundle);
+        foreach ((int bytes, bool changed, string? refused) in new[] { (Limit - 1, false, null), (Limit, false, null), (Limit + 1, false, $"{Limit} at most"), (Limit, true, "do not match their checksum") })
+        {
+            byte[] defaults = [.. "{\"seed\": 5, \"max-tokens\": 3"u8, .. Enumerable.Repeat((byte)' ', bytes - 28), (byte)'}'];
+            byte[] footer = sound[^Footer..];
+            BinaryPrimitives.WriteInt64LittleEndian(footer.AsSpan(Length), defaults.Length);
+            BinaryPrimitives.WriteUInt64LittleEndian(footer.AsSpan(Checksum), XxHash3.HashToUInt64(defaults));
+            BinaryPrimitives.WriteUInt64LittleEndian(footer.AsSpan(FooterChecksum), XxHash3.HashToUInt64(footer.AsSpan(0, FooterChecksum)));
+            defaults[^2] ^= (byte)(changed ? 1 : 0);
+            File.WriteAllBytes(_bundle, [.. sound[..^Footer], .. defaults, .. footer]);
+            ProgramResult result = Tools.Run(_bundle, ["Once upon a time"]);
+            if (refused is null)
+                Assert.True(result.ExitCode == 0, result.Error);
+            else
+                OneLine.AssertError(3, result);
+            Assert.Contains(refused ?? "", result.Error);
         }
     }
 
