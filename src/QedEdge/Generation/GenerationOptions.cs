@@ -27,7 +27,7 @@ public sealed record GenerationOptions
         GgufMetadata keys = file.Metadata;
         var sampling = new SamplingOptions
         {
-            Temperature = keys.FindFloat32(GgufKeys.SamplingTemperature) ?? SamplingOptions.Default.Temperature,
+            Temperature = Math.Max(0f, keys.FindFloat32(GgufKeys.SamplingTemperature) ?? SamplingOptions.Default.Temperature), // files of earlier versions may have one below 0: greedy
             TopK = Int32(GgufKeys.SamplingTopK) ?? SamplingOptions.Default.TopK,
             TopP = keys.FindFloat32(GgufKeys.SamplingTopP) ?? SamplingOptions.Default.TopP,
         };

@@ -136,7 +136,7 @@ public sealed class SpecialTokensTests : IDisposable
         Assert.Equal(key, refused.Key);
         Assert.Contains(named, refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refused.Message);
-        Assert.False(File.Exists(_folder["out"]));
+        Assert.False(File.Exists(_folder["out.gguf"]));
     }
 
     [Theory]
@@ -238,7 +238,7 @@ public sealed class SpecialTokensTests : IDisposable
             TopP = file.Metadata.FindFloat32(GgufKeys.SamplingTopP) ?? 1,
         };
         options.Validate();
-        Assert.Contains(float.Parse(value, CultureInfo.InvariantCulture), (float[])[options.Temperature, options.TopK, options.TopP]);
+        Assert.Contains(Math.Max(0f, float.Parse(value, CultureInfo.InvariantCulture)), (float[])[options.Temperature, options.TopK, options.TopP]);
     }
 
     [Theory]
@@ -280,8 +280,8 @@ public sealed class SpecialTokensTests : IDisposable
 
     private GgufFile Convert()
     {
-        _warnings = CheckpointConverter.Convert(_folder.Path, _folder["out"], new() { Threads = 1, Overwrite = true }).Warnings;
-        return GgufFile.Open(_folder["out"]);
+        _warnings = CheckpointConverter.Convert(_folder.Path, _folder["out.gguf"], new() { Threads = 1, Overwrite = true }).Warnings;
+        return GgufFile.Open(_folder["out.gguf"]);
     }
 
     private static (int? Bos, int? Eos, int? Pad) Ids(GgufFile file) =>

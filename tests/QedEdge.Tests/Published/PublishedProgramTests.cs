@@ -139,8 +139,9 @@ public sealed class PublishedProgramTests : IDisposable
         byte[] bytes = File.ReadAllBytes(cache);
         bytes[^1] ^= 1;
         File.WriteAllBytes(cache, bytes);
-        AssertFails(1, "damaged", "generate", "x", "--prompt-cache", cache);
-        Assert.Equal(bytes, File.ReadAllBytes(cache));
+        ProgramResult damaged = PublishedPrograms.Run("qed", "x64", "generate", "x", "-n", "2", "--prompt-cache", cache); // a miss
+        Assert.Equal(0, damaged.ExitCode);
+        Assert.Contains("damaged", damaged.Error);
     }
 
     [Fact]

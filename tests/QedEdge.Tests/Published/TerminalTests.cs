@@ -94,7 +94,7 @@ public sealed partial class TerminalTests : IDisposable
         File.WriteAllLines(text, File.ReadLines(Path.Combine(TestData.TinyQed, "heldout.txt")).Take(20));
         string plain = PublishedPrograms.Run("qed", "x64", ["generate", .. options.Split(' ')]).Output, shown = OnTerminal(slowly);
         Assert.Matches(@"\r *\d+%  \d+ tokens of the prompt, [\d.]+/s, \d+:\d\d left", shown);
-        Assert.EndsWith($" \r{plain}exit 0", shown);
+        Assert.EndsWith($" \r{plain}(cut after 5 tokens; -n allows more)\nexit 0", shown);
         Assert.EndsWith(" \r\nexit 130", OnTerminal(slowly, ("tokens of the prompt", CtrlC)));
     }
 
