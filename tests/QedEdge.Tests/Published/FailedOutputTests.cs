@@ -58,10 +58,10 @@ public sealed class FailedOutputTests : IDisposable
     [Fact]
     public void APromptCache_ThatHasNoRoom_IsAWarning_TheTextIsThere_AndNoFileIsLeft()
     {
-        string[] command = [PublishedPrograms.File("qed", "x64"), "generate", "Once upon a time", "-n", "5", "--prompt-cache", Path.Combine(_output, "cache")];
+        string[] command = [PublishedPrograms.File("qed", "x64"), "generate", "Once upon a time", "-n", "5", "--seed", "1", "--prompt-cache", Path.Combine(_output, "cache")];
         ProgramResult result = Tools.Run("bash", ["-c", "ulimit -f 8 && exec \"$@\"", "bash", .. command]);
         Assert.Equal(0, result.ExitCode);
-        Assert.Equal(Tools.Run(command[0], command[1..5]).Output, result.Output);
+        Assert.Equal(Tools.Run(command[0], command[1..7]).Output, result.Output);
         Assert.StartsWith("warning: ", result.Error);
         Assert.Contains("cache: cannot be written", result.Error);
         Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
