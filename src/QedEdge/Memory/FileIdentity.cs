@@ -6,7 +6,7 @@ namespace QedEdge.Memory;
 /// <param name="Device">Of the file or its folder.</param>
 /// <param name="Inode">Likewise; 0 where the system does not tell, and the name is the whole path.</param>
 /// <param name="Name">In the folder; "" for a file that is there.</param>
-internal readonly record struct FileIdentity(ulong Device, ulong Inode, string Name)
+internal sealed record FileIdentity(ulong Device, ulong Inode, string Name)
 {
     /// <summary>The identity of what a path leads to.</summary>
     public static FileIdentity Of(string path)

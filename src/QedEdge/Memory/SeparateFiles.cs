@@ -9,43 +9,50 @@ internal static class SeparateFiles
     /// <exception cref="InvalidOptionException">Two are the same.</exception>
     public static void Check(IEnumerable<string> outputs, params ReadOnlySpan<string?> inputs)
     {
-        var read = new Dictionary<FileIdentity, string>();
-        foreach (string? input in inputs)
-        {
-            foreach (string file in Files(input))
-                read.TryAdd(FileIdentity.Of(file), file);
-        }
-        var written = new Dictionary<FileIdentity, string>();
+        Dictionary<FileIdentity, string>? read = null, written = null; // most commands write nothing
         foreach (string output in outputs)
         {
             if (KindOf(output) is FileKind.Folder)
                 continue; // who writes the file says so
-            FileIdentity[] names = [.. Names(output).Select(FileIdentity.Of)];
+            read ??= Identities(inputs);
+            written ??= [];
+            FileIdentity[] names = Array.ConvertAll(Names(output), FileIdentity.Of);
             if (read.TryGetValue(names[0], out string? source))
                 throw new InvalidOptionException($"{output}: would take the place of {source}, which is read; name another output");
-            if (names.FirstOrDefault(read.ContainsKey) is { Name: not null } beside)
+            if (Array.Find(names, read.ContainsKey) is { } beside)
                 throw new InvalidOptionException($"{read[beside]}: is read, and lies where {output} would be put together; rename it or name another output");
-            if (names.FirstOrDefault(written.ContainsKey) is { Name: not null } taken)
+            if (Array.Find(names, written.ContainsKey) is { } taken)
                 throw new InvalidOptionException($"{output}: would take the place of {written[taken]}, which is written too; give each a name of its own");
             foreach (FileIdentity name in names)
                 written.TryAdd(name, output);
         }
     }
 
+    private static Dictionary<FileIdentity, string> Identities(ReadOnlySpan<string?> inputs)
+    {
+        var read = new Dictionary<FileIdentity, string>();
+        foreach (string? input in inputs)
+        {
+            foreach (string file in Files(input))
+                read.TryAdd(FileIdentity.Of(file), file);
+        }
+        return read;
+    }
+
     /// <summary>The file, or those of a folder; the hidden ones in it are nobody's input, and model files and cards in it are results.</summary>
-    private static IEnumerable<string> Files(string? input) => input is null ? [] : KindOf(input) switch
+    private static string[] Files(string? input) => input is null ? [] : KindOf(input) switch
     {
         FileKind.File => [input],
         FileKind.Folder => In(input),
         _ => [],
     };
 
-    private static IEnumerable<string> In(string folder)
+    private static string[] In(string folder)
     {
         try
         {
-            return [.. Directory.EnumerateFiles(folder).Where(static file =>
-                !Path.GetFileName(file).StartsWith('.') && Path.GetExtension(file) is not (".gguf" or ".md" or ".part") && KindOf(file) is FileKind.File)];
+            return Array.FindAll(Directory.GetFiles(folder), static file =>
+                !Path.GetFileName(file).StartsWith('.') && Path.GetExtension(file) is not (".gguf" or ".md" or ".part") && KindOf(file) is FileKind.File);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
