@@ -10,9 +10,7 @@ internal static class Program
 
     private static int Run(string[] args)
     {
-        StandardStreams.KeepClosedOnesTaken(); // before anything opens a file, as the next lines do
-        FileSizeLimit.BecomeAnError();
-        MappingFaults.EndTheProgram();
+        ProgramStart.Prepare();
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         using var interrupt = new Interrupt(); // before any work starts, lest a signal leave a temporary file
         Command root = ConvertCommand.Create(interrupt.Token,

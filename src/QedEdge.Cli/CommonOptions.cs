@@ -73,7 +73,7 @@ internal sealed class CommonOptions
             Loading = map ? ModelLoading.Map : ModelLoading.Memory,
         });
         if (parsed.GetValue(Verbose) && !SaysMoreItself)
-            Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {FreeMemory.Size(model.WeightBytesPerToken)} of weights a token");
+            Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {ByteSize.Text(model.WeightBytesPerToken)} of weights a token");
         return model;
     }
 

@@ -30,13 +30,10 @@ internal static class FreeMemory
         if (peak <= free)
             return null;
         if (need.Fixed > free)
-            return $"warning: {name} needs {Size(need.Fixed)} besides keys and values, and {Size(free)} of memory are free: expect it to be slow, or to be ended by the system; see 'qed plan'";
+            return $"warning: {name} needs {ByteSize.Text(need.Fixed)} besides keys and values, and {ByteSize.Text(free)} of memory are free: expect it to be slow, or to be ended by the system; see 'qed plan'";
         string what = sequences == 1 ? $"its context of {need.Context} positions is" : $"{sequences} contexts of {need.Context} positions are";
-        return $"warning: {name} needs {Size(peak)} when {what} full, and {Size(free)} of memory are free, enough for {need.LongestContext(type, need.Fixed + (free - need.Fixed) / sequences)}; see 'qed plan' and --ctx-size";
+        return $"warning: {name} needs {ByteSize.Text(peak)} when {what} full, and {ByteSize.Text(free)} of memory are free, enough for {need.LongestContext(type, need.Fixed + (free - need.Fixed) / sequences)}; see 'qed plan' and --ctx-size";
     }
-
-    /// <summary>A size for people.</summary>
-    public static string Size(long bytes) => ByteSize.Text(bytes);
 
     /// <summary>A number of bytes as people write it: 300M, 1.5G, 300000000; powers of 1,000 (MiB, Mi: of 1,024).</summary>
     /// <exception cref="UsageException">It is none.</exception>

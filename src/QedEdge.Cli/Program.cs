@@ -11,9 +11,7 @@ internal static class Program
 
     private static int Run(string[] args)
     {
-        StandardStreams.KeepClosedOnesTaken(); // before anything opens a file, as the next lines do
-        FileSizeLimit.BecomeAnError();
-        MappingFaults.EndTheProgram();
+        ProgramStart.Prepare();
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         Command root = BuildRoot();
         return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), new Screen(text => Terminal.Write(text), Terminal.NotePart, StandardStreams.OutputWidth), Bundled.Complete, CheckFiles);

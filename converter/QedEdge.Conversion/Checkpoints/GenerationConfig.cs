@@ -62,7 +62,7 @@ internal sealed record GenerationConfig
             EosIds = json.FindIds("eos_token_id", vocabSize),
             PadId = json.FindIdOrNone("pad_token_id", vocabSize),
             DoSample = json.FindBool("do_sample"),
-            Temperature = InRange(json, "temperature", json.FindFloat32("temperature") is < 0 ? 0 : json.FindFloat32("temperature"), static value => new SamplingOptions { Temperature = value }), // below 0 is greedy there, as 0
+            Temperature = InRange(json, "temperature", json.FindFloat32("temperature") is { } temperature ? Math.Max(0f, temperature) : (float?)null, static value => new SamplingOptions { Temperature = value }), // below 0 is greedy there, as 0
             TopK = InRange(json, "top_k", json.FindInt32("top_k", int.MinValue, int.MaxValue), static value => new SamplingOptions { TopK = value }),
             TopP = InRange(json, "top_p", json.FindFloat32("top_p"), static value => new SamplingOptions { TopP = value }),
             MaxNewTokens = json.FindInt32("max_new_tokens", 0, int.MaxValue),

@@ -43,13 +43,13 @@ internal sealed class PlanCommand
 
     private static void WriteText(GgufFile file, MemoryNeed need, long memory)
     {
-        Line($"{file.Name} in {FreeMemory.Size(memory)}, {need.Threads} threads, {need.Context} positions of {need.LargestContext}");
-        Line($"  weights {FreeMemory.Size(need.Weights)}, workspace {FreeMemory.Size(need.Workspace)}, the program itself {FreeMemory.Size(MemoryNeed.Program)} at most");
+        Line($"{file.Name} in {ByteSize.Text(memory)}, {need.Threads} threads, {need.Context} positions of {need.LargestContext}");
+        Line($"  weights {ByteSize.Text(need.Weights)}, workspace {ByteSize.Text(need.Workspace)}, the program itself {ByteSize.Text(MemoryNeed.Program)} at most");
         Line($"  {"--kv-type",-9} {"keys and values",15} {"peak",10}  {"fits",-5} longest context that fits");
         foreach (KvCacheType type in Types)
         {
             string name = KvCacheTypes.NameOf(type) + (type == need.AutoKvType ? " *" : "");
-            Line($"  {name,-9} {FreeMemory.Size(need.Kv(type)),15} {FreeMemory.Size(need.Peak(type)),10}  {(need.Peak(type) <= memory ? "yes" : "no"),-5} {need.LongestContext(type, memory)}");
+            Line($"  {name,-9} {ByteSize.Text(need.Kv(type)),15} {ByteSize.Text(need.Peak(type)),10}  {(need.Peak(type) <= memory ? "yes" : "no"),-5} {need.LongestContext(type, memory)}");
         }
         Line($"  * unless another is asked for");
         if (need.Weights > memory)
