@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace QedEdge.Tests;
 
-/// <summary>docs/limits.md says what the constants say.</summary>
+/// <summary>docs/limits.md says what the constants say, and each of its rows is tried (<see cref="LimitAttribute"/>).</summary>
 public sealed partial class LimitsTests
 {
     private static readonly Assembly[] Assemblies = [typeof(QedModel).Assembly, Assembly.Load("QedEdge.Conversion")];
@@ -30,6 +30,10 @@ public sealed partial class LimitsTests
         Assemblies.SelectMany(assembly => assembly.GetTypes()).Where(type => type.Name.EndsWith("Limits", StringComparison.Ordinal))
             .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic).Where(field => field.IsLiteral).Select(field => $"{type.Name}.{field.Name}"))
             .Except(Rows.Keys));
+
+    [Fact]
+    public void EveryRow_IsTried() => Assert.Empty(Rows.Keys.Except(
+        typeof(LimitsTests).Assembly.GetTypes().SelectMany(type => type.GetMethods()).SelectMany(method => method.GetCustomAttributes<LimitAttribute>()).Select(limit => limit.Name)));
 
     [Fact]
     public void EveryRow_IsRead() => Assert.Equal(File.ReadLines(Path.Combine(TestData.Root, "docs", "limits.md")).Count(line => line.StartsWith("| ", StringComparison.Ordinal) && line.Contains('`', StringComparison.Ordinal) && line.EndsWith("` |", StringComparison.Ordinal)), Rows.Count);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -23,19 +22,17 @@ internal sealed class AdapterConfig
     /// <summary>Initializations that leave the base weights as they are; the others take from them what the adapter starts with.</summary>
     private static readonly string[] Initializations = ["gaussian", "eva", "orthogonal"];
 
-    /// <summary>What all patterns together may take, lest many that each stay below a second take hours.</summary>
-    private static readonly TimeSpan LongestMatching = TimeSpan.FromMinutes(1);
-
-    private readonly Stopwatch _matching = new();
     private readonly string _file;
+    private readonly TimeProvider _clock;
     private readonly int _rank;
     private readonly double _alpha;
     private readonly bool _rootScaling;
     private readonly List<Pattern> _ranks, _alphas;
+    private TimeSpan _matching; // what patterns took so far
 
-    private AdapterConfig(JsonValues json, string file)
+    private AdapterConfig(JsonValues json, string file, TimeProvider clock)
     {
-        _file = file;
+        (_file, _clock) = (file, clock);
         string type = json.FindString("peft_type") ?? throw json.Missing("peft_type");
         if (type != "LORA")
             throw Unsupported("peft_type", $"only LORA adapters can be merged, not '{ModelFormatException.OneLine(type)}'; {MergeInPeft}");
@@ -73,12 +70,13 @@ internal sealed class AdapterConfig
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="folder">The adapter's folder.</param>
+    /// <param name="clock">What the time of patterns is taken with; null for the machine's.</param>
     /// <exception cref="ModelFormatException">It cannot be read, is no plain LoRA adapter's, or a value is missing, of a wrong kind or out of range.</exception>
-    public static AdapterConfig ReadFolder(string folder)
+    public static AdapterConfig ReadFolder(string folder, TimeProvider? clock = null)
     {
         string file = Path.Combine(folder, FileName);
         using var document = CheckpointJson.ReadObject(file, CheckpointLimits.ConfigBytes);
-        return new AdapterConfig(new JsonValues(document.RootElement, file), file);
+        return new AdapterConfig(new JsonValues(document.RootElement, file), file, clock ?? TimeProvider.System);
     }
 
     /// <summary>The rank of a module's update, <c>r</c> unless <c>rank_pattern</c> says otherwise.</summary>
@@ -98,12 +96,12 @@ internal sealed class AdapterConfig
     /// <summary>The value of the first pattern that matches, as in PEFT.</summary>
     private double? Match(List<Pattern> patterns, string module)
     {
-        _matching.Start();
+        long start = _clock.GetTimestamp();
         try
         {
             foreach (Pattern pattern in patterns)
             {
-                if (_matching.Elapsed > LongestMatching)
+                if (_matching + _clock.GetElapsedTime(start) > TimeSpan.FromSeconds(CheckpointLimits.MatchingSeconds))
                     throw TooLong(pattern);
                 if (!IsMatch(pattern, module))
                     continue;
@@ -114,7 +112,7 @@ internal sealed class AdapterConfig
         }
         finally
         {
-            _matching.Stop();
+            _matching += _clock.GetElapsedTime(start);
         }
     }
 

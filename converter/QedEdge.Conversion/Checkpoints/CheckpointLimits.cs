@@ -80,4 +80,7 @@ internal static class CheckpointLimits
 
     /// <summary>Characters of such a pattern, which is a regular expression.</summary>
     public const int Pattern = 1024;
+
+    /// <summary>Seconds that all patterns may take together, lest many that each take less than a second take hours.</summary>
+    public const int MatchingSeconds = 60;
 }

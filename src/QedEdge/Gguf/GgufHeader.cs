@@ -53,7 +53,7 @@ internal static class GgufHeader
             int start = reader.Position;
             string key = reader.Name(GgufLimits.KeyBytes, $"metadata key {i}");
             reader.Key = key;
-            keyBytes += reader.Position - start;
+            keyBytes += reader.Position - start - sizeof(ulong); // without its length
             if (keyBytes > GgufLimits.AllKeyBytes)
                 throw reader.Error(ModelFault.Unsupported, $"the metadata keys together exceed {GgufLimits.AllKeyBytes} bytes", start);
             if (!entries.TryAdd(key, ReadValue(ref reader)))

@@ -88,8 +88,8 @@ internal static class GgufSample
             case float number: writer.Add(key, number); break;
             case bool truth: writer.Add(key, truth); break;
             case string[] texts: writer.Add(key, texts); break;
+            case uint[] numbers when value.GetType() == typeof(uint[]): writer.Add(key, numbers); break; // the runtime lets either pass for the other
             case int[] numbers: writer.Add(key, numbers); break;
-            case uint[] numbers: writer.Add(key, numbers); break;
             case float[] numbers: writer.Add(key, numbers); break;
             case ulong[] numbers: writer.Add(key, numbers); break;
             default: throw new ArgumentException(value.GetType().Name);

@@ -79,31 +79,6 @@ public sealed class JsonValueTests
         Assert.InRange(Allocated(() => Assert.Null(JsonValue.ParseObject(wide).Find("tokens"))), 0, 64 * Kilobytes);
     }
 
-    [Theory]
-    [InlineData(-1)]
-    [InlineData(0)]
-    [InlineData(1)]
-    public void Lengths_HaveTheirLimits(int beyond)
-    {
-        int depth = RequestLimits.JsonDepth + beyond - 1; // within the object
-        byte[] length = [.. "{}"u8, .. Enumerable.Repeat((byte)' ', RequestLimits.JsonBytes - 2 + beyond)];
-        JsonValue members = Parse($"{{\"a\":{{{string.Join(',', Enumerable.Repeat("\"\":0", RequestLimits.JsonMembers + beyond))}}}}}").Find("a")!;
-        JsonValue list = Parse("{\"a\":[1,2,3,4]}").Find("a")!;
-        Expect(beyond <= 0, () => Parse($"{{\"a\":{new string('[', depth)}{new string(']', depth)}}}"));
-        Expect(beyond <= 0, () => JsonValue.ParseObject(length));
-        Expect(beyond <= 0, () => members.Find("b"));
-        Expect(beyond <= 0, () => list.Int32s(4 - beyond));
-        Expect(beyond <= 0, () => list.Array(4 - beyond));
-    }
-
-    private static void Expect(bool fits, Func<object?> read)
-    {
-        if (fits)
-            read();
-        else
-            Assert.Throws<QedException>(() => read());
-    }
-
     private static JsonValue Parse(string text) => JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
 
     private static Gen<JsonNode?> Array(Gen<JsonNode?> items) => items.List[0, 4].Select(values => (JsonNode?)new JsonArray([.. values.Select(value => value?.DeepClone())]));

@@ -37,20 +37,6 @@ public sealed class ModelConfigTests
         Assert.Equal((1024, 1 << 24, 2, 4), (config.LayerCount, config.ContextLength, config.HeadSize, config.UnkId));
     }
 
-    /// <summary>Below, at and beyond the largest head.</summary>
-    [Theory]
-    [InlineData(1022u, true)]
-    [InlineData(1024u, true)]
-    [InlineData(1026u, false)]
-    public void Read_TakesHeads_UpToTheirLimit(uint headSize, bool taken)
-    {
-        (string, object?)[] changes = [(GgufKeys.EmbeddingLength, 2 * headSize), (GgufKeys.HeadCount, 2u), (GgufKeys.HeadCountKv, 2u), (GgufKeys.RopeDimensionCount, headSize)];
-        if (taken)
-            Assert.Equal((int)headSize, Read(changes).HeadSize);
-        else
-            Assert.Contains("at most 1024", Assert.Throws<ModelFormatException>(() => Read(changes)).Message);
-    }
-
     public static TheoryData<string, object?, ModelFault> Wrong
     {
         get

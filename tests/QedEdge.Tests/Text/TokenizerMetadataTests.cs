@@ -1,4 +1,5 @@
 using QedEdge.Gguf;
+using QedEdge.Tests.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Tests.Text;
@@ -129,24 +130,7 @@ public sealed class TokenizerMetadataTests : IDisposable
         var writer = new GgufWriter();
         writer.Add(GgufKeys.Architecture, "qed");
         foreach ((string key, object? value) in entries)
-        {
-            // By exact type: as an object, a uint[] passes for an int[].
-            if (value?.GetType() == typeof(uint[]))
-            {
-                writer.Add(key, (uint[])value);
-                continue;
-            }
-            switch (value)
-            {
-                case string text: writer.Add(key, text); break;
-                case uint number: writer.Add(key, number); break;
-                case bool flag: writer.Add(key, flag); break;
-                case string[] texts: writer.Add(key, texts); break;
-                case int[] numbers: writer.Add(key, numbers); break;
-                case null: break;
-                default: throw new ArgumentException($"no way to write {value.GetType()}");
-            }
-        }
+            GgufSample.Add(writer, key, value);
         string path = Path.Combine(_folder, "a.gguf");
         using (FileStream stream = File.Create(path))
         {
