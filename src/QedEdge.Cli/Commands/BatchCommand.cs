@@ -52,18 +52,18 @@ internal sealed class BatchCommand
         long errors = 0; // of an earlier run
         using RecordFile output = path is null ? RecordFile.ToOutput() : RecordFile.ToFile(path, resume, force, record => errors += IsError(record) ? 1 : 0);
         using var run = new BatchRun(model, _common.SessionOptions(parsed), sequences, options, _sampling.Stops(parsed), _sampling.HasSeed(parsed), output);
-        IEnumerable<(long, byte[])> all = JsonLines.Read(input).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input, run.Fingerprint);
-        double total = JsonLines.CanBeReadAgain(input) ? all.LongCount() : double.NaN;
         using var interrupt = new Interrupt();
+        IEnumerable<(long, byte[])> all = JsonLines.Read(input, interrupt.Token).Where((_, i) => i % shards == shard), lines = Remaining(all, output, input, run.Fingerprint);
         try
         {
+            double total = JsonLines.CanBeReadAgain(input) ? all.LongCount() : double.NaN;
             // Not between records on the same terminal.
             using ProgressLine? progress = path is null && StandardStreams.OutputIsTerminal ? null : new ProgressLine("tokens", output.Count / total);
             run.Run(lines, () => progress?.Report(run.Tokens, output.Count / total), interrupt.Token);
         }
         catch (OperationCanceledException)
         {
-            // A line that was being scored: it is left out like those being generated.
+            // A line that was being read or scored: it is left out like those being generated.
         }
         errors += run.Errors;
         if (interrupt.Token.IsCancellationRequested)

@@ -73,7 +73,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
             records.Add(0, WriteHeader);
         foreach ((TaskResult result, string path) in _tasks)
         {
-            foreach ((long number, byte[] line) in Lines(path))
+            foreach ((long number, byte[] line) in Lines(path, cancellation))
             {
                 if (index++ < done)
                     continue;
@@ -96,7 +96,8 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     /// <summary>A style's name on the command line.</summary>
     public static string Name(PromptStyle style) => style == PromptStyle.Cloze ? "cloze" : "lighteval";
 
-    private IEnumerable<(long Number, byte[] Line)> Lines(string path) => limit is { } most ? JsonLines.Read(path).Take(most) : JsonLines.Read(path);
+    private IEnumerable<(long Number, byte[] Line)> Lines(string path, CancellationToken cancellation = default) =>
+        JsonLines.Read(path, cancellation) is var lines && limit is { } most ? lines.Take(most) : lines;
 
     private void Answer(TaskResult result, long number, byte[] line, RecordFile? records, CancellationToken cancellation)
     {

@@ -14,11 +14,12 @@ internal static class JsonLines
     /// enough for <see cref="JsonValue.ParseObject"/> to refuse it.
     /// </summary>
     /// <param name="path">The file; - is standard input.</param>
+    /// <param name="cancellation">Ends the reading, also within a line: one of a device has no end.</param>
     /// <exception cref="QedException">It cannot be read.</exception>
-    public static IEnumerable<(long Number, byte[] Line)> Read(string path)
+    public static IEnumerable<(long Number, byte[] Line)> Read(string path, CancellationToken cancellation = default)
     {
         using Stream stream = InputSource.Open(path);
-        var reader = new LineReader(stream, path);
+        var reader = new LineReader(stream, path, cancellation);
         for (long number = 1; reader.Next() is { } line; number++)
         {
             ReadOnlyMemory<byte> text = number == 1 && line.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? line.AsMemory(Encoding.UTF8.Preamble.Length) : line;
@@ -51,7 +52,7 @@ internal static class JsonLines
     }
 
     /// <summary>Cuts a stream into lines without holding more of it than one.</summary>
-    private sealed class LineReader(Stream stream, string path)
+    private sealed class LineReader(Stream stream, string path, CancellationToken cancellation)
     {
         private readonly byte[] _buffer = new byte[Piece];
         private int _next, _end;
@@ -65,6 +66,7 @@ internal static class JsonLines
             {
                 if (_next == _end)
                 {
+                    cancellation.ThrowIfCancellationRequested();
                     (_next, _end) = (0, InputSource.Read(stream, path, _buffer));
                     if (_end == 0)
                         return any ? line[..length] : null;

@@ -12,7 +12,7 @@ public readonly record struct TextWindow(int[] Ids, int Begin);
 /// <summary>
 /// A text file as windows of token ids. A line that holds nothing but <c>&lt;|word|&gt;</c> (<c>&lt;|endoftext|&gt;</c>, <c>&lt;|story|&gt;</c>) ends a document. A document begins with
 /// the vocabulary's begin-of-text token and ends with its end-of-text token; it is cut into windows that overlap by one token or more, so that each token but the first is
-/// predicted once. The file may be of any size as long as its lines fit into memory: a document of over a million characters is cut at an end of line.
+/// predicted once. The file may be of any size: a document of over a million characters is cut at an end of line, and no line may have more than <see cref="RequestLimits.TextBytes"/>.
 /// </summary>
 public static class TextWindows
 {
@@ -22,7 +22,7 @@ public static class TextWindows
     /// <param name="path">UTF-8 text.</param>
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
-    /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
+    /// <exception cref="QedException">The file cannot be read, is no UTF-8, or has a line beyond the limit.</exception>
     public static IEnumerable<int[]> Read(string path, Tokenizer tokenizer, int size) => Read(path, tokenizer, size, size - 1).Select(window => window.Ids);
 
     /// <summary>Reads a file as it is needed.</summary>
@@ -30,7 +30,7 @@ public static class TextWindows
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="size">Tokens of a window, at least 2; the last of a document has fewer.</param>
     /// <param name="stride">New tokens of each window but a document's first, 1 to size - 1: the fewer, the more each token sees before it, and the longer it takes.</param>
-    /// <exception cref="QedException">The file cannot be read, or is no UTF-8.</exception>
+    /// <exception cref="QedException">The file cannot be read, is no UTF-8, or has a line beyond the limit.</exception>
     public static IEnumerable<TextWindow> Read(string path, Tokenizer tokenizer, int size, int stride) =>
         Read(() => InputFile.OpenRead(path), path, tokenizer, size, stride);
 
@@ -40,7 +40,7 @@ public static class TextWindows
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="size">As of a file.</param>
     /// <param name="stride">As of a file.</param>
-    /// <exception cref="QedException">It cannot be read, or is no UTF-8.</exception>
+    /// <exception cref="QedException">It cannot be read, is no UTF-8, or has a line beyond the limit.</exception>
     internal static IEnumerable<TextWindow> Read(Func<Stream> open, string name, Tokenizer tokenizer, int size, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
@@ -97,11 +97,29 @@ public static class TextWindows
         }
     }
 
+    /// <summary>As <see cref="TextReader.ReadLine"/>, but of a line that does not end it takes no more than its limit.</summary>
+    private static string? NextLine(StreamReader reader, string name)
+    {
+        var line = new StringBuilder();
+        for (int next; (next = reader.Read()) >= 0; line.Append((char)next))
+        {
+            if (next is '\r' or '\n')
+            {
+                if (next == '\r' && reader.Peek() == '\n')
+                    reader.Read();
+                return line.ToString();
+            }
+            if (line.Length == RequestLimits.TextBytes)
+                throw new QedException($"{name}: has a line of more than {RequestLimits.TextBytes} characters; is it a text?");
+        }
+        return line.Length > 0 ? line.ToString() : null;
+    }
+
     private static string? ReadLine(StreamReader reader, string name)
     {
         try
         {
-            return reader.ReadLine();
+            return NextLine(reader, name);
         }
         catch (DecoderFallbackException)
         {

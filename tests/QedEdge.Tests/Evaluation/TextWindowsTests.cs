@@ -52,6 +52,15 @@ public sealed class TextWindowsTests : IDisposable
         Assert.Equal(2, documents);
     }
 
+    [Fact]
+    public void ALineWithoutEnd_IsRefusedAtItsLimit()
+    {
+        using (FileStream file = File.Create(_folder["line"]))
+            file.SetLength(RequestLimits.TextBytes + 1L);
+        string message = Assert.Throws<QedException>(() => TextWindows.Read(_folder["line"], TinyTokenizer(), 64).First()).Message;
+        Assert.Contains($"has a line of more than {RequestLimits.TextBytes} characters", message);
+    }
+
     private static Tokenizer TinyTokenizer()
     {
         using var folder = new CheckpointFolder();

@@ -80,6 +80,20 @@ public sealed partial class InterruptTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(_output));
     }
 
+    /// <summary>A line that never ends, of a device that never waits.</summary>
+    [Fact]
+    public void Batch_ReadingALineWithoutEnd_Ends()
+    {
+        using Process process = Process.Start(new ProcessStartInfo("env", ["--default-signal", PublishedPrograms.File("qed", "x64"), "batch", "-i", "/dev/zero"]))!;
+        Thread.Sleep(300);
+        Assert.Equal(0, Kill(process.Id, Terminate));
+        bool ends = process.WaitForExit(TimeSpan.FromSeconds(20));
+        if (!ends)
+            process.Kill();
+        Assert.True(ends, "the program does not end");
+        Assert.Equal(130, process.ExitCode);
+    }
+
     private void AssertInterrupted(ProgramResult result)
     {
         OneLine.AssertError(130, result);

@@ -87,6 +87,10 @@ public sealed class OutputIdentityTests : IDisposable
         byte[] before = File.ReadAllBytes(bundle);
         OneLine.AssertError(2, PublishedPrograms.Run("qed", "x64", "bundle", "--extract", bundle, "-o", to, "--force"));
         Assert.Equal(before, File.ReadAllBytes(bundle));
+
+        string itself = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, "program")).FullName, "qed");
+        File.Copy(PublishedPrograms.File("qed", "x64"), itself);
+        OneLine.AssertError(2, Tools.Run(itself, ["bundle", "--extract", bundle, "-o", Path.GetDirectoryName(itself)!, "--force"]));
     }
 
     private void AssertRefused(string[] words, string[] inputs, string output, string name)
