@@ -33,9 +33,10 @@ internal static class Texts
     /// <exception cref="QedException">There is nothing, a folder, or no file with bytes in it.</exception>
     public static void RequireFile(string path)
     {
-        if (!Path.Exists(path) || Directory.Exists(path))
+        FileStatus? file = FileStatus.Find(path);
+        if (file?.Kind is null or FileKind.Folder)
             throw QedException.Unreadable(path, new FileNotFoundException());
-        if (FileLinks.Length(path) == 0)
+        if (file is { Length: 0 })
             throw new QedException($"{path}: the text is empty, or a pipe or device; save it to a file first");
     }
 

@@ -12,7 +12,7 @@ internal static class TokenizerConversion
     public static Tokenizer? Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
         string path = Path.Combine(checkpoint.Folder, TokenizerJson.FileName);
-        if (!Path.Exists(path))
+        if (!CheckpointFiles.Exists(path))
         {
             var ids = SpecialIds.Of(checkpoint, warnings);
             WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);

@@ -12,7 +12,17 @@ internal static class Bundled
 
     private const long MostOfAnExecutable = 1 << 28; // bytes; it is 5 MB, and as much more as the model that is built in
 
-    private static readonly Lazy<ModelBundle?> Running = new(() => Environment.ProcessPath is { } path ? ModelBundle.Find(path) : null);
+    private static readonly Lazy<ModelBundle?> Running = new(static () =>
+    {
+        try
+        {
+            return Environment.ProcessPath is { } path ? ModelBundle.Find(path) : null;
+        }
+        catch (ModelFormatException e) when (e.InnerException is UnauthorizedAccessException)
+        {
+            return null; // it may be run and not be read
+        }
+    });
 
     private static readonly Lazy<JsonValue?> OwnDefaults = new(() => Own is { Defaults.Length: > 0 } own ? JsonValue.ParseObject(own.Defaults) : null);
 
@@ -24,12 +34,12 @@ internal static class Bundled
     /// <exception cref="QedException">It cannot be read.</exception>
     public static bool LooksForItself(string path)
     {
-        long length = FileLinks.Length(path);
-        if (length > MostOfAnExecutable || (length == 0 && File.Exists(path))) // a named pipe would be waited for
+        if (FileStatus.Find(path) is { Kind: not FileKind.Folder, Length: 0 or > MostOfAnExecutable }) // a named pipe would be waited for
             return false;
         try
         {
-            return InputFile.ReadAllBytes(path).AsSpan().IndexOf("qed: looks for a model behind itself"u8) >= 0;
+            using MappedFile file = MappedFile.Open(path);
+            return file.View.Span(0, (int)file.View.Length).IndexOf("qed: looks for a model behind itself"u8) >= 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -14,7 +14,8 @@ internal static class InputSource
     public static string NameOf(string path) => IsStandardInput(path) ? "standard input" : path;
 
     /// <summary>The file's length; 0 for what has none and can be read but once: standard input, a pipe, a device.</summary>
-    public static long Length(string path) => IsStandardInput(path) ? 0 : FileLinks.Length(path);
+    /// <exception cref="QedException">It cannot be found out.</exception>
+    public static long Length(string path) => IsStandardInput(path) ? 0 : FileStatus.Find(path)?.Length ?? 0;
 
     /// <summary>Opens it to be read from its beginning.</summary>
     /// <exception cref="QedException">It cannot be.</exception>

@@ -1,3 +1,5 @@
+using QedEdge.Memory;
+
 namespace QedEdge.Cli;
 
 /// <summary>The file of --prompt-cache. It saves time and no more: what cannot be used or written is said in a warning, and the prompt is computed.</summary>
@@ -11,10 +13,12 @@ internal sealed class PromptCache(string? path)
     /// <returns>How many tokens need not be fed.</returns>
     public int Restore(Session session, ReadOnlySpan<int> prompt)
     {
-        if (path is null || !Path.Exists(path))
+        if (path is null)
             return 0;
         try
         {
+            if (!FileStatus.Exists(path))
+                return 0;
             session.Restore(path);
             return session.KeepCommonPrefix(prompt);
         }

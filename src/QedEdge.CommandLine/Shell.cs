@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace QedEdge.CommandLine;
 
 /// <summary>How a program ends that failed.</summary>
@@ -20,6 +22,7 @@ public sealed class Shell(Func<Exception, Failure?> classify, Action<string> say
     {
         try
         {
+            _ = Thread.CurrentThread; // .NET makes the object at the end otherwise, where nobody could catch that there is no memory for it
             return program();
         }
         catch (Exception e)
@@ -33,7 +36,7 @@ public sealed class Shell(Func<Exception, Failure?> classify, Action<string> say
 
     private int End(Exception e)
     {
-        while (e is TypeInitializationException { InnerException: { } cause }) // what a static member needed
+        while (e is TypeInitializationException or TargetInvocationException && e.InnerException is { } cause) // what a static member needed, or a constructor that .NET calls by its name
             e = cause;
         if (IsBrokenPipe(e))
             return ExitCode.Done; // the reader has seen enough: 'qed … | head -1'

@@ -15,7 +15,7 @@ public class QedException : Exception
     /// <param name="exception">What the system said.</param>
     public static QedException Unreadable(string path, Exception exception) => new($"{path}: " + exception switch
     {
-        _ when Directory.Exists(path) => "is a folder; name a file in it",
+        _ when Memory.FileStatus.IsFolder(path) => "is a folder; name a file in it",
         FileNotFoundException or DirectoryNotFoundException => "there is no such file",
         UnauthorizedAccessException => "no permission to read it",
         _ => $"cannot be read: {FirstLine(exception)}",

@@ -106,10 +106,10 @@ internal static class SessionFile
     /// <summary>Whether a file is a session's, of whatever version, or an empty one.</summary>
     public static bool MayReplace(string path)
     {
-        if (FileLinks.Length(path) == 0)
-            return true; // not opened: a named pipe would wait for a writer
         try
         {
+            if (FileStatus.Of(path) is not { Length: > 0 })
+                return true; // not opened: a named pipe would wait for a writer
             using Stream file = InputFile.OpenRead(path);
             Span<byte> begin = stackalloc byte[Kind.Length];
             return file.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false) == begin.Length && begin.SequenceEqual(Kind);

@@ -81,6 +81,11 @@ public sealed partial class ArchitectureTests
     public void Inputs_AreOpenedWithoutALock() => Assert.Empty(Engine.Concat(Read("src/QedEdge.Cli")).Concat(Read("converter")).Where(source =>
         source.Calls(@"File\.(Open\w*|ReadA\w+|ReadLines\w*)") && source.Name is not ("InputFile.cs" or "FreeMemory.cs")).Select(source => source.Path)); // the latter reads /proc and /sys
 
+    /// <summary>Exists takes for "no" that it cannot be found out, and a file of the input is dropped in silence: FileStatus tells the two apart.</summary>
+    [Fact]
+    public void WhatIsThere_IsAskedOfFileStatus() => Assert.Equal(["src/QedEdge.CommandLine/FileNames.cs"], Read("src").Concat(Read("converter")).Where(source =>
+        source.Calls(@"(File|Directory|Path)\.Exists")).Select(source => source.Path)); // it knows none, and takes "no" for a name to refuse
+
     [Fact]
     public void Files_StayShort() => Assert.Empty(new[] { "src", "converter", "tests", "bench" }.SelectMany(Read).Where(source =>
         source.Lines > (source.Folder is "QedEdge/Kernels/X86" or "QedEdge/Kernels/Arm" ? MostLinesOfAKernelSet : MostLines)).Select(source => $"{source.Path}: {source.Lines} lines"));

@@ -2,13 +2,15 @@
  * Makes one system call of a program fail: preloaded (LD_PRELOAD), it counts the calls of one kind and lets the N-th fail.
  *
  *   FAULT_CALL   open, read, pread, write, pwrite, mmap, …: the names below
- *   FAULT_AT     which call fails, from 1
+ *   FAULT_AT     which call fails, from 1; 0: all of them
+ *   FAULT_PHASE  p: those before the program's own first call are not counted
  *   FAULT_ERROR  its errno; 0: it succeeds for half of the bytes
  *
  * When the fault has come, one byte goes to descriptor FAULT_REPORT: 'r' where it was before the program's own first call, fcntl(0, F_GETFD), and so in the start of
  * its runtime; else 'p'.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,17 +18,19 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 static const char *call = "";
 static long at, error = EIO;
-static int report = -1;
+static int report = -1, skips_start;
 static atomic_long count;
 static atomic_int in_program;
 
@@ -38,16 +42,18 @@ __attribute__((constructor)) static void begin(void)
         error = atol(text);
     if ((text = getenv("FAULT_REPORT")))
         report = atoi(text);
+    skips_start = (text = getenv("FAULT_PHASE")) && *text == 'p';
     if (name)
         call = name;
 }
 
-/* Whether this call is the one that fails. */
+/* Whether this call is one that fails. */
 static int fails(const char *name)
 {
-    if (strcmp(name, call) != 0 || atomic_fetch_add(&count, 1) + 1 != at)
+    int in_start = !atomic_load(&in_program);
+    if (strcmp(name, call) != 0 || (in_start && skips_start) || (atomic_fetch_add(&count, 1) + 1 != at && at != 0))
         return 0;
-    char phase = atomic_load(&in_program) ? 'p' : 'r';
+    char phase = in_start ? 'r' : 'p';
     syscall(SYS_write, report, &phase, 1);
     errno = (int)error;
     return 1;
@@ -117,6 +123,15 @@ FAILING(int, fallocate64, "fallocate", (int file, int mode, off_t from, off_t si
 FAILING(int, flock, "flock", (int file, int operation), (file, operation), -1)
 FAILING(int, close, "close", (int file), (file), -1)
 FAILING(int, __fxstat64, "fstat", (int version, int file, struct stat64 *status), (version, file, status), -1)
+FAILING(int, __xstat64, "stat", (int version, const char *path, struct stat64 *status), (version, path, status), -1)
+FAILING(int, __lxstat64, "stat", (int version, const char *path, struct stat64 *status), (version, path, status), -1)
+FAILING(int, statx, "statx", (int folder, const char *path, int flags, unsigned mask, struct statx *status), (folder, path, flags, mask, status), -1)
+FAILING(int, fstatfs64, "statfs", (int file, struct statfs64 *status), (file, status), -1)
+FAILING(int, access, "access", (const char *path, int mode), (path, mode), -1)
+FAILING(DIR *, opendir, "opendir", (const char *path), (path), NULL)
+FAILING(struct dirent64 *, readdir64, "readdir", (DIR *folder), (folder), NULL)
+FAILING(char *, getcwd, "getcwd", (char *path, size_t size), (path, size), NULL)
+FAILING(FILE *, fopen64, "fopen", (const char *path, const char *mode), (path, mode), NULL)
 FAILING(int, fchmod, "fchmod", (int file, mode_t mode), (file, mode), -1)
 FAILING(ssize_t, readlink, "readlink", (const char *path, char *target, size_t size), (path, target, size), -1)
 FAILING(int, pipe, "pipe", (int files[2]), (files), -1)
@@ -132,11 +147,14 @@ int fcntl(int file, int command, ...)
     va_end(more);
     if (file == 0 && command == F_GETFD)
         atomic_store(&in_program, 1);
+    if (command == F_OFD_SETLK && fails("lock"))
+        return -1;
     return real(file, command, argument);
 }
 
 /* The C library's own: dlsym, which the others are found with, needs memory itself. */
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 
 void *malloc(size_t size) { return fails("malloc") ? NULL : __libc_malloc(size); }
 void *calloc(size_t items, size_t size) { return fails("calloc") ? NULL : __libc_calloc(items, size); }
+void *realloc(void *bytes, size_t size) { return fails("realloc") ? NULL : __libc_realloc(bytes, size); }

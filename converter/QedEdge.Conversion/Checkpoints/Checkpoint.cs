@@ -18,10 +18,11 @@ internal sealed class Checkpoint
         Config = CheckpointConfig.ReadFolder(folder);
         Generation = GenerationConfig.ReadFolder(folder, Config.VocabSize);
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
-        WeightsFile = Path.Exists(single) || !Path.Exists(index) ? single : index;
-        if (WeightsFile == index)
+        bool isWhole = CheckpointFiles.Exists(single), isInParts = !isWhole && CheckpointFiles.Exists(index);
+        WeightsFile = isInParts ? index : single;
+        if (isInParts)
             AddShards(index);
-        else if (Path.Exists(single))
+        else if (isWhole)
             Add(SafetensorsHeader.Read(single));
         else
             throw NoWeights(folder);
@@ -47,10 +48,7 @@ internal sealed class Checkpoint
     /// <exception cref="ModelFormatException">A file is missing, cannot be read, is damaged or contradicts another one.</exception>
     public static Checkpoint Open(string folder)
     {
-        if (File.Exists(folder))
-            throw new ModelFormatException(ModelFault.Unreadable, folder, "is a file; name the checkpoint's folder, which holds config.json and *.safetensors");
-        if (!Directory.Exists(folder))
-            throw new ModelFormatException(ModelFault.Unreadable, folder, "there is no such folder");
+        CheckpointFiles.RequireFolder(folder, "the checkpoint's folder, which holds config.json and *.safetensors");
         return new Checkpoint(folder);
     }
 
@@ -74,7 +72,7 @@ internal sealed class Checkpoint
         foreach (string shard in shards)
         {
             string path = Path.Combine(Folder, shard);
-            if (!Path.Exists(path))
+            if (!CheckpointFiles.Exists(path))
                 throw new ModelFormatException(ModelFault.Unreadable, path, $"there is no such file, and {IndexFile} names it as a part of the checkpoint; download it too");
             var tensors = SafetensorsHeader.Read(path);
             foreach (var tensor in tensors)

@@ -5,6 +5,20 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <summary>Opens the files of a checkpoint's folder, and turns what goes wrong there into errors of one line.</summary>
 internal static class CheckpointFiles
 {
+    /// <summary>Whether a name stands for anything: a folder or a link to nowhere too, which who reads it refuses.</summary>
+    /// <exception cref="ModelFormatException">It cannot be found out.</exception>
+    public static bool Exists(string path) => Find(path, follow: false) is not null;
+
+    /// <summary>Finds the folder of a checkpoint or an adapter.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="content">What it is to hold, for the message.</param>
+    /// <exception cref="ModelFormatException">It is none, or that cannot be found out.</exception>
+    public static void RequireFolder(string path, string content)
+    {
+        if (Find(path, follow: true)?.Kind is not FileKind.Folder and var kind)
+            throw new ModelFormatException(ModelFault.Unreadable, path, $"{(kind is null ? "there is no such folder" : "is a file")}; name {content}");
+    }
+
     /// <summary>
     /// The length of a file that has one and is not empty. Asked before it is opened: opening a named pipe waits for who writes to it, and a device may have no end.
     /// </summary>
@@ -13,11 +27,13 @@ internal static class CheckpointFiles
     {
         try
         {
-            // The download cache of Hugging Face holds symbolic links, and FileInfo has the length of the link itself.
-            var file = new FileInfo(FileLinks.Resolve(path));
-            if (!file.Exists && file.Name.Contains(":[", StringComparison.Ordinal)) // what /dev/fd leads to has no name: pipe:[1234]
-                throw new NotSupportedException();
-            return file.Length > 0 ? file.Length : throw new ModelFormatException(ModelFault.ShortFile, path, "the file is empty, or a pipe or device; download or copy it again");
+            return FileStatus.Of(path) switch
+            {
+                null => throw new FileNotFoundException(),
+                { Kind: FileKind.Folder } => throw new UnauthorizedAccessException(),
+                { Length: > 0 and var length } => length,
+                _ => throw new ModelFormatException(ModelFault.ShortFile, path, "the file is empty, or a pipe or device; download or copy it again"),
+            };
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -63,13 +79,25 @@ internal static class CheckpointFiles
     /// <summary>The error for a file that cannot be opened or read.</summary>
     public static ModelFormatException Unreadable(string path, Exception exception) => new(ModelFault.Unreadable, path, exception switch
     {
-        _ when Directory.Exists(path) => "is a folder, not a file",
-        FileNotFoundException or DirectoryNotFoundException when Path.Exists(path) => "is a link to a file that is not there",
+        _ when FileStatus.IsFolder(path) => "is a folder, not a file",
+        FileNotFoundException or DirectoryNotFoundException when FileStatus.KindOf(path, follow: false) is FileKind.Link => "is a link to a file that is not there",
         FileNotFoundException or DirectoryNotFoundException => "there is no such file",
         UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
         NotSupportedException => "a pipe or device, not a regular file; save it to disk first",
         _ => $"the file cannot be read: {QedException.FirstLine(exception)}",
     }, inner: exception);
+
+    private static FileStatus? Find(string path, bool follow)
+    {
+        try
+        {
+            return FileStatus.Of(path, follow);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
 
     private static void RequireAtMost(long length, int mostBytes, string path)
     {

@@ -36,7 +36,7 @@ internal static class CheckpointJson
     }
 
     /// <summary>Reads a JSON object, or returns null where nothing has that name. A folder or a link to nowhere is something: it is refused.</summary>
-    public static JsonDocument? FindObject(string path, int mostBytes) => Path.Exists(path) ? ReadObject(path, mostBytes) : null;
+    public static JsonDocument? FindObject(string path, int mostBytes) => CheckpointFiles.Exists(path) ? ReadObject(path, mostBytes) : null;
 
     /// <summary>What is wrong with JSON and where, line and column counted from 1.</summary>
     /// <param name="exception">What the reader said.</param>

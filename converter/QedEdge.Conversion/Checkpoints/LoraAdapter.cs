@@ -59,20 +59,17 @@ internal sealed class LoraAdapter
     /// <exception cref="ModelFormatException">A file is missing, cannot be read or is damaged; the adapter is not plain LoRA; or its tensors do not fit the checkpoint.</exception>
     public static LoraAdapter Read(string folder, Checkpoint checkpoint)
     {
-        if (File.Exists(folder))
-            throw new ModelFormatException(ModelFault.Unreadable, folder, $"is a file; name the adapter's folder, which holds {AdapterConfig.FileName} and {WeightsName}");
-        if (!Directory.Exists(folder))
-            throw new ModelFormatException(ModelFault.Unreadable, folder, $"there is no such folder; name the one that holds {AdapterConfig.FileName} and {WeightsName}");
+        CheckpointFiles.RequireFolder(folder, $"the adapter's folder, which holds {AdapterConfig.FileName} and {WeightsName}");
         return new LoraAdapter(folder, checkpoint);
     }
 
     private void RequireFiles(string folder)
     {
-        if (!Path.Exists(Path.Combine(folder, AdapterConfig.FileName)))
+        if (!CheckpointFiles.Exists(Path.Combine(folder, AdapterConfig.FileName)))
             throw new ModelFormatException(ModelFault.Unreadable, folder, $"holds no {AdapterConfig.FileName}; name the folder that PEFT's save_pretrained wrote");
-        if (!Path.Exists(WeightsFile))
+        if (!CheckpointFiles.Exists(WeightsFile))
         {
-            throw new ModelFormatException(ModelFault.Unreadable, folder, Path.Exists(Path.Combine(folder, "adapter_model.bin"))
+            throw new ModelFormatException(ModelFault.Unreadable, folder, CheckpointFiles.Exists(Path.Combine(folder, "adapter_model.bin"))
                 ? $"holds PyTorch weights and no {WeightsName}; save the adapter as safetensors first"
                 : $"holds no {WeightsName}; {SaveAgain}");
         }

@@ -62,7 +62,7 @@ internal sealed class TokenizerConfig
             if (old is not null)
                 ReadTokens(new JsonValues(old.RootElement, map), map);
         }
-        ChatTemplate = System.IO.Path.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values) : null;
+        ChatTemplate = CheckpointFiles.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values) : null;
         if (ChatTemplate is { } text && Encoding.UTF8.GetByteCount(text) is > CheckpointLimits.ChatTemplateBytes and var bytes)
             throw new ModelFormatException(ModelFault.Unsupported, path, $"the template has {bytes} bytes, more than the {CheckpointLimits.ChatTemplateBytes} that one may have", TemplateKey);
     }

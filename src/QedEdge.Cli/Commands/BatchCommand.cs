@@ -37,15 +37,15 @@ internal sealed class BatchCommand
         bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force);
         if (resume && (path is null || force))
             throw new UsageException("--resume goes with --output, and not with --force");
-        if (resume && File.Exists(path))
+        if (resume && path is not null && FileStatus.Exists(path))
         {
             long failed = 0, done = 0;
             RecordFile.Read(path, record => (done, failed) = (done + 1, failed + (IsError(record) ? 1 : 0)));
             Terminal.Note($"{path}: is complete already");
             return Outcome(failed, done, path);
         }
-        if (!InputSource.IsStandardInput(input) && !File.Exists(input))
-            throw new QedException($"{input}: {(Directory.Exists(input) ? "is a folder; name a file in it" : "there is no such file")}");
+        if (!InputSource.IsStandardInput(input) && FileStatus.Find(input)?.Kind is null or FileKind.Folder)
+            throw QedException.Unreadable(input, new FileNotFoundException());
         int sequences = parsed.GetValue(_sequences)!.Value; // it has a default
         using QedModel model = _common.OpenModel(parsed, sequences);
         var options = _sampling.Options(parsed, model);

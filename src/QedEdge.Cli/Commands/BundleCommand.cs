@@ -57,7 +57,7 @@ internal sealed class BundleCommand
         byte[] defaults = parsed.GetValue(_defaults) is { } file ? Bundled.ReadDefaults(parsed.Command.Root, file) : [];
         ModelBundle.Write(runtime, model, defaults, output, parsed.GetValue(_force), cancellation);
         string shown = Path.IsPathRooted(output) ? output : Path.Combine(".", output), first = Bundled.CommandOf(defaults) == "generate" ? " \"Once upon a time\"" : "";
-        Terminal.Note($"{output}: {ByteSize.Text(new FileInfo(output).Length)} with {Path.GetFileName(model)}; it runs '{Bundled.CommandOf(defaults)}' unless another command is given: {shown}{first}");
+        Terminal.Note($"{output}: {ByteSize.Text(InputSource.Length(output))} with {Path.GetFileName(model)}; it runs '{Bundled.CommandOf(defaults)}' unless another command is given: {shown}{first}");
         return ExitCode.Done;
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using QedEdge.Cli.Chat;
 using QedEdge.CommandLine;
 using QedEdge.Generation;
+using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -123,11 +124,11 @@ internal sealed class ChatCommand
             case "/system":
                 conversation.System = rest.Length > 0 ? rest : null;
                 return true;
-            case "/save" or "/load" when rest.Contains('\uFFFD') && !Path.Exists(rest): // what was typed was something else
+            case "/save" or "/load" when rest.Contains('\uFFFD') && !FileStatus.Exists(rest): // what was typed was something else
                 Terminal.Note($"error: the file's name is no UTF-8; {words[0]} takes another");
                 return true;
             case "/save" when rest.Length > 0:
-                if (rest != file && Path.Exists(rest)) // a file of this conversation's is its own
+                if (rest != file && FileStatus.Exists(rest)) // a file of this conversation's is its own
                     throw new QedException($"{rest}: exists already; save it under another name");
                 conversation.Save(rest, overwrite: rest == file);
                 file = rest;

@@ -3,6 +3,7 @@ using QedEdge.Cli.Evaluation;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
 using QedEdge.Evaluation;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
@@ -49,7 +50,7 @@ internal sealed class EvalCommand
         var run = new EvaluationRun(session, protocol, style, parsed.GetValue(_limit));
         foreach ((EvaluationTask task, string file) in tasks)
             run.Add(task, file);
-        if (resume && File.Exists(path))
+        if (resume && path is not null && FileStatus.Exists(path))
         {
             RecordFile.Read(path, run.Restore);
             Report(parsed, run, model, protocol, style);
@@ -90,12 +91,12 @@ internal sealed class EvalCommand
         var files = new Dictionary<string, string>();
         if (parsed.GetValue(_folder) is { } folder)
         {
-            if (!Directory.Exists(folder))
+            if (FileStatus.Find(folder) is not { Kind: FileKind.Folder })
                 throw new UsageException($"{folder}: there is no such folder");
             foreach (EvaluationTask task in EvaluationTask.All)
             {
                 string file = Path.Combine(folder, task.Name + ".jsonl");
-                if (File.Exists(file))
+                if (FileStatus.Exists(file))
                     files[task.Name] = file;
             }
         }

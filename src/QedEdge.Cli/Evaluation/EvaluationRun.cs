@@ -1,7 +1,6 @@
 using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
-using QedEdge.Memory;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Evaluation;
@@ -36,7 +35,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
         json.WriteString("protocol", Name(protocol));
         json.WriteString("prompts", Name(style));
         json.WriteString("tasks", string.Join(' ', _tasks.Select(task => task.Result.Task.Name)));
-        json.WriteString("data", string.Join(' ', _tasks.Select(task => FileLinks.Length(task.Path))));
+        json.WriteString("data", string.Join(' ', _tasks.Select(task => InputSource.Length(task.Path))));
         json.WriteString("kv_type", KvCacheTypes.NameOf(session.KvType));
         json.WriteNumber("context", session.Capacity);
         json.WriteNumber("limit", limit ?? 0);

@@ -43,7 +43,7 @@ internal sealed class RecordFile : IDisposable
     {
         AtomicFile.Check(path, force);
         string part = OutputNames.Part(path);
-        FileStream stream = LockedFile.Open(part, path, keep: !force, isPrivate: File.Exists(path), bufferSize: 0);
+        FileStream stream = LockedFile.Open(part, path, keep: !force, isPrivate: FileStatus.Exists(path), bufferSize: 0);
         RecordFile? file = null;
         try
         {

@@ -194,7 +194,7 @@ public sealed class GgufFile : IDisposable
     /// <summary>Says why a path cannot be read and what to do.</summary>
     internal static string ExplainUnreadable(string path, Exception exception) => exception switch
     {
-        _ when Directory.Exists(path) => "is a folder; name the .gguf file in it, or convert a checkpoint's folder with qed-convert",
+        _ when FileStatus.IsFolder(path) => "is a folder; name the .gguf file in it, or convert a checkpoint's folder with qed-convert",
         FileNotFoundException or DirectoryNotFoundException => "there is no such file; make one with qed-convert from a checkpoint's folder",
         UnauthorizedAccessException => "no permission to read the file; grant it (chmod +r) or run as its owner",
         NotSupportedException => "not a regular file; save it to disk first",

@@ -49,15 +49,15 @@ public sealed class ModelBundle
 
     private static ReadOnlySpan<byte> Magic => "QEDBNDL\u0001"u8;
 
-    /// <summary>What a file carries, or null where it is no bundle or cannot be read.</summary>
+    /// <summary>What a file carries, or null where it is no bundle or is not there.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ModelFormatException">It is a bundle, and damaged; or reading failed.</exception>
     public static ModelBundle? Find(string path)
     {
-        if (FileLinks.Length(path) < FooterBytes)
-            return null; // a named pipe too: opening one would wait for a writer
         try
         {
+            if (FileStatus.Of(path) is not { Length: >= FooterBytes })
+                return null; // a named pipe too: opening one would wait for a writer
             using var handle = InputFile.OpenHandle(path);
             long length = RandomAccess.GetLength(handle);
             Span<byte> footer = stackalloc byte[FooterBytes];
@@ -77,13 +77,13 @@ public sealed class ModelBundle
                 throw new ModelFormatException(ModelFault.Damaged, path, "the bundle's default options do not match their checksum; copy or bundle it again", offset: offset + model);
             return new ModelBundle(path, footer, bytes);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or NotSupportedException)
         {
             return null; // who opens it as a model says why
         }
-        catch (IOException e) // a bundle must not pass for a program without a model
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) // a bundle must not pass for a program without a model
         {
-            throw new ModelFormatException(ModelFault.Unreadable, path, $"the file cannot be read: {QedException.FirstLine(e)}", inner: e);
+            throw new ModelFormatException(ModelFault.Unreadable, path, GgufFile.ExplainUnreadable(path, e), inner: e);
         }
     }
 
@@ -113,7 +113,9 @@ public sealed class ModelBundle
             throw new QedException($"{executable}: is no executable of Linux, macOS or Windows; name a native 'qed' with --runtime");
         byte[] options = defaults.Length <= MostDefaults ? defaults.ToArray() : throw new QedException($"the default options have {defaults.Length} bytes, and there are {MostDefaults} at most");
         long offset = (program.View.Length + Alignment - 1) / Alignment * Alignment;
-        using var bundle = new AtomicFile(output, overwrite) { Mode = ModeOf(executable) };
+        UnixFileMode? mode = ModeOf(executable);
+        using var bundle = new AtomicFile(output, overwrite);
+        bundle.Mode = mode;
         bundle.Fill(stream =>
         {
             Copy(program.View, stream, cancellation);
@@ -142,12 +144,14 @@ public sealed class ModelBundle
     {
         SeparateFiles.Check([executable, model], Path);
         using MappedFile file = Map(Path);
-        using AtomicFile program = new(executable, overwrite) { Mode = ModeOf(Path) }, weights = new(model, overwrite);
+        UnixFileMode? mode = ModeOf(Path);
+        using AtomicFile program = new(executable, overwrite), weights = new(model, overwrite);
+        program.Mode = mode;
         program.Fill(stream => Copy(file.View.Slice(0, ExecutableLength), stream, cancellation));
         weights.Fill(stream => Copy(file.View.Slice(ModelOffset, ModelLength), stream, cancellation));
     }
 
-    private static UnixFileMode? ModeOf(string executable) => OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(executable);
+    private static UnixFileMode? ModeOf(string executable) => OperatingSystem.IsWindows() ? null : FileStatus.Find(executable)?.Mode;
 
     private static void Copy(NativeView from, FileStream to, CancellationToken cancellation) => from.InPieces(piece =>
     {

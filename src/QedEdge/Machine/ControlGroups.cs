@@ -1,3 +1,5 @@
+using QedEdge.Memory;
+
 namespace QedEdge.Machine;
 
 /// <summary>
@@ -98,7 +100,7 @@ internal sealed class ControlGroups(string root = "")
             (part, point) = (Plain(part).TrimEnd('/'), Plain(point));
             bool isPart = group.StartsWith(part, StringComparison.Ordinal) && (group.Length == part.Length || group[part.Length] == '/') && !group.StartsWith("/..", StringComparison.Ordinal);
             string below = isPart ? group[part.Length..].TrimEnd('/') : ""; // else the group lies outside of what is seen
-            if (Directory.Exists($"{root}{point}{below}"))
+            if (FileStatus.IsFolder($"{root}{point}{below}"))
                 return (point, below);
         }
         return ($"/sys/fs/cgroup/{controller}".TrimEnd('/'), group.TrimEnd('/')); // the table cannot be read, or what it says is covered by something else

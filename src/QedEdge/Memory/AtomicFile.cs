@@ -33,7 +33,18 @@ internal sealed partial class AtomicFile : IDisposable
 
     /// <summary>Says now what would stand in the way of an output that long work is to make.</summary>
     /// <exception cref="QedException">As the constructor.</exception>
-    public static void Check(string path, bool overwrite) => new AtomicFile(path, overwrite).Dispose();
+    public static void Check(string path, bool overwrite)
+    {
+        using var file = new AtomicFile(path, overwrite);
+        try
+        {
+            file.Remove();
+        }
+        catch (Exception exception) when (WriteError.Is(exception))
+        {
+            throw Failed(path, exception);
+        }
+    }
 
     /// <summary>The name that the file gets in the end.</summary>
     public string Path { get; }
@@ -120,7 +131,7 @@ internal sealed partial class AtomicFile : IDisposable
             File.Move(from, to, overwrite);
             stream.Dispose(); // not before: until then the file is locked
         }
-        catch (IOException) when (!overwrite && File.Exists(to))
+        catch (IOException) when (!overwrite && FileStatus.KindOf(to) is not null)
         {
             throw Taken(to);
         }
@@ -135,17 +146,22 @@ internal sealed partial class AtomicFile : IDisposable
     {
         if (_done)
             return;
-        _done = true;
-        using FileSizeLimit.Quiet quiet = FileSizeLimit.Keep(); // what is in the buffer is written
         try
         {
-            LockedFile.Remove(_temporary, Stream, _handle);
-            Stream.Dispose();
+            Remove();
         }
         catch (Exception exception) when (WriteError.Is(exception))
         {
             // The buffer's rest does not fit either: it is thrown away with the file, and the caller has the first error.
         }
+    }
+
+    private void Remove()
+    {
+        using FileSizeLimit.Quiet quiet = FileSizeLimit.Keep(); // what is in the buffer is written
+        LockedFile.Remove(_temporary, Stream, _handle);
+        _done = true;
+        Stream.Dispose();
     }
 
     /// <summary>The file to write: a link stays one, and the file it leads to is replaced.</summary>

@@ -9,22 +9,14 @@ namespace QedEdge.Memory;
 internal sealed record FileIdentity(ulong Device, ulong Inode, string Name)
 {
     /// <summary>The identity of what a path leads to.</summary>
+    /// <exception cref="QedException">It cannot be found out.</exception>
     public static FileIdentity Of(string path)
     {
-        try
-        {
-            string target = Path.GetFullPath(FileLinks.Resolve(path));
-            if (FileStatus.Of(target) is { Inode: > 0 } there)
-                return new(there.Device, there.Inode, "");
-            if (Path.GetDirectoryName(target) is { } parent && FileStatus.Of(parent) is { Inode: > 0 } folder)
-                return new(folder.Device, folder.Inode, Path.GetFileName(target));
-            return ByPath(target);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return ByPath(Path.GetFullPath(path)); // who opens it says why
-        }
+        string target = Path.GetFullPath(FileLinks.Resolve(path));
+        if (FileStatus.Find(target) is { Inode: > 0 } there)
+            return new(there.Device, there.Inode, "");
+        if (Path.GetDirectoryName(target) is { } parent && FileStatus.Find(parent) is { Inode: > 0 } folder)
+            return new(folder.Device, folder.Inode, Path.GetFileName(target));
+        return new(0, 0, OperatingSystem.IsLinux() ? target : target.ToUpperInvariant());
     }
-
-    private static FileIdentity ByPath(string path) => new(0, 0, OperatingSystem.IsLinux() ? path : path.ToUpperInvariant());
 }

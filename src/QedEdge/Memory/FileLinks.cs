@@ -3,21 +3,19 @@ namespace QedEdge.Memory;
 /// <summary>Symbolic links to files.</summary>
 internal static class FileLinks
 {
-    /// <summary>The path that a link leads to in the end, whether or not something is there; any other path as it is.</summary>
-    public static string Resolve(string path) =>
-        // Of a bare name .NET takes the target to be in the root.
-        new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(Path.GetFullPath(path), returnFinalTarget: true)!.FullName;
+    private const int Most = 40; // as Linux has it
 
-    /// <summary>The length of the file that a path leads to; 0 for what has none and can be read but once: a pipe, a terminal, a device.</summary>
-    public static long Length(string path)
+    /// <summary>The path that a link leads to in the end, whether or not something is there; any other path as it is.</summary>
+    /// <exception cref="QedException">It cannot be found out, or links go round in a circle.</exception>
+    public static string Resolve(string path)
     {
-        try
+        // Not File.ResolveLinkTarget: to it, a link that cannot be read is none.
+        for (int i = 0; FileStatus.Find(path, follow: false) is { Kind: FileKind.Link }; i++)
         {
-            return new FileInfo(Resolve(path)) is { Exists: true } file ? file.Length : 0;
+            if (i == Most || new FileInfo(path).LinkTarget is not { } target)
+                throw new QedException($"{path}: {(i == Most ? "links go round in a circle" : "the link cannot be read")}");
+            path = Path.GetFullPath(target, Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            return 0;
-        }
+        return path;
     }
 }

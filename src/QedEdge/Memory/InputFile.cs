@@ -9,6 +9,7 @@ namespace QedEdge.Memory;
 /// </summary>
 internal static partial class InputFile
 {
+    private const int Piece = 1 << 12; // bytes
     private const int NoEntry = 2, Interrupted = 4, NoAccess = 13, NoDirectory = 20, NotPermitted = 1; // ENOENT, EINTR, EACCES, ENOTDIR, EPERM
     private static readonly int ReadOnlyAndClosedInChildren = OperatingSystem.IsLinux() ? 0x80000 : 0x1000000; // O_RDONLY | O_CLOEXEC
 
@@ -19,9 +20,12 @@ internal static partial class InputFile
     {
         if (OperatingSystem.IsWindows())
             return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        if (Directory.Exists(path))
-            throw new UnauthorizedAccessException("is a folder");
-        return new SafeFileHandle(Open(path), ownsHandle: true);
+        return FileStatus.Of(path) switch
+        {
+            null => throw new FileNotFoundException("there is no such file", path),
+            { Kind: FileKind.Folder } => throw new UnauthorizedAccessException("is a folder"),
+            { Length: var length } => new SafeFileHandle(Open(path, mayWait: length == 0), ownsHandle: true),
+        };
     }
 
     /// <summary>A file from its beginning; a pipe or a device too, which have no length.</summary>
@@ -46,7 +50,7 @@ internal static partial class InputFile
     {
         using Stream input = OpenRead(path);
         using var bytes = new MemoryStream();
-        input.CopyTo(bytes);
+        input.CopyTo(bytes, Piece); // for files of the kernel, which have no length, .NET would take 16 bytes at a time
         return bytes.ToArray();
     }
 
@@ -62,11 +66,8 @@ internal static partial class InputFile
     /// <summary>Opens a file until the process ends; false where that cannot be.</summary>
     public static bool TryKeepOpen(string path) => Open(path, ReadOnlyAndClosedInChildren) >= 0;
 
-    private static int Open(string path)
+    private static int Open(string path, bool mayWait)
     {
-        if (path.Contains('\0'))
-            throw new FileNotFoundException("there is no such file", path);
-        bool mayWait = FileLinks.Length(path) == 0;
         while (true)
         {
             if (mayWait)
@@ -79,8 +80,7 @@ internal static partial class InputFile
             if (error != Interrupted)
                 throw error switch
                 {
-                    NoEntry => new FileNotFoundException("there is no such file", path),
-                    NoDirectory => new DirectoryNotFoundException("there is no such file"),
+                    NoEntry or NoDirectory => new FileNotFoundException("there is no such file", path),
                     NoAccess or NotPermitted => new UnauthorizedAccessException(Marshal.GetPInvokeErrorMessage(error)),
                     _ => new IOException(Marshal.GetPInvokeErrorMessage(error), error),
                 };

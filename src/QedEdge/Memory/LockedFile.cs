@@ -34,7 +34,7 @@ internal static partial class LockedFile
         catch (DirectoryNotFoundException exception)
         {
             string folder = Path.GetDirectoryName(path)!;
-            throw new QedException(File.Exists(folder) ? $"{output}: {folder} is a file and no folder" : $"{output}: the folder {folder} does not exist; create it first", exception);
+            throw new QedException(FileStatus.KindOf(folder) is FileKind.File ? $"{output}: {folder} is a file and no folder" : $"{output}: the folder {folder} does not exist; create it first", exception);
         }
         catch (Exception exception) when (WriteError.Is(exception))
         {
@@ -89,10 +89,31 @@ internal static partial class LockedFile
         {
             return null;
         }
+        catch (Exception exception) when (found is null && (WriteError.Is(exception) || exception is QedException))
+        {
+            stream?.Dispose();
+            RemoveNew(path, bufferSize);
+            throw;
+        }
         finally
         {
             if (!isGood)
                 stream?.Dispose();
+        }
+    }
+
+    /// <summary>Removes the empty file of an attempt that failed, unless another run has taken it over.</summary>
+    private static void RemoveNew(string path, int bufferSize)
+    {
+        try
+        {
+            using var stream = new FileStream(path, Options(isNew: false, isPrivate: false, bufferSize));
+            if (stream.Length == 0 && Lock(stream.SafeFileHandle))
+                Remove(path, stream, stream.SafeFileHandle);
+        }
+        catch (Exception exception) when (WriteError.Is(exception))
+        {
+            // The next run of the same output takes it over.
         }
     }
 

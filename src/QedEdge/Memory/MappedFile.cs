@@ -32,11 +32,8 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <summary>Maps a whole file. An empty file gives an empty view, and so does a named pipe, which has no length: opening one would wait for a writer.</summary>
     /// <exception cref="IOException">The file does not exist, is a directory, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">No permission to read it.</exception>
-    public static MappedFile Open(string path)
-    {
-        var file = new FileInfo(FileLinks.Resolve(path));
-        return file.Exists && file.Length == 0 ? new MappedFile(path, null, default) : Open(path, 0, null);
-    }
+    public static MappedFile Open(string path) =>
+        FileStatus.Of(path) is { Kind: not FileKind.Folder, Length: 0 } ? new MappedFile(path, null, default) : Open(path, 0, null);
 
     /// <summary>
     /// Maps a part of a file, at any offset: who reads a file larger than memory part by part keeps no more of it mapped than one part.

@@ -7,6 +7,7 @@ internal static class SeparateFiles
     /// <param name="outputs">Files to be written.</param>
     /// <param name="inputs">Files that are read; of a folder, the files in it that a program may read. What is no file, or not there, is passed over.</param>
     /// <exception cref="InvalidOptionException">Two are the same.</exception>
+    /// <exception cref="QedException">Whether they are cannot be found out.</exception>
     public static void Check(IEnumerable<string> outputs, params ReadOnlySpan<string?> inputs)
     {
         Dictionary<FileIdentity, string>? read = null, written = null; // most commands write nothing
@@ -16,7 +17,7 @@ internal static class SeparateFiles
                 continue; // who writes the file says so
             read ??= Identities(inputs);
             written ??= [];
-            FileIdentity[] names = Array.ConvertAll(Names(output), FileIdentity.Of);
+            FileIdentity[] names = Array.ConvertAll(OutputNames.All(output), FileIdentity.Of);
             if (read.TryGetValue(names[0], out string? source))
                 throw new InvalidOptionException($"{output}: would take the place of {source}, which is read; name another output");
             if (Array.Find(names, read.ContainsKey) is { } beside)
@@ -56,19 +57,7 @@ internal static class SeparateFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return []; // who reads it says why
-        }
-    }
-
-    private static string[] Names(string output)
-    {
-        try
-        {
-            return OutputNames.All(output);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return [output]; // who writes it says why
+            throw QedException.Unreadable(folder, e); // what is read must be known before anything is written
         }
     }
 
@@ -76,11 +65,11 @@ internal static class SeparateFiles
     {
         try
         {
-            return FileStatus.Of(path)?.Kind;
+            return FileStatus.Find(path)?.Kind;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (QedException e) when (e.InnerException is UnauthorizedAccessException)
         {
-            return null; // who opens it says why
+            return null; // nor can it be opened
         }
     }
 }

@@ -31,7 +31,7 @@ public sealed partial class GgufPathTests : IDisposable
     public void Open_RefusesAMissingFolder() => Refused(Path.Combine(_folder, "no", "missing.gguf"), "no such file");
 
     [Fact]
-    public void Open_RefusesNoPath() => Refused("", "cannot be read");
+    public void Open_RefusesNoPath() => Refused("", "no such file");
 
     [Fact]
     public void Open_RefusesAnEmptyFile()

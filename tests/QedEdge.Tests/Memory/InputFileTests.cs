@@ -41,7 +41,7 @@ public sealed class InputFileTests : IDisposable
         Assert.Throws<FileNotFoundException>(() => InputFile.OpenHandle(Path.Combine(_folder, "nothing")));
         Assert.Throws<FileNotFoundException>(() => InputFile.OpenHandle(_file + "\0"));
         Assert.Throws<FileNotFoundException>(() => InputFile.OpenHandle(""));
-        Assert.Throws<DirectoryNotFoundException>(() => InputFile.OpenHandle(Path.Combine(_file, "inside")));
+        Assert.Throws<FileNotFoundException>(() => InputFile.OpenHandle(Path.Combine(_file, "inside")));
         Assert.Throws<UnauthorizedAccessException>(() => InputFile.OpenHandle(_folder));
     }
 
