@@ -243,6 +243,7 @@ def main():
         for name, command in listed.items():
             if given.only and name not in given.only.split(","):
                 continue
+            counts["command lines"] += 1
             sound = runner.run(command)
             if sound.code != 0:
                 sys.exit(f"{name}: exit {sound.code} without a fault: {sound.error}")
@@ -254,7 +255,7 @@ def main():
             one.result()
     total = sum(counts[where] for where in ("program", "runtime", "start"))
     ends = ", ".join(f"{key}: {value}" for key, value in sorted(counts.items()) if key.startswith("exit"))
-    print(f"{total} faults of {len(CALLS)} functions in {len(listed)} command lines, {counts['start']} before the program's own start, {counts['runtime']} that the runtime does not survive; {ends}; {len(problems)} ended badly")
+    print(f"{total} faults of {len(CALLS)} functions in {counts['command lines']} command lines, {counts['start']} before the program's own start, {counts['runtime']} that the runtime does not survive; {ends}; {len(problems)} ended badly")
     sys.exit(1 if problems else 0)
 
 
