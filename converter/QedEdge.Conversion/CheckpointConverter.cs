@@ -25,6 +25,7 @@ internal static class CheckpointConverter
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public static ConversionReport Convert(string folder, string output, ConversionOptions options, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
+        ConversionOptions.RequireThreads(options.Threads);
         SeparateFiles.Check([output], folder, options.LoraFolder, options.CalibrationText, options.MeasureText);
         using var file = new AtomicFile(output, options.Overwrite);
         return options is { CalibrationText: null, MeasureText: null }
@@ -79,7 +80,7 @@ internal static class CheckpointConverter
             WriteTensors(plan, writer, report, new TensorEncoder(options.Threads, options.Method, calibrated.Matrices), progress, cancellation);
             writer.End();
             stream.Flush();
-            provenance.Complete(writer, stream.Name, progress, cancellation);
+            provenance.Complete(writer, stream.Name, file.Path, progress, cancellation);
             writer.End();
             report.FileBytes = stream.Length;
         });

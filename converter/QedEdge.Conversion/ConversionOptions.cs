@@ -60,11 +60,19 @@ internal sealed record ConversionOptions
     /// <summary>The architecture that the file announces.</summary>
     public FileArchitecture Architecture { get; init; } = FileArchitecture.Qed;
 
-    /// <summary>Threads that quantize; the file's bytes do not depend on it.</summary>
-    public int Threads { get; init; } = ProcessorInfo.Allowed;
+    /// <summary>Threads that quantize and run models, <see cref="WorkerTeam.MaxSize"/> at most; the file's bytes do not depend on it.</summary>
+    public int Threads { get; init; } = DefaultThreads;
 
-    /// <summary>Threads that run models.</summary>
-    public int TeamSize => Math.Min(Threads, WorkerTeam.MaxSize);
+    /// <summary>One per processor.</summary>
+    public static int DefaultThreads => Math.Min(ProcessorInfo.Allowed, WorkerTeam.MaxSize);
+
+    /// <summary>Refuses a number of threads that cannot be.</summary>
+    /// <exception cref="InvalidOptionException">It is below 1 or beyond <see cref="WorkerTeam.MaxSize"/>.</exception>
+    internal static void RequireThreads(int threads)
+    {
+        if (threads is < 1 or > WorkerTeam.MaxSize)
+            throw new InvalidOptionException($"threads must be 1 to {WorkerTeam.MaxSize}, got {threads}");
+    }
 
     /// <summary>The kernels that calibration runs with, or null: the fastest; the file's bytes do not depend on it.</summary>
     public string? InstructionSet { get; init; }

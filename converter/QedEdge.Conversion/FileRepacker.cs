@@ -26,6 +26,7 @@ internal static class FileRepacker
     /// <exception cref="QedException">The output cannot be written.</exception>
     public static ConversionReport Repack(string input, string output, FileLayout layout, int threads, bool overwrite, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
+        ConversionOptions.RequireThreads(threads);
         SeparateFiles.Check([output], input);
         using var source = GgufFile.Open(input);
         if (ModelConfig.Read(source).IsForeign)

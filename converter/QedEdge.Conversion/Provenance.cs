@@ -58,16 +58,17 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     /// <summary>Runs the finished file and fills in what it computes.</summary>
     /// <param name="writer">The file's writer, at its end.</param>
     /// <param name="path">Where the file is.</param>
+    /// <param name="name">How it will be called: what errors name.</param>
     /// <param name="progress">Takes the share of the measurement done.</param>
     /// <param name="cancellation">Stops the work.</param>
-    public void Complete(GgufWriter writer, string path, Action<double, string>? progress, CancellationToken cancellation)
+    public void Complete(GgufWriter writer, string path, string name, Action<double, string>? progress, CancellationToken cancellation)
     {
         if (!_hasDigest && calibrated.MeasureText is null)
             return;
-        using QedModel model = QedModel.Open(path);
+        using QedModel model = QedModel.Open(GgufFile.Open(path, name), null);
         if (_hasDigest)
         {
-            GoldenDigest digest = GoldenDigest.Compute(model, prompt, threads: options.TeamSize, cancellation: cancellation);
+            GoldenDigest digest = GoldenDigest.Compute(model, prompt, threads: options.Threads, cancellation: cancellation);
             writer.Set(GgufKeys.DigestCount, (uint)digest.Count);
             writer.Set(GgufKeys.DigestArithmetic, (uint)digest.Arithmetic);
             writer.Set(GgufKeys.DigestValue, digest.Value);
@@ -88,7 +89,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
     /// <summary>The model as it runs, int8 activations and cache included, beside the float32 one.</summary>
     private DivergenceStatistics Measure(QedModel model, int[][] windows, Action<double, string>? progress, CancellationToken cancellation)
     {
-        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.TeamSize };
+        var session = new SessionOptions { ContextLength = windows.Max(static window => window.Length), Threads = options.Threads };
         using Session reference = calibrated.Exact!.CreateSession(session with { KvType = KvCacheType.F32 });
         using Session actual = model.CreateSession(session);
         double tokens = windows.Sum(static window => (double)window.Length);

@@ -12,10 +12,10 @@ internal static class Options
     /// <summary><c>--force</c>.</summary>
     public static Flag Force() => new("--force") { Description = "replace an existing output" };
 
-    /// <summary><c>--threads</c>, 1 to 1024; the default is no part of the definition, for it depends on the machine.</summary>
+    /// <summary><c>--threads</c>; the default is no part of the definition, for it depends on the machine.</summary>
     public static IntegerOption Threads()
     {
-        const int most = 1024;
+        const int most = WorkerTeam.MaxSize;
         return new("--threads", "-t")
         {
             Description = "threads to use, one per processor if not given; the output does not depend on it",
@@ -25,7 +25,7 @@ internal static class Options
     }
 
     /// <summary>The threads that were asked for.</summary>
-    public static int ThreadsOf(ParseResult parsed, IntegerOption option) => parsed.GetValue(option) ?? ProcessorInfo.Allowed;
+    public static int ThreadsOf(ParseResult parsed, IntegerOption option) => parsed.GetValue(option) ?? ConversionOptions.DefaultThreads;
 
     /// <summary>The layout that a word names.</summary>
     public static FileLayout Layout(string? word, bool plainByDefault) =>

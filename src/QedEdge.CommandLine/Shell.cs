@@ -15,6 +15,7 @@ public readonly record struct Failure(int ExitCode, string Message);
 public sealed class Shell(Func<Exception, Failure?> classify, Action<string> say)
 {
     private const int BrokenPipe = 32; // EPIPE
+    private const int Longest = 1000, Kept = 300; // as the library bounds its own errors
 
     /// <summary>Runs all of a program, its start included.</summary>
     /// <param name="program">Returns the exit code.</param>
@@ -43,7 +44,7 @@ public sealed class Shell(Func<Exception, Failure?> classify, Action<string> say
         Failure failure = Classify(e);
         try
         {
-            say(failure.Message);
+            say(Short(failure.Message));
         }
         catch (Exception)
         {
@@ -51,6 +52,9 @@ public sealed class Shell(Func<Exception, Failure?> classify, Action<string> say
         }
         return failure.ExitCode;
     }
+
+    /// <summary>What was typed can be of any length, and messages quote it: the middle goes.</summary>
+    private static string Short(string message) => message.Length <= Longest ? message : $"{message.AsSpan(0, Longest - Kept - 1)}…{message.AsSpan(message.Length - Kept)}";
 
     private Failure Classify(Exception e) => classify(e) ?? e switch
     {

@@ -80,8 +80,8 @@ public sealed class BakedPrefix
         if (_tensor.Bytes != cache.BytesOf(_tokens.Length))
             throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"{_tokens.Length} tokens take {cache.BytesOf(_tokens.Length)} bytes of keys and values, not {_tensor.Bytes}; bake them again", tensor: GgufKeys.BakedTensor);
         GgufChecksums.Check(_file, _tensor, _file.Data(_tensor));
-        if (!cache.AreFinite(_file.Data(_tensor), _tokens.Length))
-            throw new ModelFormatException(ModelFault.Damaged, _file.Name, "keys or values are not finite numbers; bake them again", tensor: GgufKeys.BakedTensor);
+        if (!cache.AreSound(_file.Data(_tensor), _tokens.Length))
+            throw new ModelFormatException(ModelFault.Damaged, _file.Name, "keys or values are not finite numbers, or a scale is negative; bake them again", tensor: GgufKeys.BakedTensor);
         _checked = true;
     }
 

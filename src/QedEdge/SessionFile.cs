@@ -153,7 +153,7 @@ internal static class SessionFile
         if (ids.ContainsAnyExceptInRange(0, vocab - 1) || mask.ContainsAnyExceptInRange((byte)0, (byte)1) || !FiniteCheck.Floats(logits))
             return false;
         NativeView parts = view.Slice(position, view.Length - position);
-        if (!sequence.Cache.AreFinite(parts, slots))
+        if (!sequence.Cache.AreSound(parts, slots))
             return false;
         sequence.Cache.CopyFrom(parts, slots, slots);
         sequence.Restore(header.Count, header.Reach, header.Plain != 0, ids, mask, logits);

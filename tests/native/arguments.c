@@ -260,7 +260,7 @@ static void sessions(void)
 static void samplers(void)
 {
     qed_sampler *other = sampler;
-    qed_logit_bias bias = { -1, 0 };
+    qed_logit_bias bias = { -1, 0 }, *banned;
     int32_t id = 1, wrong = INT32_MAX;
     int64_t vocab = qed_logits(session, NULL, 0), i;
     float *logits = (float *)malloc((size_t)vocab * sizeof *logits);
@@ -293,6 +293,24 @@ static void samplers(void)
     bias.id = 1;
     bias.bias = INFINITY;
     GIVES(QED_ERROR_ARGUMENT, qed_sampler_open(model, &sampling, &other));
+    banned = (qed_logit_bias *)malloc((size_t)vocab * sizeof *banned);
+    for (i = 0; i < vocab; i++)
+    {
+        banned[i].id = (int32_t)i;
+        banned[i].bias = -INFINITY;
+    }
+    sampling.logit_bias = banned;
+    sampling.logit_bias_count = (size_t)vocab;
+    GIVES(QED_ERROR_ARGUMENT, qed_sampler_open(model, &sampling, &other)); /* no token is left */
+    CHECK(other == NULL);
+    sampling.logit_bias_count = (size_t)vocab - 1;
+    GIVES(QED_OK, qed_sampler_open(model, &sampling, &other));
+    for (i = 0; i < vocab; i++)
+        logits[i] = (float)-i;
+    GIVES(QED_OK, qed_sample_logits(other, logits, (size_t)vocab, &id));
+    CHECK(id == vocab - 1);
+    GIVES(QED_OK, qed_sampler_close(other));
+    free(banned);
     GIVES(QED_ERROR_ARGUMENT, qed_sampler_accept(sampler, NULL, 1));
     GIVES(QED_ERROR_ARGUMENT, qed_sampler_accept(sampler, &wrong, 1));
     GIVES(QED_OK, qed_sampler_accept(sampler, NULL, 0));

@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
 using QedEdge.Conversion.Checkpoints;
+using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 
@@ -24,7 +25,7 @@ internal static class CalibratedConverter
         using var exactFile = new AtomicFile(OutputNames.Exact(file.Path), overwrite: true, isPrivate: true); // never committed
         var plain = new ConversionOptions { Type = BlockFormat.F32, LoraFolder = options.LoraFolder, Threads = options.Threads };
         CheckpointConverter.Write(folder, exactFile, plain, new Calibrated(Exact: null), progress, cancellation);
-        using QedModel exact = QedModel.Open(exactFile.Stream.Name, new ModelOptions { InstructionSet = options.InstructionSet });
+        using QedModel exact = QedModel.Open(GgufFile.Open(exactFile.Stream.Name, folder), new ModelOptions { InstructionSet = options.InstructionSet });
         if (!OperatingSystem.IsWindows())
             exactFile.Dispose(); // mapped it stays until it is closed: nothing is left behind, however this ends
         var calibrated = new Calibrated(exact)
@@ -43,7 +44,7 @@ internal static class CalibratedConverter
         Dictionary<string, BlockFormat> formats = Formats(folder, options);
         if (options.TargetBitsPerWeight is double target)
         {
-            using var budget = new BitBudget(exact, windows, options.TeamSize);
+            using var budget = new BitBudget(exact, windows, options.Threads);
             IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
             options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
             formats = Formats(folder, options);
@@ -51,7 +52,7 @@ internal static class CalibratedConverter
         using var done = new WorkFile(file.Path, Fingerprint(exact, windows, formats, options.Method));
         try
         {
-            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.TeamSize), done);
+            using var calibrator = new ModelCalibrator(exact, windows, new CalibrationOptions(name => formats[name], options.Method, options.Threads), done);
             calibrated = calibrated with { Matrices = calibrator.Run(progress, cancellation) };
             ConversionReport report = CheckpointConverter.Convert(folder, file, options, calibrated, progress, cancellation);
             done.Delete();

@@ -82,12 +82,15 @@ internal sealed class InputStatistics
                 Rows.Add(-r[k * n + j], r.AsSpan(k * n, j + 1), row);
             double root = Math.Sqrt(row[j]);
             if (!(root > 0))
-                throw new QedException("what flows into a matrix is not finite for the calibration text; the checkpoint is damaged or was not trained to an end");
+                throw NotFinite();
             for (int i = 0; i <= j; i++)
                 row[i] /= root;
         }
         return r;
     }
+
+    /// <summary>The error of a model that overflows.</summary>
+    public static QedException NotFinite() => new("what flows into a matrix is not finite for the calibration text; the checkpoint is damaged or was not trained to an end");
 
     /// <summary>U = R⁻¹, upper triangular, from the rows of Rᵀ.</summary>
     private static double[] InvertUpper(double[] rowsOfTransposed, int n, int threads)

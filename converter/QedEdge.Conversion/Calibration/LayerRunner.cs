@@ -75,6 +75,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
 
     /// <summary>The logits that follow from the residual stream behind the layer, were it the last.</summary>
     /// <param name="take">Takes a token's index in the batch and its logits.</param>
+    /// <exception cref="QedException">They are not finite.</exception>
     public void Logits(LogitsHandler take)
     {
         Span<int> rows = stackalloc int[_workspace.LogitRows];
@@ -85,7 +86,15 @@ internal sealed class LayerRunner : IInputTap, IDisposable
                 now[i] = first + i;
             _transformer!.Logits(now, _workspace.Logits);
             for (int i = 0; i < now.Length; i++)
-                take(first + i, _workspace.Logits.Slice((long)i * _workspace.LogitStride, _model.Config.VocabSize));
+            {
+                ReadOnlySpan<float> logits = _workspace.Logits.Slice((long)i * _workspace.LogitStride, _model.Config.VocabSize);
+                foreach (float logit in logits)
+                {
+                    if (!float.IsFinite(logit))
+                        throw InputStatistics.NotFinite();
+                }
+                take(first + i, logits);
+            }
         }
     }
 

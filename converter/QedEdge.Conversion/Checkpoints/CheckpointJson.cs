@@ -1,4 +1,5 @@
 using System.Text.Json;
+using QedEdge.Text;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -38,17 +39,10 @@ internal static class CheckpointJson
     /// <summary>Reads a JSON object, or returns null where nothing has that name. A folder or a link to nowhere is something: it is refused.</summary>
     public static JsonDocument? FindObject(string path, int mostBytes) => CheckpointFiles.Exists(path) ? ReadObject(path, mostBytes) : null;
 
-    /// <summary>What is wrong with JSON and where, line and column counted from 1.</summary>
+    /// <summary>What is wrong with JSON, and where.</summary>
     /// <param name="exception">What the reader said.</param>
     /// <param name="json">What it read.</param>
-    public static string Problem(Exception exception, ReadOnlySpan<byte> json)
-    {
-        if (exception is not JsonException { LineNumber: long line, BytePositionInLine: long position } reader)
-            return QedException.FirstLine(exception);
-        int end = reader.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        string problem = (end < 0 ? reader.Message : reader.Message[..end]).TrimEnd('.');
-        return $"line {line + 1}, column {Column(json, line, position)}: {ModelFormatException.OneLine(problem)}";
-    }
+    public static string Problem(Exception exception, ReadOnlySpan<byte> json) => exception is JsonException error ? JsonPlace.Describe(error, json) : QedException.FirstLine(exception);
 
     /// <summary>
     /// A key that an object, at any depth, has twice, or null. JsonDocumentOptions could refuse them itself, but asks the C library of
@@ -76,17 +70,6 @@ internal static class CheckpointJson
                 return inner;
         }
         return null;
-    }
-
-    /// <summary>The column of a byte in a line, in characters as editors count them: bytes but those that continue one.</summary>
-    private static int Column(ReadOnlySpan<byte> json, long line, long position)
-    {
-        for (; line > 0 && json.IndexOf((byte)'\n') is >= 0 and var end; line--)
-            json = json[(end + 1)..];
-        int column = 1;
-        foreach (byte b in json[..(int)Math.Min(position, json.Length)])
-            column += (b & 0xC0) == 0x80 ? 0 : 1;
-        return column;
     }
 
     /// <summary>Whether all there is, is the beginning of valid JSON.</summary>

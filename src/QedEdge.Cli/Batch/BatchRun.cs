@@ -42,22 +42,27 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     public void Run(IEnumerable<(long Number, byte[] Line)> lines, Action onProgress, CancellationToken cancellation)
     {
         using SessionBatch batch = model.CreateBatch(sequences, options);
-        new BatchGenerator(batch).Run(Requests(lines, onProgress, cancellation), cancellation);
+        var generator = new BatchGenerator(batch);
+        using IEnumerator<(long Number, byte[] Line)> rest = lines.GetEnumerator();
+        long place = output.Count;
+        bool more = true;
+        while (more && !cancellation.IsCancellationRequested)
+            generator.Run(Requests(), cancellation);
+
+        // Ends where too much waits for a line that is still generated; it is done when the generator returns.
+        IEnumerable<GenerationRequest> Requests()
+        {
+            while (!output.IsCrowded && (more = rest.MoveNext()))
+            {
+                long own = place++;
+                if (Begin(rest.Current.Number, rest.Current.Line, record => { output.Add(own, record); onProgress(); }, onProgress, cancellation) is { } request)
+                    yield return request;
+            }
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _scorer?.Dispose();
-
-    private IEnumerable<GenerationRequest> Requests(IEnumerable<(long Number, byte[] Line)> lines, Action onProgress, CancellationToken cancellation)
-    {
-        long index = output.Count;
-        foreach ((long number, byte[] text) in lines)
-        {
-            long place = index++;
-            if (Begin(number, text, record => { output.Add(place, record); onProgress(); }, onProgress, cancellation) is { } request)
-                yield return request;
-        }
-    }
 
     /// <summary>Does a line, or returns what is to be generated for it.</summary>
     private GenerationRequest? Begin(long number, byte[] text, Action<Action<Utf8JsonWriter>> done, Action onProgress, CancellationToken cancellation)

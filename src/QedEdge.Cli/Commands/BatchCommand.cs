@@ -21,7 +21,7 @@ internal sealed class BatchCommand
     public static Command Create()
     {
         var self = new BatchCommand();
-        var command = new Command("batch", "Run many prompts from a file of JSON lines. A line that fails has its record too, with an \"error\", and the exit code is 1.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1",
+        var command = new Command("batch", "Run many prompts from a file of JSON lines. A line that fails has its record too, with an \"error\", and the exit code is 1; --resume of an output that is complete does nothing and exits with 0.\n\nExample: qed batch -i prompts.jsonl -o answers.jsonl --seed 1",
             self._input, self._output, self._resume, self._force, self._shard, self._sequences);
         self._sampling.AddTo(command);
         self._common.AddRunOptions(command);
@@ -42,7 +42,8 @@ internal sealed class BatchCommand
             long failed = 0, done = 0;
             RecordFile.Read(path, record => (done, failed) = (done + 1, failed + (IsError(record) ? 1 : 0)));
             Terminal.Note($"{path}: is complete already");
-            return Outcome(failed, done, path);
+            Outcome(failed, done, path);
+            return ExitCode.Done; // there was nothing to do: a service that starts what failed once more comes to an end
         }
         if (!InputSource.IsStandardInput(input) && FileStatus.Find(input)?.Kind is null or FileKind.Folder)
             throw QedException.Unreadable(input, new FileNotFoundException());

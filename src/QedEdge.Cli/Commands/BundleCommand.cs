@@ -73,11 +73,7 @@ internal sealed class BundleCommand
             throw new QedException($"{folder}: the folder cannot be created: {e.Message}", e);
         }
         string executable = Path.Combine(folder, Executable), model = Path.Combine(folder, Model), defaults = Path.Combine(folder, Defaults);
-        SeparateFiles.Check([executable, model, defaults], path, Environment.ProcessPath);
-        bundle.Extract(executable, model, force, cancellation);
-        if (bundle.Defaults.Length == 0)
-            return;
-        using var file = new AtomicFile(defaults, force);
-        file.Fill(stream => stream.Write(bundle.Defaults));
+        SeparateFiles.Check([executable, model, defaults], Environment.ProcessPath); // the bundle is compared by who takes it apart
+        bundle.Extract(executable, model, defaults, force, cancellation);
     }
 }

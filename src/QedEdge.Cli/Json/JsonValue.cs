@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using QedEdge.Text;
 
 namespace QedEdge.Cli.Json;
 

@@ -13,8 +13,10 @@ internal sealed class RecordFile : IDisposable
     private readonly string? _path; // null for standard output
     private readonly FileStream? _stream;
     private readonly bool _force;
+    private const int MostHeld = 16 << 20;
+
     private readonly Dictionary<long, byte[]> _early = []; // records whose turn has not come
-    private long _next;
+    private long _next, _held; // bytes of those
 
     private RecordFile(string? path, string part, FileStream? stream, long count, JsonValue? last, bool force)
     {
@@ -26,6 +28,9 @@ internal sealed class RecordFile : IDisposable
 
     /// <summary>Records that are there already, and in order.</summary>
     public long Count => _next;
+
+    /// <summary>Whether so much waits for an earlier record that nothing should be begun before that one is there.</summary>
+    public bool IsCrowded => _held > MostHeld;
 
     /// <summary>The last record that was there when the file was opened, or null.</summary>
     public JsonValue? Last { get; }
@@ -84,9 +89,11 @@ internal sealed class RecordFile : IDisposable
     /// <exception cref="QedException">It cannot be written.</exception>
     public void Add(long index, Action<Utf8JsonWriter> members)
     {
-        _early[index] = Terminal.Json(members);
+        byte[] added = _early[index] = Terminal.Json(members);
+        _held += added.Length;
         while (_early.Remove(_next, out byte[]? record))
         {
+            _held -= record.Length;
             Write(record);
             _next++;
         }

@@ -79,7 +79,12 @@ public sealed class GgufFile : IDisposable
     /// <summary>Maps a file and reads its header.</summary>
     /// <param name="path">The file's path; of a bundle, the model in it is opened.</param>
     /// <exception cref="ModelFormatException">It cannot be read, is no GGUF file, or is short, damaged or of an unsupported kind.</exception>
-    public static GgufFile Open(string path)
+    public static GgufFile Open(string path) => Open(path, path);
+
+    /// <summary>As <see cref="Open(string)"/>, for a file that does not have its name yet.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <param name="name">What errors call it.</param>
+    internal static GgufFile Open(string path, string name)
     {
         MappedFile mapped;
         try
@@ -88,11 +93,11 @@ public sealed class GgufFile : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new ModelFormatException(ModelFault.Unreadable, path, ExplainUnreadable(path, exception), inner: exception);
+            throw new ModelFormatException(ModelFault.Unreadable, name, ExplainUnreadable(path, exception), inner: exception);
         }
         try
         {
-            return !mapped.View.StartsWith("GGUF"u8) && ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), path, mapped) : Open(mapped.View, path, mapped);
+            return !mapped.View.StartsWith("GGUF"u8) && ModelBundle.Find(path) is { } bundle ? Open(mapped.View.Slice(bundle.ModelOffset, bundle.ModelLength), name, mapped) : Open(mapped.View, name, mapped);
         }
         catch
         {

@@ -133,22 +133,27 @@ public sealed class ModelBundle
         return Checksum.Of(file.View.Slice(0, ExecutableLength)) == _executableChecksum ? [] : ["executable"];
     }
 
-    /// <summary>Writes the executable and the model as they were.</summary>
+    /// <summary>Writes the executable, the model and the default options as they were.</summary>
     /// <param name="executable">The file that receives the executable.</param>
     /// <param name="model">The file that receives the model.</param>
+    /// <param name="defaults">The file that receives the default options, where there are any.</param>
     /// <param name="overwrite">Whether existing files are replaced.</param>
     /// <param name="cancellation">Ends the work; no file is left then that is not whole.</param>
-    /// <exception cref="InvalidOptionException">They are the same file, or the bundle itself.</exception>
+    /// <exception cref="InvalidOptionException">Two are the same file, or one is the bundle itself.</exception>
     /// <exception cref="QedException">A file cannot be written.</exception>
-    public void Extract(string executable, string model, bool overwrite, CancellationToken cancellation = default)
+    public void Extract(string executable, string model, string defaults, bool overwrite, CancellationToken cancellation = default)
     {
-        SeparateFiles.Check([executable, model], Path);
+        SeparateFiles.Check([executable, model, defaults], Path);
         using MappedFile file = Map(Path);
         UnixFileMode? mode = ModeOf(Path);
         using AtomicFile program = new(executable, overwrite), weights = new(model, overwrite);
         program.Mode = mode;
         program.Fill(stream => Copy(file.View.Slice(0, ExecutableLength), stream, cancellation));
         weights.Fill(stream => Copy(file.View.Slice(ModelOffset, ModelLength), stream, cancellation));
+        if (Defaults.Length == 0)
+            return;
+        using var options = new AtomicFile(defaults, overwrite);
+        options.Fill(stream => stream.Write(Defaults));
     }
 
     private static UnixFileMode? ModeOf(string executable) => OperatingSystem.IsWindows() ? null : FileStatus.Find(executable)?.Mode;

@@ -9,12 +9,12 @@ namespace QedEdge.Model;
 internal sealed partial class KvCache
 {
     /// <summary>
-    /// Whether parts that lie one after another hold finite numbers in their first slots: values, or the scales of quantized ones. Scales of the values'
-    /// matrices are not looked at: they are 1 whatever the parts say.
+    /// Whether parts that lie one after another hold finite numbers in their first slots: values, or the scales of quantized ones, which are not negative where they are
+    /// those of values. Scales of the values' matrices are not looked at: they are 1 whatever the parts say.
     /// </summary>
     /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
     /// <param name="slots">Slots that they hold.</param>
-    public bool AreFinite(NativeView parts, int slots)
+    public bool AreSound(NativeView parts, int slots)
     {
         long position = 0;
         for (int i = 0; i < Parts; i++)

@@ -27,6 +27,18 @@ public sealed class ShellTests
         Assert.Equal([line], _said);
     }
 
+    [Theory]
+    [InlineData(-1, 999)]
+    [InlineData(0, 1000)]
+    [InlineData(1, 1000)]
+    public void ALongMessage_LosesItsMiddle(int beyond, int said)
+    {
+        Create(_said.Add).Run(() => throw new UsageException($"'{new string('x', 1000 + beyond - 6)}' end"));
+        Assert.Equal(said, _said.Single().Length);
+        Assert.Equal(beyond > 0, _said[0].Contains('…'));
+        Assert.EndsWith("x' end", _said[0]);
+    }
+
     [Fact]
     public void WhatTheProgramReturns_IsTheExitCode()
     {

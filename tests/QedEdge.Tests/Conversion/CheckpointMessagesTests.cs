@@ -13,15 +13,16 @@ public sealed class CheckpointMessagesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("{x", "line 1, column 2: 'x' is an invalid start of a property name")]
-    [InlineData("{\"model_type\"; \"qed\"}", "line 1, column 14: ';' is invalid after a property name")]
-    [InlineData("\uFEFF{\n\n  \"ä你👍\": 1,,\n}", "line 3, column 12: ")]
+    [InlineData("{x", "(column 2)")]
+    [InlineData("{\"model_type\"; \"qed\"}", "(column 14)")]
+    [InlineData("\uFEFF{\n\n  \"ä你👍\": 1,,\n}", "(line 3, column 12)")]
     [InlineData("{\n\"a\": tru0}", "line 2, column ")]
     public void Read_JsonThatIsNone_IsSaidWhere(string text, string words)
     {
         File.WriteAllText(_folder["config.json"], text);
         string message = Assert.Throws<ModelFormatException>(() => CheckpointConfig.ReadFolder(_folder.Path)).Message;
-        Assert.Contains($"config.json: no valid JSON: {words}", message, StringComparison.Ordinal);
+        Assert.Contains("config.json: no valid JSON: ", message, StringComparison.Ordinal);
+        Assert.Contains(words, message, StringComparison.Ordinal);
         Assert.DoesNotContain("LineNumber", message, StringComparison.Ordinal);
         Assert.DoesNotContain("BytePosition", message, StringComparison.Ordinal);
     }
@@ -30,7 +31,7 @@ public sealed class CheckpointMessagesTests : IDisposable
     public void Read_AHeaderThatIsNone_IsSaidWhere()
     {
         File.WriteAllBytes(_folder["x.safetensors"], CheckpointFolder.Safetensors("{\"a\": {\n'", 0));
-        Assert.Contains("the header is no valid JSON: line 2, column 1: ''' is", Assert.Throws<ModelFormatException>(() => SafetensorsHeader.Read(_folder["x.safetensors"])).Message, StringComparison.Ordinal);
+        Assert.Matches("the header is no valid JSON: ''' is .* \\(line 2, column 1\\)", Assert.Throws<ModelFormatException>(() => SafetensorsHeader.Read(_folder["x.safetensors"])).Message);
     }
 
     /// <summary>The key that gave an id is named, not the other one.</summary>

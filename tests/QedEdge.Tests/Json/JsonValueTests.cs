@@ -28,7 +28,7 @@ public sealed class JsonValueTests
     [InlineData("[]", "not a JSON object")]
     [InlineData("{} {}", "column 4")]
     [InlineData("{\"a\":x}", "column 6")]
-    [InlineData("{\"é😀\":x}", "column 8")]
+    [InlineData("{\"é😀\":x}", "column 7")]
     [InlineData("{\n\"é\": 1,\n \"b\": tru }", "line 3, column ")]
     [InlineData("{\"a\":1,}", "column 8")]
     [InlineData("{\"a\":01}", "column 7")]

@@ -155,12 +155,15 @@ public sealed class NotFiniteTests : IDisposable
     }
 
     /// <summary>A model one of whose tokens has an embedding that overflows.</summary>
-    private string WithAPoisonedToken(out int poison)
+    private string WithAPoisonedToken(out int poison) => WithAPoisonedToken(_folder, out poison);
+
+    /// <summary>As <see cref="WithAPoisonedToken(out int)"/>, in a folder.</summary>
+    internal static string WithAPoisonedToken(string folder, out int poison)
     {
         const int id = 45;
         poison = id;
-        string path = Path.Combine(_folder, "poisoned.gguf");
-        byte[] sound = File.ReadAllBytes((Shape with { Tied = false }).Write(_folder, BlockFormat.F32));
+        string path = Path.Combine(folder, "poisoned.gguf");
+        byte[] sound = File.ReadAllBytes((Shape with { Tied = false }).Write(folder, BlockFormat.F32));
         File.WriteAllBytes(path, ChangedFile.WithData(sound, "token_embd.weight", data =>
             MemoryMarshal.Write(data.AsSpan((int)(id / 8 * PackedLayout.GroupBytes(BlockFormat.F32, 18)) + (3 * 8 + id % 8) * 4), 1e30f)));
         return path;

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using QedEdge.Conversion;
 using QedEdge.Quantization;
+using QedEdge.Tests.Model;
 
 namespace QedEdge.Tests.Published;
 
@@ -106,6 +107,38 @@ public sealed class BatchRequestTests : IDisposable
         Assert.Contains("column ", records[19]);
     }
 
+    /// <summary>A sequence that overflows ends with its line alone, whichever lines it runs beside.</summary>
+    [Fact]
+    public void ALineThatOverflows_ChangesNoOther_WhateverIsGeneratedTogether()
+    {
+        string model = NotFiniteTests.WithAPoisonedToken(_folder, out int poison);
+        File.WriteAllLines(_input, Enumerable.Range(0, 24).Select(i =>
+            $$$"""{"tokens":[{{{i}}},{{{(i % 5 == 2 ? poison : i + 1)}}},{{{i + 2}}}],"max_tokens":{{{3 + i % 7}}},"logit_bias":{"{{{poison}}}":"-inf"}}"""));
+        string? expected = null;
+        foreach (string sequences in new[] { "1", "2", "5", "24" })
+        {
+            ProgramResult result = Batch("-m", model, "-c", "64", "--sequences", sequences);
+            Assert.Equal((1, "5 of 24 lines failed; see \"error\" in their records\n"), (result.ExitCode, result.Error));
+            Assert.Equal(expected ??= result.Output, result.Output);
+        }
+        string[] records = expected!.TrimEnd('\n').Split('\n');
+        Assert.All(records.Index(), record => Assert.Equal(record.Index % 5 == 2, record.Item.Contains("are not finite numbers", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Records that wait for a line that is generated for long.</summary>
+    [Fact]
+    public void RecordsThatWait_AreBounded()
+    {
+        const int Lines = 150_000;
+        string unknown = new('u', 70); // is quoted in each record
+        File.WriteAllLines(_input, ["""{"prompt":"Once","max_tokens":900,"ignore_eos":true}""", .. Enumerable.Repeat($"{{\"{unknown}\":1}}", Lines), Sound]);
+        (ProgramResult result, long bytes) = PeakMemory.Run(PublishedPrograms.File("qed", "x64"), "batch", "-i", _input, "-o", _output, "--seed", "8");
+        Assert.Equal((1, $"{Lines} of {Lines + 2} lines failed; see \"error\" in {_output}\n"), (result.ExitCode, result.Error));
+        Assert.Equal(Lines + 2, File.ReadLines(_output).Count());
+        Assert.True(new FileInfo(_output).Length > 50_000_000);
+        Assert.InRange(bytes, 1, 75_000_000);
+    }
+
     [Fact]
     public void ALongLine_TakesMemoryForWhatIsAskedAlone()
     {
@@ -199,8 +232,8 @@ public sealed class BatchRequestTests : IDisposable
         string failed = $"1 of 2 lines failed; see \"error\" in {_output}\n";
         ProgramResult result = Batch("-o", _output);
         Assert.Equal((1, failed), (result.ExitCode, result.Error));
-        result = Batch("-o", _output, "--resume"); // nothing to do, and still not all answered
-        Assert.Equal((1, $"{_output}: is complete already\n{failed}"), (result.ExitCode, result.Error));
+        result = Batch("-o", _output, "--resume"); // nothing to do: who starts it until it succeeds comes to an end
+        Assert.Equal((0, $"{_output}: is complete already\n{failed}"), (result.ExitCode, result.Error));
         File.Move(_output, _output + ".part"); // as a run that was stopped before its last step: its errors count
         result = Batch("-o", _output, "--resume");
         Assert.Equal((1, failed), (result.ExitCode, result.Error));

@@ -32,6 +32,29 @@ public sealed partial class TerminalTests : IDisposable
         Assert.True(text.Length < whole.Length / 2);
     }
 
+    [Theory]
+    [InlineData("-c 16 -n 100", "(the context of 16 tokens is full; --overflow slide goes on)")]
+    [InlineData("-c 16 -n 3", "(cut after 3 tokens; -n allows more)")]
+    [InlineData("-c 16 -n 40 --overflow slide", "(cut after 40 tokens; -n allows more)")]
+    public void Generate_SaysOnATerminal_WhyTheTextEnds(string options, string note)
+    {
+        Tools.Require("script");
+        string command = $"{PublishedPrograms.File("qed", "x64")} generate Once --ignore-eos --seed 1 {options}";
+        Assert.EndsWith($"\n{note}\n", Tools.Run("script", ["-qec", command, "/dev/null"]).Output.Replace("\r\n", "\n"));
+        Assert.DoesNotContain(note, Tools.Run("sh", ["-c", $"{command} 2>&1"]).Output); // a pipe gets the text alone
+    }
+
+    /// <summary>Names are bytes that .NET cannot say where they are no UTF-8: refused, and the conversation goes on.</summary>
+    [Fact]
+    public void Chat_AFileNameThatIsNoUtf8_IsRefused()
+    {
+        ProgramResult result = Tools.Run("bash", ["-c", $"printf 'Hi\n/save a\\xff\n/load a\\xff\n/save b\n' | {PublishedPrograms.File("qed", "x64")} chat -n 1 --greedy"], start => start.WorkingDirectory = _folder);
+        Assert.Equal(0, result.ExitCode);
+        foreach (string word in new[] { "/save", "/load" })
+            Assert.Contains($"error: the file's name is no UTF-8; {word} takes another\n", result.Error);
+        Assert.Equal(["b"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName));
+    }
+
     /// <summary>Whatever waits for its input ends at the first signal.</summary>
     [Theory]
     [InlineData("score", "-")]

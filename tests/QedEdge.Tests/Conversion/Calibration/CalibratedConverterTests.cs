@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using QedEdge.Conversion;
 using QedEdge.Conversion.Calibration;
@@ -88,7 +90,58 @@ public sealed class CalibratedConverterTests : IDisposable
     }
 
     [Fact]
-    public void MoreThreadsThanATeamHas_AreNoError() => Convert("many", Options with { CalibrationTokens = 100, Threads = 1000 });
+    public void AWorkFileThatIsWrong_IsRemoved_AndTheSameCommandBeginsAnew()
+    {
+        byte[] expected = Convert("whole", Options);
+        string output = _folder["wrong"], work = _folder[".wrong.work"];
+        using var cancel = new CancellationTokenSource();
+        Assert.Throws<ConversionPausedException>(() => CheckpointConverter.Convert(TestData.TinyQed, output, Options, (_, word) =>
+        {
+            if (word.StartsWith("layer 1", StringComparison.Ordinal))
+                cancel.Cancel();
+        }, cancel.Token));
+
+        // A sound record of a matrix that has another size.
+        byte[] done = File.ReadAllBytes(work), name = done[16..(17 + done[16])]; // behind the file's head; its length before it
+        byte[] record = [.. name, .. BitConverter.GetBytes(8L), .. new byte[8]];
+        File.WriteAllBytes(work, [.. done[..16], .. record, .. BitConverter.GetBytes(XxHash3.HashToUInt64(record))]);
+        Assert.Contains("is damaged at '", Assert.Throws<QedException>(() => CheckpointConverter.Convert(TestData.TinyQed, output, Options)).Message);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path, "*wrong*"));
+        Assert.Equal(expected, Convert("wrong", Options));
+    }
+
+    /// <summary>What overflows is called as the user calls it: the output, or the checkpoint before there is one.</summary>
+    [Theory]
+    [InlineData(false, null, "damaged file: {0}: ")]
+    [InlineData(true, null, "what flows into a matrix is not finite")]
+    [InlineData(true, 40.0, "what flows into a matrix is not finite")]
+    public void AnOverflow_NamesNoTemporaryFile(bool calibrates, double? target, string words)
+    {
+        using var folder = new CheckpointFolder();
+        File.WriteAllText(folder["c.json"], """{"model_type":"qed","vocab_size":2048,"d_model":8,"n_layers":1,"n_heads":2,"ffn_hidden_dim":8,"max_seq_len":64,"tie_word_embeddings":true}""");
+        RandomCheckpoint.Write(folder["c.json"], folder["model"], 7, CheckpointType.F32, overwrite: false);
+        foreach (string file in Directory.GetFiles(TestData.TinyQed, "*token*.json"))
+            File.Copy(file, Path.Combine(folder["model"], Path.GetFileName(file)));
+        string weights = Path.Combine(folder["model"], "model.safetensors");
+        byte[] bytes = File.ReadAllBytes(weights);
+        int data = 8 + (int)BitConverter.ToInt64(bytes);
+        long at = (long)JsonNode.Parse(bytes.AsSpan(8, data - 8))!["norm.weight"]!["data_offsets"]![0]!;
+        BitConverter.GetBytes(3e38f).CopyTo(bytes, data + at);
+        File.WriteAllBytes(weights, bytes);
+        ConversionOptions options = new() { Type = BlockFormat.Q4_0, Threads = 1, CalibrationText = calibrates ? Calibration : null, TargetBitsPerWeight = target, CalibrationTokens = 100 };
+        if (calibrates)
+            options = options with { Method = QuantizationMethod.ErrorFeedback };
+        string message = Assert.ThrowsAny<QedException>(() => CheckpointConverter.Convert(folder["model"], folder["out.gguf"], options)).Message;
+        Assert.StartsWith(string.Format(words, folder["out.gguf"]), message);
+        Assert.Equal(["c.json", "model"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void Threads_HaveALimit()
+    {
+        Assert.Contains("1 to 256", Assert.Throws<InvalidOptionException>(() => Convert("many", Options with { Threads = 257 })).Message);
+        Convert("many", new ConversionOptions { Type = BlockFormat.Q8_0, Threads = 256 });
+    }
 
     [Fact]
     public void ADigest_OfAnotherNumberOfTokens_IsComputedAsTheFileSays()

@@ -1,9 +1,8 @@
-using System.Text;
 using System.Text.Json;
 
-namespace QedEdge.Cli.Json;
+namespace QedEdge.Text;
 
-/// <summary>Where a JSON text is wrong, as an editor shows it: lines and columns counted from 1, which System.Text.Json counts from 0, and in bytes.</summary>
+/// <summary>Where a JSON text is wrong, as an editor shows it: lines and characters counted from 1, where System.Text.Json counts lines and bytes from 0.</summary>
 internal static class JsonPlace
 {
     /// <summary>What is wrong, and where: the column of a text of one line, line and column of another.</summary>
@@ -16,7 +15,9 @@ internal static class JsonPlace
         ReadOnlySpan<byte> rest = utf8;
         for (long i = 0; i < line; i++)
             rest = rest[(rest.IndexOf((byte)'\n') + 1)..];
-        int column = Encoding.UTF8.GetCharCount(rest[..(int)Math.Min(rest.Length, error.BytePositionInLine ?? 0)]) + 1;
+        int column = 1;
+        foreach (byte b in rest[..(int)Math.Min(rest.Length, error.BytePositionInLine ?? 0)])
+            column += (b & 0xC0) == 0x80 ? 0 : 1; // not those that continue a character
         return $"{problem} ({(utf8.Contains((byte)'\n') ? $"line {line + 1}, column {column}" : $"column {column}")})";
     }
 }
