@@ -48,7 +48,7 @@ internal static class CheckpointConverter
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
         var checkpoint = Checkpoint.Open(folder);
         var plan = new TensorPlan(checkpoint, options);
-        if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors["embed_tokens.weight"], head))
+        if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors[checkpoint.Config.Family.Names.Embedding + ".weight"], head))
         {
             throw new ModelFormatException(ModelFault.Damaged, head.File,
                 "config.json says that the head is the embedding (tie_word_embeddings), yet this tensor differs from it; set it to false if the head was trained on its own", tensor: head.Name);
@@ -57,12 +57,16 @@ internal static class CheckpointConverter
         if (adapter is not null)
             plan.Merge(adapter);
 
-        var report = new ConversionReport { MergedMatrices = plan.Tensors.Count(static tensor => tensor.Update is not null) };
+        var report = new ConversionReport { MergedMatrices = adapter?.Updates.Count ?? 0 };
         if (checkpoint.Config.UnknownKeys is { Count: > 0 } unknown)
             report.Warnings.Add($"{CheckpointConfig.FileName} has keys that are not known here and were ignored: {Listed(unknown)}; make sure that none changes what the model computes");
+        if (checkpoint.PassedOver is { } passed)
+            report.Warnings.Add($"only the part of the model that reads text is converted: {ModelFormatException.OneLine(passed)} and the like are left out");
+        if (options.Layout == FileLayout.Plain)
+            OtherTools.Check(plan.Architecture, Path.Combine(folder, CheckpointConfig.FileName), report.Warnings);
         report.Warnings.AddRange(adapter?.Warnings ?? []);
         var writer = new GgufWriter();
-        ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
+        ModelMetadata.WriteModel(writer, checkpoint.Config.Name, plan.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
         var provenance = new Provenance(options, plan, adapter, calibrated, DigestPrompt(tokenizer, checkpoint.Config.ContextLength));

@@ -2,10 +2,12 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using QedEdge.Architectures;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
+using Architecture = QedEdge.Architectures.Architecture;
 
 namespace QedEdge.Conversion;
 
@@ -169,33 +171,43 @@ internal static class RandomCheckpoint
         json.WriteTo(stream);
     }
 
-    /// <summary>The tensors of the reference's checkpoints, in its order.</summary>
+    /// <summary>The tensors of the family's checkpoints, in a file's order.</summary>
     private static List<RandomTensor> Tensors(CheckpointConfig config)
     {
-        int hidden = config.HiddenSize, inner = config.FeedForwardSize;
-        var tensors = new List<RandomTensor> { new("embed_tokens.weight", 0, config.VocabSize, hidden) };
-        for (int i = 0; i < config.LayerCount; i++)
+        Architecture architecture = config.Architecture;
+        CheckpointNames names = config.Family.Names;
+        var tensors = new List<RandomTensor> { new(names.Embedding + ".weight", 0, architecture.VocabSize, architecture.Width) };
+        if (architecture.PositionTable > 0)
+            tensors.Add(new(names.Positions + ".weight", 0, architecture.PositionTable, architecture.Width));
+        for (int i = 0; i < architecture.Layers.Length; i++)
         {
-            string layer = $"layers.{i}.";
-            tensors.Add(new(layer + "input_norm.weight", 1, hidden));
-            foreach (string name in (string[])["q_proj", "k_proj", "v_proj", "o_proj"])
-                Linear(layer + "attention." + name, hidden, hidden);
-            tensors.Add(new(layer + "post_attn_norm.weight", 1, hidden));
-            Linear(layer + "mlp.gate_proj", inner, hidden);
-            Linear(layer + "mlp.up_proj", inner, hidden);
-            Linear(layer + "mlp.down_proj", hidden, inner);
+            foreach (TensorSlot slot in TensorSlots.Of(architecture.Layers[i], architecture.Width))
+            {
+                string name = names.NameOf(slot.Slot, i);
+                FusedRows? fused = names.Fused is null ? null : FusedRows.Of(architecture.Layers[i].Attention, slot.Slot);
+                int rows = fused?.All ?? slot.Rows;
+                if (fused?.First > 0)
+                    continue;
+                if (slot.Norm is { } norm)
+                    AddNorm(norm, name, slot.Cols);
+                else
+                    tensors.Add(names.IsTransposed ? new(name + ".weight", 0, slot.Cols, rows) : new(name + ".weight", 0, rows, slot.Cols));
+                if (slot.IsMatrix && slot.HasBias)
+                    tensors.Add(new(name + ".bias", 0, rows));
+            }
         }
-        tensors.Add(new("norm.weight", 1, hidden));
-        if (!config.TiedHead)
-            tensors.Add(new("lm_head.weight", 0, config.VocabSize, hidden));
-        tensors.Add(new("lm_head.bias", 0, config.VocabSize));
+        AddNorm(architecture.OutputNorm, names.OutputNorm, architecture.Width);
+        if (!architecture.TiedHead)
+            tensors.Add(new(names.Head + ".weight", 0, architecture.VocabSize, architecture.Width));
+        if (architecture.HeadBias)
+            tensors.Add(new(names.Head + ".bias", 0, architecture.VocabSize));
         return tensors;
 
-        void Linear(string name, int rows, int cols)
+        void AddNorm(Norm norm, string name, int size)
         {
-            tensors.Add(new(name + ".weight", 0, rows, cols));
-            if (config.Bias)
-                tensors.Add(new(name + ".bias", 0, rows));
+            tensors.Add(new(name + ".weight", names.NormsPlusOne ? 0 : 1, size));
+            if (norm.Kind == NormKind.Layer)
+                tensors.Add(new(name + ".bias", 0, size));
         }
     }
 

@@ -10,7 +10,7 @@ namespace QedEdge.Conversion;
 /// <summary>Encodes a checkpoint's tensors, a few rows in memory at a time, and measures the error of each.</summary>
 /// <param name="threads">Threads to use.</param>
 /// <param name="method">How the quants of formats with four bits are chosen.</param>
-/// <param name="encoded">Matrices that calibration quantized, by their names in the file.</param>
+/// <param name="encoded">Matrices that calibration quantized, by their names in the packed layout.</param>
 internal sealed class TensorEncoder(int threads, QuantizationMethod method, IReadOnlyDictionary<string, EncodedMatrix> encoded)
 {
     private readonly RowGroupRunner _runner = new(threads);
@@ -86,19 +86,20 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         using var decodedOwner = SpanOwner<float>.Allocate(tensor.Cols);                          // [cols]
         Span<byte> plain = tensor.Packed ? plainOwner.Span : output;
         Span<float> row = rowOwner.Span, decoded = decodedOwner.Span;
-        EncodedMatrix? calibrated = encoded.GetValueOrDefault(tensor.Name);
         var result = default(GroupResult);
         for (int i = 0; i < rows; i++)
         {
             var bytes = plain.Slice(i * rowBytes, rowBytes);
-            ReadRow(tensor, data, firstRow + i, row);
+            int sourceRow = tensor.IsMatrix ? tensor.SourceRowOf(firstRow + i) : 0;
+            ReadRow(tensor, data, sourceRow, row);
             int notFinite = SafetensorsValues.FindNotFinite(row);
             if (notFinite >= 0)
-                return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(firstRow + i, notFinite)} is not finite; {NotFinite(tensor)}" };
-            if (calibrated is not null)
-                calibrated.Row(firstRow + i).CopyTo(bytes);
+                return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(sourceRow, notFinite)} is not finite; {NotFinite(tensor)}" };
+            (string ownName, int ownRow) = tensor.OwnRowOf(firstRow + i);
+            if (encoded.TryGetValue(ownName, out EncodedMatrix? calibrated))
+                calibrated.Row(ownRow).CopyTo(bytes);
             else if (!BlockCodec.EncodeRow(tensor.Format, row, bytes, method))
-                return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(firstRow + i, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
+                return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(sourceRow, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
             if (tensor.Format == BlockFormat.F32)
                 continue;
             BlockCodec.DecodeRow(tensor.Format, bytes, decoded);
@@ -118,11 +119,47 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         if (tensor.Source is not { } source)
         {
             row.Clear();
+            tensor.Values?.CopyTo(row);
             return;
         }
-        int size = SafetensorsValues.Size(source.Type);
-        SafetensorsValues.Decode(source.Type, data.Span((long)index * row.Length * size, row.Length * size), row);
+        if (tensor.IsTransposed)
+            ReadColumn(tensor, source, data, index, row);
+        else if (tensor.IsMatrix)
+            Decode(source.Type, data, (long)index * row.Length, row);
+        else
+            ReadVector(tensor, source, data, row);
         tensor.Update?.AddTo(index, row);
+    }
+
+    private static void Decode(string type, NativeView data, long first, Span<float> values)
+    {
+        int size = SafetensorsValues.Size(type);
+        SafetensorsValues.Decode(type, data.Span(first * size, values.Length * size), values);
+    }
+
+    /// <summary>A row of a matrix that is stored [columns, rows].</summary>
+    private static void ReadColumn(PlannedTensor tensor, SafetensorsTensor source, NativeView data, int index, Span<float> row)
+    {
+        long stored = source.Shape[1];
+        for (int col = 0; col < row.Length; col++)
+            Decode(source.Type, data, col * stored + index, row.Slice(col, 1));
+    }
+
+    private static void ReadVector(PlannedTensor tensor, SafetensorsTensor source, NativeView data, Span<float> row)
+    {
+        if (tensor.SourceRow is null)
+        {
+            Decode(source.Type, data, 0, row);
+        }
+        else
+        {
+            for (int i = 0; i < row.Length; i++)
+                Decode(source.Type, data, tensor.SourceRow(i), row.Slice(i, 1));
+        }
+        if (tensor.Plus == 0)
+            return;
+        foreach (ref float value in row)
+            value += tensor.Plus;
     }
 
     /// <summary>What a row group came to.</summary>

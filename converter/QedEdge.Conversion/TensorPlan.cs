@@ -1,5 +1,8 @@
+using QedEdge.Architectures;
+using QedEdge.Architectures.Families;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
+using QedEdge.Model;
 using QedEdge.Quantization;
 
 namespace QedEdge.Conversion;
@@ -14,6 +17,34 @@ namespace QedEdge.Conversion;
 /// <param name="Packed">Whether they lie in the packed order.</param>
 internal sealed record PlannedTensor(string Name, SafetensorsTensor? Source, int Rows, int Cols, bool IsMatrix, BlockFormat Format, bool Packed)
 {
+    /// <summary>The values themselves where they are no tensor's, or null.</summary>
+    public float[]? Values { get; init; }
+
+    /// <summary>The source's row (of a vector, value) that is written as a row; null: the same.</summary>
+    public Func<int, int>? SourceRow { get; init; }
+
+    /// <summary>The row of the packed layout that is written as a row; null: the same.</summary>
+    public Func<int, int>? OwnRow { get; init; }
+
+    /// <summary>The tensors of the packed layout whose rows stand in this one, one after another, and the first row of each; empty: the one of its name.</summary>
+    public (string Name, int First)[] Parts { get; init; } = [];
+
+    /// <summary>Whether the source is stored [columns, rows].</summary>
+    public bool IsTransposed { get; init; }
+
+    /// <summary>What is added to each value.</summary>
+    public float Plus { get; init; }
+
+    /// <summary>The tensor of the packed layout that has a row, and the row's index there.</summary>
+    public (string Name, int Row) OwnRowOf(int row)
+    {
+        int part = Array.FindLastIndex(Parts, part => part.First <= row);
+        return part >= 0 ? (Parts[part].Name, row - Parts[part].First) : (Name, OwnRow is null ? row : OwnRow(row));
+    }
+
+    /// <summary>The source's row of a row.</summary>
+    public int SourceRowOf(int row) => SourceRow is null ? row : SourceRow(row);
+
     /// <summary>What an adapter adds to the source, or null.</summary>
     public LowRankUpdate? Update { get; init; }
 
@@ -41,10 +72,11 @@ internal sealed record PlannedTensor(string Name, SafetensorsTensor? Source, int
 internal sealed class TensorPlan
 {
     private readonly Checkpoint _checkpoint;
+    private readonly CheckpointNames _names;
     private readonly ConversionOptions _options;
     private readonly HashSet<string> _used = [];
     private readonly List<PlannedTensor> _tensors = [];
-    private readonly Dictionary<string, int> _places = []; // of matrices, by their names in the checkpoint
+    private readonly Dictionary<string, List<int>> _places = []; // of matrices, by their names in the checkpoint
     private readonly List<string> _fallbacks = [];
     private readonly HashSet<TensorTypeRule> _matched = [];
 
@@ -57,17 +89,24 @@ internal sealed class TensorPlan
     {
         _checkpoint = checkpoint;
         _options = options;
-        var config = checkpoint.Config;
+        _names = checkpoint.Config.Family.Names;
+        Architecture source = checkpoint.Config.Architecture;
+        Architecture = options.Architecture == FileArchitecture.Qwen2 ? AsQwen2(checkpoint, source) : source;
         var embedding = options.EffectiveEmbeddingType;
-        Matrix("token_embd.weight", "embed_tokens.weight", config.VocabSize, config.HiddenSize, embedding);
-        for (int i = 0; i < config.LayerCount; i++)
-            Layer($"blk.{i}.", $"layers.{i}.");
-        Vector("output_norm.weight", "norm.weight", config.HiddenSize);
-        if (config.TiedHead)
+        Matrix(TensorSlots.Embedding, _names.Embedding + ".weight", source.VocabSize, source.Width, embedding, Whole);
+        if (source.PositionTable > 0)
+            Matrix(TensorSlots.Positions, _names.Positions + ".weight", source.PositionTable, source.Width, BlockFormat.F32, Whole); // small, and F32 in other tools
+        for (int i = 0; i < source.Layers.Length; i++)
+            Layer(i);
+        Norm(source.OutputNorm, TensorSlots.OutputNorm, _names.OutputNorm, source.Width);
+        if (source.TiedHead)
             Head = FindDuplicateHead();
         else
-            Matrix("output.weight", "lm_head.weight", config.VocabSize, config.HiddenSize, embedding);
-        Vector("output.bias", "lm_head.bias", config.VocabSize);
+            Matrix(TensorSlots.Head, HeadName, source.VocabSize, source.Width, embedding, Whole);
+        if (source.HeadBias)
+            Vector(TensorSlots.HeadBias, _names.Head + ".bias", source.VocabSize, Whole);
+        if (checkpoint.Config.RotaryFactors is { } factors)
+            _tensors.Add(new PlannedTensor(TensorSlots.RotaryFactors, null, 1, factors.Length, false, BlockFormat.F32, false) { Values = factors });
 
         if (options.TensorTypes.FirstOrDefault(rule => !_matched.Contains(rule)) is { } unused)
             throw new QedException($"--tensor-type '{unused.Pattern}' decides on no matrix of this model; names are like blk.0.attn_q.weight, and the first expression that matches holds");
@@ -77,6 +116,9 @@ internal sealed class TensorPlan
                 throw new ModelFormatException(ModelFault.Unsupported, tensor.File, ExplainUnknown(name), tensor: tensor.Name);
         }
     }
+
+    /// <summary>What the file describes.</summary>
+    public Architecture Architecture { get; }
 
     /// <summary>The tensors, in the file's order.</summary>
     public IReadOnlyList<PlannedTensor> Tensors => _tensors;
@@ -91,46 +133,93 @@ internal sealed class TensorPlan
     public void Merge(LoraAdapter adapter)
     {
         foreach (var (matrix, update) in adapter.Updates)
-            _tensors[_places[matrix]] = _tensors[_places[matrix]] with { Update = update };
-    }
-
-    private void Layer(string to, string from)
-    {
-        int hidden = _checkpoint.Config.HiddenSize, inner = _checkpoint.Config.FeedForwardSize;
-        Vector(to + "attn_norm.weight", from + "input_norm.weight", hidden);
-        Linear(to + "attn_q", from + "attention.q_proj", hidden, hidden, neededByQwen2: true);
-        Linear(to + "attn_k", from + "attention.k_proj", hidden, hidden, neededByQwen2: true);
-        Linear(to + "attn_v", from + "attention.v_proj", hidden, hidden, neededByQwen2: true);
-        Linear(to + "attn_output", from + "attention.o_proj", hidden, hidden);
-        Vector(to + "ffn_norm.weight", from + "post_attn_norm.weight", hidden);
-        Linear(to + "ffn_gate", from + "mlp.gate_proj", inner, hidden);
-        Linear(to + "ffn_up", from + "mlp.up_proj", inner, hidden);
-        Linear(to + "ffn_down", from + "mlp.down_proj", hidden, inner);
-    }
-
-    private void Linear(string to, string from, int rows, int cols, bool neededByQwen2 = false)
-    {
-        Matrix(to + ".weight", from + ".weight", rows, cols, _options.Type);
-        string bias = from + ".bias";
-        bool present = _checkpoint.Tensors.TryGetValue(bias, out var source);
-        if (_options.Architecture == FileArchitecture.Qwen2)
         {
-            if (present && !neededByQwen2)
-                throw new ModelFormatException(ModelFault.Unsupported, source!.File, "the architecture qwen2 has no such bias; convert to the architecture qed", tensor: source.Name);
-            if (!present && neededByQwen2)
-                _tensors.Add(new PlannedTensor(to + ".bias", null, 1, rows, false, BlockFormat.F32, false));
-            else if (present)
-                Vector(to + ".bias", bias, rows);
-        }
-        else if (_checkpoint.Config.Bias)
-        {
-            Vector(to + ".bias", bias, rows);
+            foreach (int place in _places[matrix])
+                _tensors[place] = _tensors[place] with { Update = update };
         }
     }
 
-    private void Matrix(string to, string from, int rows, int cols, BlockFormat format)
+    private string HeadName => _names.Head + ".weight";
+
+    private bool IsPlain => _options.Layout == FileLayout.Plain;
+
+    private void Layer(int index)
     {
-        bool packed = _options.Layout == FileLayout.Packed;
+        SlotSet given = _checkpoint.Config.Architecture.Layers[index].Biases;
+        LayerShape layer = Architecture.Layers[index];
+        bool fuses = IsPlain && _names.Fused is not null; // as other tools expect it
+        foreach (TensorSlot slot in TensorSlots.Of(layer, Architecture.Width))
+        {
+            string to = slot.NameIn(index), from = _names.NameOf(slot.Slot, index);
+            FusedRows? fused = _names.Fused is null ? null : FusedRows.Of(layer.Attention, slot.Slot);
+            if (slot.Norm is { } norm)
+                Norm(norm, to, from, slot.Cols);
+            else if (!fuses || fused is null)
+                Linear(to, from, slot.Rows, slot.Cols, slot.HasBias, given.Contains(slot.Slot), SourceOf(layer.Attention, slot, fused));
+            else if (slot.Slot == Slot.Query)
+                Linear($"blk.{index}.{FusedRows.Name}", from, fused.All, slot.Cols, slot.HasBias, true, new(fused.All, Braided(layer.Attention, 0))
+                {
+                    Parts = Array.ConvertAll(FusedRows.Slots, part => ($"blk.{index}.{TensorSlots.NameOf(part)}.weight", FusedRows.Of(layer.Attention, part)!.First)),
+                });
+        }
+    }
+
+    /// <summary>Where a slot's rows stand in the checkpoint.</summary>
+    private SourceRows SourceOf(AttentionShape attention, TensorSlot slot, FusedRows? fused)
+    {
+        if (fused is not null)
+            return new SourceRows(fused.All, Braided(attention, fused.First));
+        bool interleaves = IsPlain && slot.IsRotated && FamilyRegistry.Find(Architecture.Name)!.InterleavesRows;
+        Func<int, int> target = row => InterleavedRows.Target(row, attention.HeadSize);
+        return interleaves ? new SourceRows(0, target) { Own = target } : Whole;
+    }
+
+    /// <summary>The rows from <paramref name="first"/> on of [queries; keys; values], out of a tensor that may go head by head.</summary>
+    private Func<int, int> Braided(AttentionShape attention, int first)
+    {
+        int size = attention.HeadSize, width = attention.QueryWidth;
+        if (!_names.IsBraided)
+            return row => first + row;
+        return row => (first + row) % width / size * 3 * size + (first + row) / width * size + (first + row) % size;
+    }
+
+    private void Linear(string to, string from, int rows, int cols, bool hasBias, bool isGiven, SourceRows source)
+    {
+        Matrix(to + ".weight", from + ".weight", rows, cols, _options.Type, source with { IsTransposed = _names.IsTransposed });
+        if (hasBias && !isGiven)
+            _tensors.Add(new PlannedTensor(to + ".bias", null, 1, rows, false, BlockFormat.F32, false)); // zeros, which the architecture must have
+        else if (hasBias)
+            Vector(to + ".bias", from + ".bias", rows, source);
+    }
+
+    private void Norm(Norm norm, string to, string from, int size)
+    {
+        Vector(to + ".weight", from + ".weight", size, new SourceRows(0, null) { Plus = _names.NormsPlusOne ? 1f : 0f });
+        if (norm.Kind == NormKind.Layer)
+            Vector(to + ".bias", from + ".bias", size, Whole);
+    }
+
+    /// <summary>QED under the name that llama.cpp knows its arithmetic by, which has biases of queries, keys and values and no others.</summary>
+    private Architecture AsQwen2(Checkpoint checkpoint, Architecture source)
+    {
+        if (source.Name != GgufKeys.Qed)
+            throw new QedException($"--arch qwen2 writes a QED under a name that other tools know; '{source.Name}' has one already, leave it out");
+        SlotSet biases = Qwen2Family.Biases;
+        for (int i = 0; i < source.Layers.Length; i++)
+        {
+            foreach (TensorSlot slot in TensorSlots.Of(source.Layers[i], source.Width))
+            {
+                if (slot.HasBias && !biases.Contains(slot.Slot) && checkpoint.Tensors.TryGetValue(_names.NameOf(slot.Slot, i) + ".bias", out SafetensorsTensor? bias))
+                    throw new ModelFormatException(ModelFault.Unsupported, bias.File, "the architecture qwen2 has no such bias; convert to the architecture qed", tensor: bias.Name);
+            }
+        }
+        LayerShape[] layers = Array.ConvertAll(source.Layers, layer => layer with { Biases = biases });
+        return source with { Name = "qwen2", Layers = layers };
+    }
+
+    private void Matrix(string to, string from, int rows, int cols, BlockFormat format, SourceRows source)
+    {
+        bool packed = !IsPlain;
         if (_options.TensorTypes.FirstOrDefault(rule => rule.Pattern.IsMatch(to)) is { } rule)
         {
             format = rule.Format;
@@ -141,12 +230,37 @@ internal sealed class TensorPlan
             format = BlockFormat.F16; // the plain types have no padding
             _fallbacks.Add(to);
         }
-        _places.Add(from, _tensors.Count);
-        _tensors.Add(new PlannedTensor(to, Require(from, rows, cols), rows, cols, true, format, packed));
+        if (!_places.TryGetValue(from, out List<int>? places))
+            _places.Add(from, places = []);
+        places.Add(_tensors.Count);
+        int stored = source.All > 0 ? source.All : rows;
+        SafetensorsTensor tensor = source.IsTransposed ? Require(from, cols, stored) : Require(from, stored, cols);
+        _tensors.Add(new PlannedTensor(to, tensor, rows, cols, true, format, packed) { SourceRow = source.Of, OwnRow = source.Own, Parts = source.Parts, IsTransposed = source.IsTransposed });
     }
 
-    private void Vector(string to, string from, int size) =>
-        _tensors.Add(new PlannedTensor(to, Require(from, size), 1, size, false, BlockFormat.F32, false));
+    private void Vector(string to, string from, int size, SourceRows source) =>
+        _tensors.Add(new PlannedTensor(to, Require(from, source.All > 0 ? source.All : size), 1, size, false, BlockFormat.F32, false) { SourceRow = source.Of, Plus = source.Plus });
+
+    /// <summary>All rows, in their order.</summary>
+    private static readonly SourceRows Whole = new(0, null);
+
+    /// <summary>Which rows of a checkpoint's tensor are written.</summary>
+    /// <param name="All">Rows that the tensor has; 0: as many as are written.</param>
+    /// <param name="Of">The row of each that is written; null: the same.</param>
+    private sealed record SourceRows(int All, Func<int, int>? Of)
+    {
+        /// <summary>The row of the packed layout that each is; null: the same.</summary>
+        public Func<int, int>? Own { get; init; }
+
+        /// <summary>The tensors of the packed layout that are written as one (<see cref="PlannedTensor.Parts"/>).</summary>
+        public (string Name, int First)[] Parts { get; init; } = [];
+
+        /// <summary>Whether a matrix is stored [columns, rows].</summary>
+        public bool IsTransposed { get; init; }
+
+        /// <summary>What is added to each value.</summary>
+        public float Plus { get; init; }
+    }
 
     private SafetensorsTensor Require(string name, params ReadOnlySpan<long> shape)
     {
@@ -169,9 +283,9 @@ internal sealed class TensorPlan
     }
 
     private SafetensorsTensor? FindDuplicateHead() =>
-        _checkpoint.Tensors.ContainsKey("lm_head.weight") ? Require("lm_head.weight", _checkpoint.Config.VocabSize, _checkpoint.Config.HiddenSize) : null;
+        _checkpoint.Tensors.ContainsKey(HeadName) ? Require(HeadName, Architecture.VocabSize, Architecture.Width) : null;
 
-    private string ExplainUnknown(string name) => name.EndsWith(".bias", StringComparison.Ordinal) && !_checkpoint.Config.Bias
-        ? "config.json says that the layers have no biases ('bias' is not true), yet here is one"
-        : "QED models have no such tensor; converting without it could change what the model computes";
+    private string ExplainUnknown(string name) => name.EndsWith(".bias", StringComparison.Ordinal)
+        ? "config.json says that there is no such bias ('bias', 'attention_bias' or 'mlp_bias' is not true), yet here is one"
+        : $"models of the family '{Architecture.Name}' have no such tensor; converting without it could change what the model computes";
 }

@@ -14,19 +14,34 @@ internal static class TokenizerConversion
         string path = Path.Combine(checkpoint.Folder, TokenizerJson.FileName);
         if (!CheckpointFiles.Exists(path))
         {
-            var ids = SpecialIds.Of(checkpoint, warnings);
-            WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);
-            if (options.Architecture == FileArchitecture.Qwen2)
-                writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.NoModel);
+            WriteIdsAlone(writer, checkpoint, options, warnings);
             warnings.Add("the checkpoint has no tokenizer.json: the file runs with token ids only");
             return null;
         }
         var config = TokenizerConfig.ReadFolder(checkpoint.Folder);
-        TokenizerData data = TokenizerJson.Read(path, checkpoint, config, warnings);
+        TokenizerData data;
+        try
+        {
+            data = TokenizerJson.Read(path, checkpoint, config, warnings);
+        }
+        catch (ModelFormatException problem) when (problem.Fault == ModelFault.Unsupported && checkpoint.Config.Family.Name != GgufKeys.Qed)
+        {
+            WriteIdsAlone(writer, checkpoint, options, warnings);
+            warnings.Add($"the file runs with token ids only: {problem.Message}");
+            return null;
+        }
         TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));
         WriteIds(writer, data.BosId, data.EosId, data.PadId);
         Write(writer, data, options.Layout);
         return new Tokenizer(data);
+    }
+
+    private static void WriteIdsAlone(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
+    {
+        var ids = SpecialIds.Of(checkpoint, warnings);
+        WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);
+        if (options.Architecture == FileArchitecture.Qwen2 || checkpoint.Config.Family.Name != GgufKeys.Qed)
+            writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.NoModel); // other tools ask for it
     }
 
     /// <summary>Writes vocabulary, merges and flags; the special ids but the unknown one are written with the model.</summary>
@@ -51,8 +66,15 @@ internal static class TokenizerConversion
     /// <summary>Writes a file's merges in the form that a layout has.</summary>
     public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
     {
-        if (TokenizerMetadata.Read(source.Metadata, source.Name) is { } data)
-            WriteMerges(writer, data, layout);
+        try
+        {
+            if (TokenizerMetadata.Read(source.Metadata, source.Name) is { } data)
+                WriteMerges(writer, data, layout);
+        }
+        catch (ModelFormatException) when (!source.IsOwn)
+        {
+            writer.Copy(source.Metadata, GgufKeys.Merges); // another tool's tokenizer, which runs with token ids here
+        }
     }
 
     /// <summary>Plain: pairs of pieces as text, which every tool reads. Packed: pairs of ids, which need no look-up when the file is opened.</summary>

@@ -30,7 +30,7 @@ internal static class ConvertCommand
         var architecture = new TextOption("--arch") { Description = "qwen2: a file for llama.cpp and tools built on it", Words = ["qed", "qwen2"], Default = "qed" };
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new Command("qed-convert", "Converts a QED checkpoint into one quantized GGUF file.\n\nExample: qed-convert samples/tiny-qed -o tiny.gguf --type q4_0",
+        var command = new Command("qed-convert", "Converts a checkpoint into one quantized GGUF file.\n\nExample: qed-convert samples/tiny-qed -o tiny.gguf --type q4_0",
             folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, lora, layout, architecture, threads, force)
         {
             Commands = others,

@@ -9,7 +9,7 @@ internal static class RepackCommand
     /// <param name="cancellation">Ends the work.</param>
     public static Command Create(CancellationToken cancellation)
     {
-        var input = new Argument("IN.gguf") { Description = "a QED model file of either layout", IsRequired = true };
+        var input = new Argument("IN.gguf") { Description = "a model file of either layout", IsRequired = true };
         var output = Options.Output("OUT.gguf", "file to write");
         var layout = new TextOption("--layout") { Description = "the order to write", Words = ["packed", "plain"], IsRequired = true };
         var threads = Options.Threads();

@@ -35,7 +35,7 @@ internal static class Program
         _ => null,
     };
 
-    internal static Command BuildRoot() => new("qed", "Runs QED language models from one quantized file.")
+    internal static Command BuildRoot() => new("qed", "Runs small language models from one quantized file.")
     {
         Commands =
         [

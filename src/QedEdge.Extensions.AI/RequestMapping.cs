@@ -19,9 +19,9 @@ internal static class RequestMapping
         foreach (ChatMessage message in messages)
         {
             if (message.Contents.FirstOrDefault(content => content is not (TextContent or UsageContent)) is { } other)
-                throw new NotSupportedException($"a QED reads text alone, and a message has a {other.GetType().Name}");
+                throw new NotSupportedException($"the model reads text alone, and a message has a {other.GetType().Name}");
             if (message.Role != ChatRole.System && message.Role != ChatRole.User && message.Role != ChatRole.Assistant)
-                throw new NotSupportedException($"a QED knows no role '{message.Role}'; it must be system, user or assistant");
+                throw new NotSupportedException($"the model knows no role '{message.Role}'; it must be system, user or assistant");
             result.Add(new(message.Role.Value, message.Text));
         }
         return result;
@@ -33,20 +33,20 @@ internal static class RequestMapping
         if (options is null)
             return Default(model);
         if (options.Tools is { Count: > 0 })
-            throw new NotSupportedException("a QED calls no tools");
+            throw new NotSupportedException("the model calls no tools");
         if (options.ToolMode is RequiredChatToolMode)
-            throw new NotSupportedException("a QED calls no tools, and the options require it");
+            throw new NotSupportedException("the model calls no tools, and the options require it");
         if (options.ModelId is { } wanted && wanted != model.File.Name)
             throw new NotSupportedException($"this client answers with {model.File.Name}, and the options ask for {wanted}");
         if (options.ResponseFormat is not (null or ChatResponseFormatText))
-            throw new NotSupportedException("a QED answers in text; other response formats are not supported");
+            throw new NotSupportedException("the model answers in text; other response formats are not supported");
         if (options.ConversationId is not null)
             throw new NotSupportedException("conversations are not kept; send all messages");
         GenerationOptions own = options.RawRepresentationFactory?.Invoke(client) switch
         {
             null => Default(model),
             GenerationOptions given => given,
-            var other => throw new NotSupportedException($"the raw representation of a QED's options is {nameof(GenerationOptions)}, not {other.GetType().Name}"),
+            var other => throw new NotSupportedException($"the raw representation of the options is {nameof(GenerationOptions)}, not {other.GetType().Name}"),
         };
         SamplingOptions sampling = own.Sampling;
         return own with

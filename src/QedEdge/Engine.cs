@@ -13,11 +13,11 @@ internal sealed class Engine : IDisposable
     private readonly QedModel _model;
     private readonly WorkerTeam _team;
     private readonly Workspace _workspace;
-    private readonly Rope _rope;
+    private readonly Ropes _ropes;
     private readonly Transformer _transformer;
     private readonly BlockFormat _format;
-    private readonly SlotWindow _window;
-    private readonly Batch _batch = new();
+    private readonly SlotMap _window;
+    private readonly Batch _batch;
     private readonly Wanted[] _wanted = new Wanted[Workspace.BatchSize];
     private readonly int[] _rows;
     private readonly int[] _members = new int[Workspace.BatchSize]; // whose each segment of the batch is, as an index into the call's sequences
@@ -43,27 +43,30 @@ internal sealed class Engine : IDisposable
         if (capacity < 1 || capacity > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {capacity}");
         bool slides = options.Overflow == ContextOverflow.Slide;
+        if (slides && !config.Architecture.HasRelativePositions)
+            throw new InvalidOptionException($"the positions of the family '{config.Architecture.Name}' are absolute: a text cannot slide through its context; take the overflow 'stop'");
         int sinks = options.Sinks ?? Math.Min(SessionOptions.DefaultSinks, capacity / 2);
-        if (slides && (sinks < 0 || sinks > Math.Min(SlotWindow.MaxSinks, capacity / 2)))
-            throw new InvalidOptionException($"the number of sinks must be 0 to {Math.Min(SlotWindow.MaxSinks, capacity / 2)} with a context size of {capacity}, got {sinks}");
+        if (slides && (sinks < 0 || sinks > Math.Min(SlotMap.MaxSinks, capacity / 2)))
+            throw new InvalidOptionException($"the number of sinks must be 0 to {Math.Min(SlotMap.MaxSinks, capacity / 2)} with a context size of {capacity}, got {sinks}");
         _format = KvCacheTypes.FormatOf(options.KvType, model.Weights.Layers[0].Query.Weight.Format);
         _model = model;
-        _window = new SlotWindow(capacity, slides, sinks);
+        _window = new SlotMap(capacity, slides, sinks);
         model.Retain();
         try
         {
-            _workspace = new Workspace(config, threads, sequences);
-            _rope = new Rope(config.HeadSize, config.RopeTheta, capacity - 1);
+            _batch = new Batch(config.Architecture.Layers[0].Attention.Group, config.Architecture.HasRelativePositions);
+            _workspace = new Workspace(config.Architecture, threads, sequences);
+            _ropes = new Ropes(config.Architecture.Layers, model.Weights.RotaryFactors, capacity - 1);
             _rows = new int[_workspace.LogitRows];
             _done = new int[sequences];
             _firstBroken = new int[sequences];
             _team = new WorkerTeam(threads);
-            _transformer = new Transformer(config, model.Weights, model.Kernels, _team, _workspace, _rope, _batch) { Closing = _closing.Token };
+            _transformer = new Transformer(config.Architecture, model.Weights, model.Kernels, _team, _workspace, _ropes, _batch) { Closing = _closing.Token };
         }
         catch // memory is short
         {
             _workspace?.Dispose();
-            _rope?.Dispose();
+            _ropes?.Dispose();
             model.Release();
             throw;
         }
@@ -82,7 +85,7 @@ internal sealed class Engine : IDisposable
     public Sequence CreateSequence()
     {
         ModelConfig config = _model.Config;
-        return new Sequence(_window, _workspace.LogitStride, new KvCache(config.LayerCount, config.HeadCount, config.HeadSize, _window.Slots, _format));
+        return new Sequence(_window, _workspace.LogitStride, new KvCache(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, _window.Slots, _format));
     }
 
     /// <summary>Whether the engine is closed, and the call that has it is to end.</summary>
@@ -145,7 +148,7 @@ internal sealed class Engine : IDisposable
         _firstBroken.AsSpan().Fill(None);
         while (Fill(sequences, lengths, tokens, options, out int wanted))
         {
-            _rope.Prepare(_batch.Positions);
+            _ropes.Prepare(_batch.Positions);
             _transformer.Forward(cancellation);
             FindBroken();
             ReportLogits(_wanted.AsSpan(0, wanted), sequences, cancellation);
@@ -225,8 +228,8 @@ internal sealed class Engine : IDisposable
     /// <summary>Takes tokens out of the middle of a sequence whose slots did not go round.</summary>
     public void Shift(Sequence sequence, int position, int count)
     {
-        _rope.Prepare([-count]);
-        bool stored = sequence.Cache.Shift(_model.Kernels, _rope, position, count, sequence.Count);
+        _ropes.Prepare([-count]);
+        bool stored = sequence.Cache.Shift(_model.Kernels, _ropes, position, count, sequence.Count);
         sequence.Remove(position, count);
         if (stored)
             return;
@@ -271,7 +274,7 @@ internal sealed class Engine : IDisposable
             return;
         _team.Dispose();
         _workspace.Dispose();
-        _rope.Dispose();
+        _ropes.Dispose();
         _model.Release();
         _freed.Set();
     }

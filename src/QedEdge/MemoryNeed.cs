@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Model;
 using QedEdge.Quantization;
@@ -32,17 +33,17 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
         {
             config = ModelConfig.Read(file);
         }
-        catch (ModelFormatException) when (file.Metadata.FindString(GgufKeys.Architecture) != GgufKeys.Qed)
+        catch (ModelFormatException) when (!file.IsOwn)
         {
             return null;
         }
         int positions = context ?? config.ContextLength;
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
-        long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.HeadCount, config.HeadSize, format);
-        TensorType query = file.Find("blk.0.attn_q.weight")?.Type ?? TensorType.F32;
+        long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, format);
+        TensorType query = file.Find($"blk.0.{TensorSlots.NameOf(Slot.Query)}.weight")?.Type ?? TensorType.F32;
         BlockFormat weights = TensorTypes.PackedFormat(query) ?? TensorTypes.PlainFormat(query) ?? BlockFormat.F32;
-        return new MemoryNeed(positions, config.ContextLength, threads, file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes), Model.Workspace.BytesFor(config, threads),
+        return new MemoryNeed(positions, config.ContextLength, threads, file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes), Model.Workspace.BytesFor(config.Architecture, threads),
             Kv(BlockFormat.F32), Kv(BlockFormat.F16), Kv(BlockFormat.Q8_0), KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)));
     }
 

@@ -21,11 +21,12 @@ public sealed class QedModel : IDisposable
     private readonly FileWeights _weights;
     private bool _disposed;
 
-    private QedModel(GgufFile file, ModelOptions options)
+    /// <summary>A model of any description, on any kernel set; the file is the model's from now on.</summary>
+    internal QedModel(GgufFile file, ModelConfig config, KernelSet kernels)
     {
         File = file;
-        Config = ModelConfig.Read(file);
-        Kernels = KernelRegistry.Select(options.InstructionSet);
+        Config = config;
+        Kernels = kernels;
         BakedPrefix = BakedPrefix.Find(file, Config);
         _weights = new FileWeights(file, Config);
     }
@@ -53,7 +54,7 @@ public sealed class QedModel : IDisposable
                 {
                     return field = Tokenizer.Open(File);
                 }
-                catch (ModelFormatException problem) when (Config.IsForeign)
+                catch (ModelFormatException problem) when (!File.IsOwn)
                 {
                     TokenizerProblem = problem;
                     return null;
@@ -101,7 +102,7 @@ public sealed class QedModel : IDisposable
         get
         {
             lock (Weights)
-                return field != 0 ? field : field = GgufChecksums.Fingerprint(File, KvCache.Version);
+                return field != 0 ? field : field = ModelFingerprint.Of(File, Config.Architecture);
         }
     }
 
@@ -179,7 +180,7 @@ public sealed class QedModel : IDisposable
     {
         try
         {
-            return new QedModel(file, options ?? new ModelOptions());
+            return new QedModel(file, ModelConfig.Read(file), KernelRegistry.Select(options?.InstructionSet));
         }
         catch
         {

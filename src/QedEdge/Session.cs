@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Model;
 
 namespace QedEdge;
@@ -120,7 +121,7 @@ public sealed class Session : IDisposable
     /// positions as tokens go, and the caller goes on giving them.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">These are not tokens of the session.</exception>
-    /// <exception cref="InvalidOptionException">A sliding window went round its slots already: it makes room by itself.</exception>
+    /// <exception cref="InvalidOptionException">A sliding window went round its slots already: it makes room by itself; or the model's positions are absolute.</exception>
     public void Shift(int position, int count)
     {
         using Engine.Use use = Enter();
@@ -128,6 +129,9 @@ public sealed class Session : IDisposable
             throw new ArgumentOutOfRangeException(nameof(position), position, $"must be 0 to {Position}");
         if (count < 0 || count > Position - position)
             throw new ArgumentOutOfRangeException(nameof(count), count, $"must be 0 to {Position - position}");
+        Architecture architecture = _engine.Model.Config.Architecture;
+        if (!architecture.HasRelativePositions && position + count < Position)
+            throw new InvalidOptionException($"the positions of the family '{architecture.Name}' are absolute: tokens cannot be taken out of the middle, only from the end on (Rollback)");
         if (Sequence.Reach > Sequence.Window.Slots)
             throw new InvalidOptionException("a sliding window that has begun to overwrite tokens cannot be shifted: it makes room by itself");
         if (count == 0)

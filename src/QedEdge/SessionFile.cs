@@ -89,7 +89,7 @@ internal static class SessionFile
             throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
         if (!MakesSense(header, model.Config.ContextLength))
             throw Senseless();
-        var window = new SlotWindow(header.Capacity, header.Slides != 0, header.Sinks);
+        var window = new SlotMap(header.Capacity, header.Slides != 0, header.Sinks);
         if (!window.CanReturn(header.Reach, header.Count))
             throw Senseless();
         if (!sequence.Accepts(window, header.Count, header.Reach, header.Plain != 0))
@@ -122,7 +122,7 @@ internal static class SessionFile
 
     private static bool MakesSense(in Header header, int longest) =>
         header.Capacity >= 1 && header.Capacity <= longest && header.Count >= 0 && header.Reach >= header.Count
-        && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotWindow.MaxSinks, header.Capacity / 2)
+        && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotMap.MaxSinks, header.Capacity / 2)
         && (header.Slides != 0 ? header.Masked == 0 : header.Reach == header.Count && header.Count <= header.Capacity)
         && (header.Masked == 0 || header.Plain == 0) && (header.HasLogits == 0 || header.Count > 0);
 
@@ -162,7 +162,7 @@ internal static class SessionFile
 
     private static Header Describe(QedModel model, Sequence sequence)
     {
-        SlotWindow window = sequence.Window;
+        SlotMap window = sequence.Window;
         return new Header
         {
             Magic = Magic,

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using QedEdge.Architectures;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Model;
@@ -23,6 +24,9 @@ internal static class KnownAnswers
         new("gemm non-negative", GemmNonNegative),
         new("rmsnorm", set => RmsNorm(set, Values(1, 96, 4f), 93)),
         .. Each("rmsnorm", values => set => RmsNorm(set, values, values.Length)),
+        .. new[] { 1, 7, 8, 33, 64, 93 }.Select(size => new Operation($"layernorm {size}", set => LayerNorm(set, Values(28, size, 4f), size))),
+        new("layernorm of equal values", set => LayerNorm(set, [.. Enumerable.Repeat(0.1f, 40)], 40)),
+        .. Each("layernorm", values => set => LayerNorm(set, values, values.Length)),
         new("quantize", set => Quantize(set, Values(2, 96, 4f))),
         .. Each("quantize", values => set => Quantize(set, values)),
         new("quantize weighted", set => QuantizeWeighted(set, [.. Values(3, 96, 1f).Select(MathF.Abs)])),
@@ -33,6 +37,10 @@ internal static class KnownAnswers
         new("swiglu", set => SwiGlu(set, Values(5, 96, 64f), Values(6, 96, 2f))),
         .. Each("swiglu gate", values => set => SwiGlu(set, values, Values(6, values.Length, 2f))),
         .. Each("swiglu up", values => set => SwiGlu(set, Values(5, values.Length, 64f), values)),
+        .. Functions.SelectMany(activation => Each(activation.Name, values => set => Activate(set, activation.Run, values))
+            .Prepend(new Operation(activation.Name, set => Activate(set, activation.Run, Values(5, 96, 8f))))),
+        new("multiply", set => Multiply(set, Values(7, 96, 4f), Values(8, 96, 4f))),
+        .. Each("multiply", values => set => Multiply(set, values, [.. values.Reverse()])),
         new("add", set => Add(set, Values(7, 96, 4f), Values(8, 96, 4f))),
         .. Each("add", values => set => Add(set, values, [.. values.Reverse()])),
         new("to half", set => ToHalf(set, Values(9, 96, 4f))),
@@ -56,6 +64,9 @@ internal static class KnownAnswers
         new("rotate far", _ => Rotate(1_000_003, 500000f)),
         new("exp, log, sine, cosine", _ => PortableFunctions()),
     ];
+
+    private static IEnumerable<(string Name, Action<KernelSet, float[], float[]> Run)> Functions =>
+        [("silu", static (set, x, y) => set.Silu(x, y)), ("gelu tanh", static (set, x, y) => set.GeluTanh(x, y)), ("gelu erf", static (set, x, y) => set.GeluErf(x, y))];
 
     /// <summary>An operation on all kinds of finite values, and with each kind that is not among ordinary ones.</summary>
     private static IEnumerable<Operation> Each(string name, Func<float[], Func<KernelSet, Bits>> run)
@@ -118,6 +129,16 @@ internal static class KnownAnswers
         return new Bits().Add(y);
     }
 
+    /// <summary>Of the first <paramref name="size"/> values; the rest, up to a multiple of 32, is padding.</summary>
+    private static Bits LayerNorm(KernelSet set, float[] values, int size)
+    {
+        float[] x = Padded(values), y = new float[x.Length];
+        set.LayerNorm(x, Padded(Values(29, size, 2f)), Padded(Values(30, size, 1f)), size, 1e-5f, y);
+        return new Bits().Add(y);
+    }
+
+    private static float[] Padded(float[] values) => [.. values, .. new float[PackedLayout.Blocks(values.Length) * PackedLayout.BlockSize - values.Length]];
+
     private static Bits Quantize(KernelSet set, float[] values)
     {
         using var x = new Activations(2, values.Length);
@@ -161,6 +182,19 @@ internal static class KnownAnswers
     {
         var y = new float[gate.Length];
         set.SwiGlu(gate, up, y);
+        return new Bits().Add(y);
+    }
+
+    private static Bits Activate(KernelSet set, Action<KernelSet, float[], float[]> run, float[] x)
+    {
+        var y = new float[x.Length];
+        run(set, x, y);
+        return new Bits().Add(y);
+    }
+
+    private static Bits Multiply(KernelSet set, float[] x, float[] y)
+    {
+        set.Multiply(x, y);
         return new Bits().Add(y);
     }
 
@@ -208,7 +242,7 @@ internal static class KnownAnswers
 
     private static Bits Rotate(int position, float theta)
     {
-        using var rope = new Rope(64, theta, 0);
+        using var rope = new Rope(new Rotary(64, theta, 1f, HasFactors: false, Yarn: null), null, 0);
         rope.Prepare([position]);
         var y = new float[64];
         rope.Apply(0, Values(26, 64, 4f), y);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using QedEdge.Architectures.Families;
 
 namespace QedEdge.Tests;
 
@@ -9,6 +10,7 @@ namespace QedEdge.Tests;
 public sealed partial class ArchitectureTests
 {
     private const int MostLines = 400;
+    private const int MostLinesOfAFamily = 60;
     private const int MostLinesOfAKernelSet = 600; // all operations of an instruction set stand together
 
     /// <summary>
@@ -25,8 +27,9 @@ public sealed partial class ArchitectureTests
         ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes
         ("Text", ["Gguf"]),
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
-        ("Model", ["Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
-        ("", ["Model", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
+        ("Architectures", ["Gguf"]),                    // the names of keys, and the limits
+        ("Model", ["Architectures", "Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
+        ("", ["Model", "Architectures", "Kernels", "Quantization", "Gguf", "Text", "Sampling", "Threading", "Memory"]),
         ("Evaluation", ["", "Kernels", "Text", "Memory"]), // of the kernels PortableMath alone
         ("Generation", ["", "Model", "Gguf", "Text", "Sampling"]),
     ];
@@ -38,6 +41,9 @@ public sealed partial class ArchitectureTests
     private static readonly string[] MayBeUnsafe = ["QedEdge/Memory", "QedEdge/Kernels/X86", "QedEdge/Kernels/Arm", "QedEdge.Native"];
 
     private static readonly List<Source> Engine = Read("src/QedEdge");
+
+    /// <summary>A file each.</summary>
+    private static List<Source> Families => [.. Engine.Where(source => source.Folder == "Architectures/Families" && source.Name is not ("Family.cs" or "FamilyRegistry.cs"))];
 
     [Fact]
     public void Arrows_AreThoseOfTheTable()
@@ -68,6 +74,52 @@ public sealed partial class ArchitectureTests
     public void InstructionSets_AreKnownToTheRegistryAlone() => Assert.Empty(Engine.Where(source =>
         !source.Folder.StartsWith("Kernels/", StringComparison.Ordinal) && source.Path != "src/QedEdge/Kernels/KernelRegistry.cs"
         && (source.Mentions("X86") || source.Mentions("Arm"))).Select(source => source.Path));
+
+    /// <summary>
+    /// A family says what its hyperparameters describe and what its checkpoints call tensors: it knows the types of Architectures and the names of keys, and nothing that computes.
+    /// </summary>
+    [Fact]
+    public void Families_AreDataAlone()
+    {
+        Assert.NotEmpty(Families);
+        string[] unknown = [.. Engine.Where(source => source.Part is "" or "Gguf").SelectMany(source => source.DeclaredTypes).Where(type => type != "GgufKeys"), "File", "Stream", "Span"];
+        foreach (Source source in Families)
+        {
+            Assert.All(source.Imports, import => Assert.Equal("QedEdge.Gguf", import));
+            Assert.Empty(Arrows.Select(arrow => arrow.Folder).Where(folder => folder is not ("" or "Gguf" or "Architectures") && source.Uses(folder)).Concat(unknown.Where(source.Mentions)));
+        }
+        Assert.Empty(Families.Where(source => source.Lines > MostLinesOfAFamily).Select(source => $"{source.Path}: {source.Lines} lines"));
+    }
+
+    /// <summary>Who names a family's class makes a difference between families that their descriptions do not say.</summary>
+    [Fact]
+    public void Families_AreKnownToTheRegistryAlone()
+    {
+        string[] classes = [.. Families.SelectMany(source => source.DeclaredTypes)];
+        Assert.Contains("LlamaFamily", classes);
+        Assert.Equal(
+            [
+                "converter/QedEdge.Conversion/Checkpoints/ConfigHyperparameters.cs", "converter/QedEdge.Conversion/ModelMetadata.cs", // keys that stand for one family's usual
+                "converter/QedEdge.Conversion/OtherTools.cs", // what llama.cpp takes for granted of some of them
+                "converter/QedEdge.Conversion/TensorPlan.cs", // QED's tensors under the name of another family, with that one's biases
+            ],
+            Engine.Concat(Read("src/QedEdge.Cli")).Concat(Read("src/QedEdge.Native")).Concat(Read("converter"))
+                .Where(source => source.Folder != "Architectures/Families" && classes.Any(source.Mentions)).Select(source => source.Path));
+    }
+
+    /// <summary>The forward pass names no family, in comments neither.</summary>
+    [Theory]
+    [InlineData("Transformer.cs")]
+    [InlineData("Attention.cs")]
+    public void ForwardPass_NamesNoFamily(string file)
+    {
+        string text = File.ReadAllText(Path.Combine(TestData.Root, "src", "QedEdge", "Model", file));
+        foreach (Family family in FamilyRegistry.All)
+        {
+            Assert.All([family.Name, family.Checkpoint, family.GetType().Name],
+                name => Assert.DoesNotMatch(new Regex($"(?<![A-Za-z]){name}(?![A-Za-z])", RegexOptions.IgnoreCase), text));
+        }
+    }
 
     [Fact]
     public void Unsafe_StaysBehindItsFence() => Assert.Empty(Engine.Concat(Read("src/QedEdge.Native")).Concat(Read("src/QedEdge.Cli")).Concat(Read("converter")).Where(source =>
@@ -125,6 +177,9 @@ public sealed partial class ArchitectureTests
 
         public string Namespace => NamespaceName().Match(_code).Groups[1].Value;
 
+        /// <summary>Namespaces of using directives.</summary>
+        public IEnumerable<string> Imports => Import().Matches(_code).Select(match => match.Groups[1].Value);
+
         public IEnumerable<string> DeclaredTypes => Declaration().Matches(_code).Select(match => match.Groups[1].Value);
 
         /// <summary>Whether the word stands in the code.</summary>
@@ -144,6 +199,9 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"[A-Za-z_]\w*")]
     private static partial Regex Word();
+
+    [GeneratedRegex(@"^using (?:static )?(?:\w+ = )?([\w.]+);", RegexOptions.Multiline)]
+    private static partial Regex Import();
 
     [GeneratedRegex(@"^namespace ([\w.]+)", RegexOptions.Multiline)]
     private static partial Regex NamespaceName();

@@ -85,7 +85,7 @@ public sealed class RequestLimitsTests() : SampleModelTests(BlockFormat.Q4_0)
     [Theory, Limit(typeof(Workspace), nameof(Workspace.BatchSize))]
     public void Sequences(LimitTrial trial) => trial.Check(() => Model.CreateBatch(trial.Count, new SessionOptions { Threads = 1, ContextLength = 8 }).Dispose());
 
-    [Theory, Limit(typeof(SlotWindow), nameof(SlotWindow.MaxSinks))]
+    [Theory, Limit(typeof(SlotMap), nameof(SlotMap.MaxSinks))]
     public void Sinks(LimitTrial trial) => trial.Check(
         () => Model.CreateSession(new SessionOptions { Threads = 1, ContextLength = 256, Overflow = ContextOverflow.Slide, Sinks = trial.Count }).Dispose());
 

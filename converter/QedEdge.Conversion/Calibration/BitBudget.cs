@@ -1,4 +1,5 @@
 using QedEdge.Evaluation;
+using QedEdge.Architectures;
 using QedEdge.Memory;
 using QedEdge.Model;
 using QedEdge.Quantization;
@@ -43,16 +44,16 @@ internal sealed class BitBudget : IDisposable
     public IReadOnlyList<string> Choose(Func<string, BlockFormat> formatOf, Func<string, bool> mayGrow, double target, Action<double, string>? progress, CancellationToken cancellation)
     {
         LayerWeights[] layers = _model.Weights.Layers;
-        var matrices = new List<(string Name, int Layer, LayerMatrix Matrix, long Bytes, long Growth)>();
+        var matrices = new List<(string Name, int Layer, Slot Matrix, long Bytes, long Growth)>();
         long weights = 0, bytes = 0;
         for (int i = 0; i < layers.Length; i++)
         {
-            foreach (LayerMatrix matrix in LayerMatrix.All)
+            foreach (TensorSlot matrix in TensorSlots.Of(layers[i].Shape, _model.Config.HiddenSize).FindAll(static slot => slot.IsMatrix))
             {
-                PackedMatrix w = matrix.Of(layers[i]).Weight;
-                string name = matrix.Name(i);
+                PackedMatrix w = layers[i][matrix.Slot].Weight;
+                string name = matrix.NameIn(i) + ".weight";
                 long own = PackedLayout.MatrixBytes(formatOf(name), w.Rows, w.Cols);
-                matrices.Add((name, i, matrix, own, PackedLayout.MatrixBytes(BlockFormat.Q8_0, w.Rows, w.Cols) - own));
+                matrices.Add((name, i, matrix.Slot, own, PackedLayout.MatrixBytes(BlockFormat.Q8_0, w.Rows, w.Cols) - own));
                 weights += (long)w.Rows * w.Cols;
                 bytes += own;
             }
@@ -67,7 +68,7 @@ internal sealed class BitBudget : IDisposable
         foreach (var candidate in candidates)
         {
             progress?.Invoke((double)costs.Count / candidates.Count, $"sensitivity of {candidate.Name}");
-            costs.Add(candidate.Name, Cost(candidate.Layer, candidate.Matrix, formatOf(candidate.Name), cancellation));
+            costs.Add(candidate.Name, Cost(candidate.Name, candidate.Layer, candidate.Matrix, formatOf(candidate.Name), cancellation));
         }
         var chosen = new List<string>();
         foreach (var candidate in candidates.OrderByDescending(candidate => costs[candidate.Name] / candidate.Growth))
@@ -104,12 +105,12 @@ internal sealed class BitBudget : IDisposable
     }
 
     /// <summary>The mean divergence of the model with one matrix quantized.</summary>
-    private double Cost(int layer, LayerMatrix matrix, BlockFormat format, CancellationToken cancellation)
+    private double Cost(string name, int layer, Slot matrix, BlockFormat format, CancellationToken cancellation)
     {
         LayerWeights[] layers = _model.Weights.Layers;
-        Linear exact = matrix.Of(layers[layer]);
-        using EncodedMatrix encoded = EncodedMatrix.Encode(matrix.Name(layer), exact.Weight, format, null, new CalibrationOptions(_ => format, QuantizationMethod.Search, _threads), cancellation);
-        LayerWeights changed = matrix.Replace(layers[layer], exact with { Weight = encoded.Packed });
+        Linear exact = layers[layer][matrix];
+        using EncodedMatrix encoded = EncodedMatrix.Encode(name, exact.Weight, format, null, new CalibrationOptions(_ => format, QuantizationMethod.Search, _threads), cancellation);
+        LayerWeights changed = layers[layer].With(matrix, exact with { Weight = encoded.Packed });
         var statistics = new DivergenceStatistics();
         var residual = new float[LayerRunner.BatchSize * _runner.Stride];
         int at = 0, vocab = _model.Config.VocabSize;

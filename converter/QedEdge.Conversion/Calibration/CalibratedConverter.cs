@@ -44,8 +44,10 @@ internal static class CalibratedConverter
         Dictionary<string, BlockFormat> formats = Formats(folder, options);
         if (options.TargetBitsPerWeight is double target)
         {
+            // Queries, keys and values that the file has in one tensor must keep one format.
+            HashSet<string> tensors = [.. new TensorPlan(Checkpoint.Open(folder), options).Tensors.Select(static tensor => tensor.Name)];
             using var budget = new BitBudget(exact, windows, options.Threads);
-            IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
+            IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => tensors.Contains(name) && !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
             options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
             formats = Formats(folder, options);
         }
@@ -69,8 +71,18 @@ internal static class CalibratedConverter
         }
     }
 
-    private static Dictionary<string, BlockFormat> Formats(string folder, ConversionOptions options) =>
-        new TensorPlan(Checkpoint.Open(folder), options).Tensors.ToDictionary(static tensor => tensor.Name, static tensor => tensor.Format);
+    /// <summary>The formats of the model's matrices; those that the file has in one tensor share its format.</summary>
+    private static Dictionary<string, BlockFormat> Formats(string folder, ConversionOptions options)
+    {
+        var formats = new Dictionary<string, BlockFormat>();
+        foreach (PlannedTensor tensor in new TensorPlan(Checkpoint.Open(folder), options).Tensors)
+        {
+            formats.Add(tensor.Name, tensor.Format);
+            foreach ((string part, _) in tensor.Parts)
+                formats.Add(part, tensor.Format);
+        }
+        return formats;
+    }
 
     private static ulong Fingerprint(QedModel exact, int[][] windows, Dictionary<string, BlockFormat> formats, QuantizationMethod method)
     {

@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Kernels;
 using QedEdge.Model;
 using QedEdge.Quantization;
@@ -11,11 +12,13 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     private readonly QedModel _model;
     private readonly WorkerTeam _team;
     private readonly Workspace _workspace;
-    private readonly Rope _rope;
+    private readonly int _longest;
+    private readonly Dictionary<LayerShape, Ropes> _ropes = []; // by the kind of layer
     private readonly Sequence _sequence;
-    private readonly Batch _batch = new();
+    private readonly Batch _batch;
     private readonly float[][] _inputs;
     private Transformer? _transformer;
+    private Ropes? _angles; // of the present layer
 
     /// <summary>Allocates for windows of up to <paramref name="longest"/> tokens.</summary>
     /// <param name="model">The model whose dimensions the layers have.</param>
@@ -25,12 +28,13 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     public LayerRunner(QedModel model, int longest, int threads, KvCacheType kv)
     {
         _model = model;
-        ModelConfig config = model.Config;
+        Architecture architecture = model.Config.Architecture;
+        _batch = new Batch(architecture.Layers[0].Attention.Group, architecture.HasRelativePositions);
         _team = new WorkerTeam(threads);
-        _workspace = new Workspace(config, threads, 1);
-        _rope = new Rope(config.HeadSize, config.RopeTheta, longest - 1);
-        var window = new SlotWindow(longest, slides: false, sinks: 0);
-        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, config.HeadCount, config.HeadSize, window.Slots, KvCacheTypes.FormatOf(kv, BlockFormat.F32)));
+        _workspace = new Workspace(architecture, threads, 1);
+        _longest = longest;
+        var window = new SlotMap(longest, slides: false, sinks: 0);
+        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, architecture.KvHeads, architecture.HeadSize, window.Slots, KvCacheTypes.FormatOf(kv, BlockFormat.F32)));
         _inputs = new float[Enum.GetValues<MatrixInput>().Length][];
         for (int i = 0; i < _inputs.Length; i++)
             _inputs[i] = new float[Workspace.BatchSize * Width((MatrixInput)i)];
@@ -43,14 +47,23 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     public int Stride => _workspace.HiddenStride;
 
     /// <summary>Floats of a token in an input, padded.</summary>
-    public int Width(MatrixInput input) => input == MatrixInput.Down ? _workspace.InnerStride : _workspace.HiddenStride;
+    public int Width(MatrixInput input) => input switch
+    {
+        MatrixInput.AttentionOutput => _workspace.QueryStride,
+        MatrixInput.Down => _workspace.InnerStride,
+        _ => _workspace.HiddenStride,
+    };
 
     /// <summary>The last batch's inputs of some of the layer's matrices [tokens, width].</summary>
     public ReadOnlySpan<float> Inputs(MatrixInput input) => _inputs[(int)input].AsSpan(0, _batch.Count * Width(input));
 
     /// <summary>Chooses the layer.</summary>
-    public void Use(LayerWeights layer) =>
-        _transformer = new Transformer(_model.Config, _model.Weights with { Layers = [layer] }, _model.Kernels, _team, _workspace, _rope, _batch) { Tap = this };
+    public void Use(LayerWeights layer)
+    {
+        if (!_ropes.TryGetValue(layer.Shape, out _angles))
+            _ropes.Add(layer.Shape, _angles = new Ropes([layer.Shape], _model.Weights.RotaryFactors, _longest - 1));
+        _transformer = new Transformer(_model.Config.Architecture, _model.Weights with { Layers = [layer] }, _model.Kernels, _team, _workspace, _angles, _batch) { Tap = this };
+    }
 
     /// <summary>Begins a window: tokens that follow see none of those before.</summary>
     public void Begin() => _sequence.Truncate(0);
@@ -65,7 +78,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
         _batch.Clear();
         _sequence.Expect(tokens.Length);
         _batch.Add(_sequence, tokens, default);
-        _rope.Prepare(_batch.Positions);
+        _angles!.Prepare(_batch.Positions);
         _transformer!.Continue(cancellation);
         _sequence.Append(tokens);
     }
@@ -111,7 +124,8 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     {
         _team.Dispose();
         _workspace.Dispose();
-        _rope.Dispose();
+        foreach (Ropes ropes in _ropes.Values)
+            ropes.Dispose();
         _sequence.Dispose();
     }
 }

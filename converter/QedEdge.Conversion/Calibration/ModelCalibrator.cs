@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Model;
 using QedEdge.Quantization;
 
@@ -10,8 +11,6 @@ namespace QedEdge.Conversion.Calibration;
 internal sealed class ModelCalibrator : IDisposable
 {
     private const int HeadTokens = 1 << 14; // enough for the head's inputs, which are as wide as the residual stream
-
-    private const string Embedding = "token_embd.weight", Head = "output.weight";
 
     private readonly QedModel _model;
     private readonly int[][] _windows;
@@ -82,10 +81,10 @@ internal sealed class ModelCalibrator : IDisposable
     {
         ModelWeights weights = _model.Weights;
         bool tied = _model.Config.TiedHead;
-        InputStatistics? inputs = _done.Contains(tied ? Embedding : Head) ? null : MeasureHead(cancellation);
-        EncodedMatrix embedding = Encode(Embedding, weights.Embedding, tied ? inputs : null, cancellation);
+        InputStatistics? inputs = _done.Contains(tied ? TensorSlots.Embedding : TensorSlots.Head) ? null : MeasureHead(cancellation);
+        EncodedMatrix embedding = Encode(TensorSlots.Embedding, weights.Embedding, tied ? inputs : null, cancellation);
         if (!tied)
-            Encode(Head, weights.Output.Weight, inputs, cancellation);
+            Encode(TensorSlots.Head, weights.Output.Weight, inputs, cancellation);
         _exactResidual.Embed(weights, _windows);
         _quantizedResidual.Embed(weights with { Embedding = embedding.Packed }, _windows);
     }
@@ -106,8 +105,7 @@ internal sealed class ModelCalibrator : IDisposable
             Span<float> part = normed.AsSpan(0, batch.Length * _exact.Stride);
             for (int t = 0; t < batch.Length; t++)
             {
-                _model.Kernels.RmsNorm(_exactResidual.Part(first + t, 1), weights.OutputNorm, _model.Config.HiddenSize, _model.Config.RmsNormEpsilon,
-                    part.Slice(t * _exact.Stride, _exact.Stride));
+                weights.OutputNorm.Apply(_model.Kernels, _exactResidual.Part(first + t, 1), _model.Config.HiddenSize, part.Slice(t * _exact.Stride, _exact.Stride));
             }
             inputs.Add(part, part, batch.Length, _options.Threads);
         });
@@ -145,10 +143,10 @@ internal sealed class ModelCalibrator : IDisposable
     private LayerWeights Quantize(int index, InputStatistics[] inputs, CancellationToken cancellation)
     {
         LayerWeights layer = _model.Weights.Layers[index];
-        foreach (LayerMatrix matrix in LayerMatrix.All)
+        foreach (TensorSlot matrix in Matrices(layer))
         {
-            Linear linear = matrix.Of(layer);
-            layer = matrix.Replace(layer, linear with { Weight = Encode(matrix.Name(index), linear.Weight, inputs[(int)matrix.Input], cancellation).Packed });
+            Linear linear = layer[matrix.Slot];
+            layer = layer.With(matrix.Slot, linear with { Weight = Encode(NameOf(matrix, index), linear.Weight, inputs[(int)matrix.Input], cancellation).Packed });
         }
         return layer;
     }
@@ -156,16 +154,20 @@ internal sealed class ModelCalibrator : IDisposable
     /// <summary>A layer all of whose matrices are done, or null.</summary>
     private LayerWeights? Find(int index)
     {
-        if (!LayerMatrix.All.All(matrix => _done.Contains(matrix.Name(index))))
-            return null;
         LayerWeights layer = _model.Weights.Layers[index];
-        foreach (LayerMatrix matrix in LayerMatrix.All)
+        if (!Matrices(layer).TrueForAll(matrix => _done.Contains(NameOf(matrix, index))))
+            return null;
+        foreach (TensorSlot matrix in Matrices(layer))
         {
-            Linear linear = matrix.Of(layer);
-            layer = matrix.Replace(layer, linear with { Weight = Encode(matrix.Name(index), linear.Weight, null, default).Packed });
+            Linear linear = layer[matrix.Slot];
+            layer = layer.With(matrix.Slot, linear with { Weight = Encode(NameOf(matrix, index), linear.Weight, null, default).Packed });
         }
         return layer;
     }
+
+    private List<TensorSlot> Matrices(LayerWeights layer) => TensorSlots.Of(layer.Shape, _model.Config.HiddenSize).FindAll(static slot => slot.IsMatrix);
+
+    private static string NameOf(TensorSlot matrix, int layer) => matrix.NameIn(layer) + ".weight";
 
     /// <summary>Takes the float32 model's residual stream through a layer.</summary>
     private void AdvanceExact(LayerWeights layer, int windows, double progress, CancellationToken cancellation)

@@ -20,10 +20,11 @@ internal sealed class ResidualStream(long tokens, int stride) : IDisposable
     public void Embed(ModelWeights weights, IEnumerable<int[]> windows)
     {
         long at = 0;
+        var scratch = new float[weights.Embedding.Cols];
         foreach (int[] window in windows)
         {
-            foreach (int id in window)
-                weights.ReadEmbedding(id, Part(at++, 1));
+            for (int position = 0; position < window.Length; position++)
+                weights.Embed(window[position], position, Part(at++, 1)[..scratch.Length], scratch);
         }
     }
 

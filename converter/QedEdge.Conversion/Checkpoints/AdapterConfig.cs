@@ -30,7 +30,7 @@ internal sealed class AdapterConfig
     private readonly List<Pattern> _ranks, _alphas;
     private TimeSpan _matching; // what patterns took so far
 
-    private AdapterConfig(JsonValues json, string file, TimeProvider clock)
+    private AdapterConfig(JsonValues json, string file, bool hasTransposed, TimeProvider clock)
     {
         (_file, _clock) = (file, clock);
         string type = json.FindString("peft_type") ?? throw json.Missing("peft_type");
@@ -41,8 +41,8 @@ internal sealed class AdapterConfig
             if (IsSet(json.Find(key)))
                 throw Unsupported(key, $"only plain LoRA can be merged; {MergeInPeft}");
         }
-        if (json.FindBool("fan_in_fan_out") == true)
-            throw Unsupported("fan_in_fan_out", "QED's matrices are [outputs, inputs], never transposed; set it to false, as PEFT does for such layers");
+        if (json.FindBool("fan_in_fan_out") == true && !hasTransposed)
+            throw Unsupported("fan_in_fan_out", "this family's matrices are [outputs, inputs], never transposed; set it to false, as PEFT does for such layers");
         if (json.Find("init_lora_weights") is { ValueKind: JsonValueKind.String } init && !Initializations.Contains(json.Text(init, "init_lora_weights").ToLowerInvariant()))
         {
             throw Unsupported("init_lora_weights", "this initialization changes the base weights too, and they are not in the checkpoint; "
@@ -70,13 +70,14 @@ internal sealed class AdapterConfig
 
     /// <summary>Reads a configuration.</summary>
     /// <param name="folder">The adapter's folder.</param>
+    /// <param name="hasTransposed">Whether the family stores matrices [inputs, outputs]; PEFT knows such by their kind, whatever <c>fan_in_fan_out</c> says.</param>
     /// <param name="clock">What the time of patterns is taken with; null for the machine's.</param>
     /// <exception cref="ModelFormatException">It cannot be read, is no plain LoRA adapter's, or a value is missing, of a wrong kind or out of range.</exception>
-    public static AdapterConfig ReadFolder(string folder, TimeProvider? clock = null)
+    public static AdapterConfig ReadFolder(string folder, bool hasTransposed = false, TimeProvider? clock = null)
     {
         string file = Path.Combine(folder, FileName);
         using var document = CheckpointJson.ReadObject(file, CheckpointLimits.ConfigBytes);
-        return new AdapterConfig(new JsonValues(document.RootElement, file), file, clock ?? TimeProvider.System);
+        return new AdapterConfig(new JsonValues(document.RootElement, file), file, hasTransposed, clock ?? TimeProvider.System);
     }
 
     /// <summary>The rank of a module's update, <c>r</c> unless <c>rank_pattern</c> says otherwise.</summary>

@@ -2,13 +2,12 @@ namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>
 /// A checkpoint's folder: configurations and tensor tables, all of them checked; no weights are read. Names are those of the
-/// reference: an export's prefix <c>model.</c> is taken off, and buffers that can be computed are left out.
+/// family's base model: a prefix such as <c>model.</c> is taken off, and buffers that can be computed are left out.
 /// </summary>
 internal sealed class Checkpoint
 {
     private const string SingleFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
-    private const string Prefix = "model.";
 
     private readonly Dictionary<string, SafetensorsTensor> _tensors = [];
 
@@ -23,7 +22,7 @@ internal sealed class Checkpoint
         if (isInParts)
             AddShards(index);
         else if (isWhole)
-            Add(SafetensorsHeader.Read(single));
+            Add(SafetensorsHeader.Read(single, Config.Family.Names.Buffers));
         else
             throw NoWeights(folder);
     }
@@ -42,6 +41,9 @@ internal sealed class Checkpoint
 
     /// <summary>The tensors by their names in the reference.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> Tensors => _tensors;
+
+    /// <summary>The first tensor of another part of a larger model, which is left out; or null.</summary>
+    public string? PassedOver { get; private set; }
 
     /// <summary>Opens a checkpoint.</summary>
     /// <param name="folder">Holds config.json and model.safetensors, or parts with model.safetensors.index.json.</param>
@@ -74,7 +76,7 @@ internal sealed class Checkpoint
             string path = Path.Combine(Folder, shard);
             if (!CheckpointFiles.Exists(path))
                 throw new ModelFormatException(ModelFault.Unreadable, path, $"there is no such file, and {IndexFile} names it as a part of the checkpoint; download it too");
-            var tensors = SafetensorsHeader.Read(path);
+            var tensors = SafetensorsHeader.Read(path, Config.Family.Names.Buffers);
             foreach (var tensor in tensors)
             {
                 string? expected = shardOf.GetValueOrDefault(tensor.Name);
@@ -87,7 +89,7 @@ internal sealed class Checkpoint
         }
         foreach (var (tensor, shard) in shardOf)
         {
-            if (!SafetensorsHeader.IsBuffer(tensor))
+            if (!SafetensorsHeader.IsBuffer(tensor, Config.Family.Names.Buffers))
                 throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
         }
     }
@@ -96,11 +98,16 @@ internal sealed class Checkpoint
     {
         foreach (var tensor in tensors)
         {
-            string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
+            if (Config.Family.Names.IsOfAnotherPart(tensor.Name))
+            {
+                PassedOver ??= tensor.Name;
+                continue;
+            }
+            string name = Config.Family.Names.WithoutPrefix(tensor.Name);
             if (_tensors.TryAdd(name, tensor) || tensor.IsAlias)
                 continue;
             if (_tensors[name] is { IsAlias: false })
-                throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"the tensor occurs with and without the prefix '{Prefix}'", tensor: tensor.Name);
+                throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"the tensor occurs under another prefix too, as '{ModelFormatException.OneLine(_tensors[name].Name)}'; keep one of them", tensor: tensor.Name);
             _tensors[name] = tensor;
         }
         if (_tensors.Count > CheckpointLimits.Tensors)

@@ -1,4 +1,6 @@
-using QedEdge.Model;
+using QedEdge.Architectures;
+using QedEdge.Architectures.Families;
+using QedEdge.Gguf;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -11,38 +13,23 @@ internal sealed record CheckpointConfig
     /// <summary>The model's name where the configuration carries one: the last part of <c>_name_or_path</c>.</summary>
     public string? Name { get; private init; }
 
-    /// <summary><c>vocab_size</c>: rows of the embedding.</summary>
-    public int VocabSize { get; private init; }
+    /// <summary>The family that <c>model_type</c> names.</summary>
+    public required Family Family { get; init; }
 
-    /// <summary><c>d_model</c>: width of the residual stream.</summary>
-    public int HiddenSize { get; private init; }
+    /// <summary>What the model computes.</summary>
+    public required Architecture Architecture { get; init; }
 
-    /// <summary><c>n_layers</c>.</summary>
-    public int LayerCount { get; private init; }
+    /// <summary>What each frequency of rotary positions is divided by [head size / 2], or null.</summary>
+    public float[]? RotaryFactors { get; private init; }
 
-    /// <summary><c>n_heads</c>.</summary>
-    public int HeadCount { get; private init; }
+    /// <summary>Rows of the embedding.</summary>
+    public int VocabSize => Architecture.VocabSize;
 
-    /// <summary>Width / heads; even.</summary>
-    public int HeadSize => HiddenSize / HeadCount;
+    /// <summary>Positions.</summary>
+    public int ContextLength => Architecture.ContextLength;
 
-    /// <summary><c>ffn_hidden_dim</c>.</summary>
-    public int FeedForwardSize { get; private init; }
-
-    /// <summary><c>max_seq_len</c>.</summary>
-    public int ContextLength { get; private init; }
-
-    /// <summary><c>rope_theta</c>; 10,000 where absent.</summary>
-    public float RopeTheta { get; private init; }
-
-    /// <summary><c>rms_norm_eps</c>; 1e-5 where absent.</summary>
-    public float RmsNormEpsilon { get; private init; }
-
-    /// <summary><c>tie_word_embeddings</c>: the head is the embedding; true where absent, as in the reference.</summary>
-    public bool TiedHead { get; private init; }
-
-    /// <summary><c>bias</c>: the layers' linear maps have biases; false where absent.</summary>
-    public bool Bias { get; private init; }
+    /// <summary>Whether the head is the embedding.</summary>
+    public bool TiedHead => Architecture.TiedHead;
 
     /// <summary><c>pad_token_id</c>, or null.</summary>
     public int? PadId { get; private init; }
@@ -63,36 +50,41 @@ internal sealed record CheckpointConfig
     {
         using var document = CheckpointJson.ReadObject(path, CheckpointLimits.ConfigBytes);
         var json = new JsonValues(document.RootElement, path);
-        if (json.FindString("model_type") is string type && type != ModelConfig.Architecture)
+        JsonValues outer = json;
+        string type = json.FindString("model_type") ?? GgufKeys.Qed;
+        Family? larger = FamilyRegistry.FindLarger(type);
+        if (larger is not null)
+            json = TextPart(json, larger);
+        Family family = larger ?? FamilyRegistry.FindCheckpoint(type) ?? throw new ModelFormatException(ModelFault.UnknownArchitecture, path,
+            $"the model's architecture is '{ModelFormatException.OneLine(type)}', and only {FamilyRegistry.CheckpointNames} checkpoints can be converted", "model_type");
+        var source = new ConfigHyperparameters(json, family);
+        Architecture architecture = family.Describe(new Hyperparameters(source));
+        int vocabSize = architecture.VocabSize;
+        return new CheckpointConfig
         {
-            throw new ModelFormatException(ModelFault.UnknownArchitecture, path,
-                $"the model's architecture is '{ModelFormatException.OneLine(type)}', and only '{ModelConfig.Architecture}' checkpoints can be converted", "model_type");
-        }
-        int vocabSize = json.GetInt32("vocab_size", 1, CheckpointLimits.Size);
-        var config = new CheckpointConfig
-        {
-            Name = json.FindString("_name_or_path") is string name && name.TrimEnd('/', '\\').Split('/', '\\')[^1] is { Length: > 0 } last ? last : null,
-            VocabSize = vocabSize,
-            HiddenSize = json.GetInt32("d_model", 1, CheckpointLimits.Size),
-            LayerCount = json.GetInt32("n_layers", 1, CheckpointLimits.Layers),
-            HeadCount = json.GetInt32("n_heads", 1, CheckpointLimits.Size),
-            FeedForwardSize = json.GetInt32("ffn_hidden_dim", 1, CheckpointLimits.Size),
-            ContextLength = json.GetInt32("max_seq_len", 1, CheckpointLimits.Context),
-            RopeTheta = RopeParameters.Base(json),
-            RmsNormEpsilon = Positive(json, "rms_norm_eps", 1e-5f),
-            TiedHead = json.FindBool("tie_word_embeddings") ?? true,
-            Bias = json.FindBool("bias") ?? false,
-            PadId = json.FindIdOrNone("pad_token_id", vocabSize),
-            BosId = json.FindInt32("bos_token_id", 0, vocabSize - 1),
-            EosIds = json.FindIds("eos_token_id", vocabSize),
+            Family = family,
+            Architecture = architecture,
+            RotaryFactors = source.RotaryFactors(architecture),
+            Name = outer.FindString("_name_or_path") is string name && name.TrimEnd('/', '\\').Split('/', '\\')[^1] is { Length: > 0 } last ? last : null,
+            PadId = outer.FindIdOrNone("pad_token_id", vocabSize) ?? json.FindIdOrNone("pad_token_id", vocabSize),
+            BosId = outer.FindInt32("bos_token_id", 0, vocabSize - 1) ?? json.FindInt32("bos_token_id", 0, vocabSize - 1),
+            EosIds = outer.FindIds("eos_token_id", vocabSize) is { Count: > 0 } ids ? ids : json.FindIds("eos_token_id", vocabSize),
+            UnknownKeys = ConfigFeatures.Check(json, architecture, source.Read),
         };
-        if (config.HiddenSize % config.HeadCount != 0)
-            throw json.Wrong("n_heads", $"{config.HeadCount} heads do not divide d_model = {config.HiddenSize}");
-        if (config.HeadSize % 2 != 0)
-            throw json.Wrong("n_heads", $"a head size of {config.HeadSize} is odd, and rotary positions need pairs");
-        if (config.HeadSize > CheckpointLimits.HeadSize)
-            throw json.Wrong("n_heads", $"a head size of {config.HeadSize}; at most {CheckpointLimits.HeadSize} are possible");
-        return config with { UnknownKeys = ConfigFeatures.Check(json, config) };
+    }
+
+    /// <summary>The decoder's part of a larger model's configuration.</summary>
+    private static JsonValues TextPart(JsonValues json, Family family)
+    {
+        const string key = "text_config";
+        if (json.Find(key) is not { ValueKind: System.Text.Json.JsonValueKind.Object } text)
+            throw json.Wrong(key, "the key is missing or no object; it describes the part of the model that reads text");
+        JsonValues part = json.Object(text, key);
+        if (part.FindString("model_type") is string type && type != family.Checkpoint)
+            throw part.Unsupported("model_type", $"'{ModelFormatException.OneLine(type)}' instead of '{family.Checkpoint}' in a model of the kind '{family.Larger}'");
+        if (json.FindBool("tie_word_embeddings") is bool tied && tied != (part.FindBool("tie_word_embeddings") ?? true))
+            throw json.Wrong("tie_word_embeddings", $"the value contradicts the one of {key}; correct one of the two");
+        return part;
     }
 
     /// <summary>Reads the configuration in a checkpoint's folder.</summary>

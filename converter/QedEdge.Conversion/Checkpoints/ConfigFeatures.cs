@@ -1,19 +1,16 @@
 using System.Text.Json;
+using QedEdge.Architectures;
 
 namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>
-/// What config.json may say beside what <see cref="CheckpointConfig"/> reads. Keys by which models of the known families change their arithmetic must say what QED
-/// does; those that change nothing are known by name; the rest is handed back, for the user to be told of.
+/// What config.json may say beside what <see cref="CheckpointConfig"/> reads. Keys by which models change their arithmetic must say what the model's
+/// description does; those that change nothing are known by name; the rest is handed back, for the user to be told of.
 /// </summary>
 internal static class ConfigFeatures
 {
-    /// <summary>Keys that <see cref="CheckpointConfig"/> reads.</summary>
-    private static readonly string[] Read =
-    [
-        "model_type", "vocab_size", "d_model", "n_layers", "n_heads", "ffn_hidden_dim", "max_seq_len", "rms_norm_eps", "tie_word_embeddings", "bias",
-        "pad_token_id", "bos_token_id", "eos_token_id", "initializer_range", .. RopeParameters.Keys,
-    ];
+    /// <summary>Keys that <see cref="CheckpointConfig"/> reads beside hyperparameters.</summary>
+    private static readonly string[] Ids = ["model_type", "pad_token_id", "bos_token_id", "eos_token_id", "initializer_range"];
 
     /// <summary>Keys that do not change what is computed from given weights: notes, training, and wishes for generation that generation_config.json holds today.</summary>
     private static readonly string[] Harmless =
@@ -29,7 +26,7 @@ internal static class ConfigFeatures
         "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
     ];
 
-    /// <summary>Keys that change the arithmetic, what QED has there, and what anything else asks for.</summary>
+    /// <summary>Keys that change the arithmetic, what they must say, and what anything else asks for.</summary>
     private static readonly Feature[] Features =
     [
         new("sliding_window", Off, "attention to a window of the context") { OnlyIf = "use_sliding_window" },
@@ -40,18 +37,13 @@ internal static class ConfigFeatures
         new("attention_layers", All("global"), "layers of other kinds"),
         new("no_rope_layers", EachOne, "layers without rotary positions"),
         new("no_rope_layer_interval", Off, "layers without rotary positions"),
-        new("num_key_value_heads", Number(static c => c.HeadCount), "key-value heads that are shared between heads"),
-        new("num_kv_heads", Number(static c => c.HeadCount), "key-value heads that are shared between heads"),
-        new("n_kv_heads", Number(static c => c.HeadCount), "key-value heads that are shared between heads"),
-        new("n_head_kv", Number(static c => c.HeadCount), "key-value heads that are shared between heads"),
         new("multi_query", Off, "key-value heads that are shared between heads"),
-        new("head_dim", Number(static c => c.HeadSize), "heads that together are not as wide as the model"),
-        new("v_head_dim", Number(static c => c.HeadSize), "values of another width than the keys"),
         new("q_lora_rank", Off, "compressed queries"),
         new("kv_lora_rank", Off, "compressed keys and values"),
         new("is_causal", On, "attention to later tokens"),
-        new("attention_multiplier", Number(static c => 1 / Math.Sqrt(c.HeadSize)), "another scale of attention"),
-        new("query_pre_attn_scalar", Number(static c => c.HeadSize), "another scale of attention"),
+        new("use_bidirectional_attention", Off, "attention to later tokens"),
+        new("attention_multiplier", Number(static a => 1 / Math.Sqrt(a.HeadSize)), "another scale of attention"),
+        new("query_pre_attn_scalar", Number(static a => a.HeadSize), "another scale of attention"),
         new("scale_attn_weights", On, "another scale of attention"),
         new("scale_attn_by_inverse_layer_idx", Off, "another scale of attention"),
         new("attn_temperature_tuning", Off, "another scale of attention"),
@@ -64,10 +56,9 @@ internal static class ConfigFeatures
         new("partial_rotary_factor", One, "rotary positions on a part of a head"),
         new("rotary_pct", One, "rotary positions on a part of a head"),
         new("rotary_percent", One, "rotary positions on a part of a head"),
-        new("rotary_dim", Number(static c => c.HeadSize), "rotary positions on a part of a head"),
         new("rope_interleave", Off, "rotary positions that pair neighbours"),
         new("rope_interleaved", Off, "rotary positions that pair neighbours"),
-        new("rope_local_base_freq", Number(static c => c.RopeTheta), "other rotary positions in some layers"),
+        new("rope_local_base_freq", Number(static a => (a.Layers[0].Attention.Rotary?.Theta ?? 0)), "other rotary positions in some layers"),
         new("rope_percent", One, "rotary positions on a part of a head"),
         new("position_embedding_type", Words("rope", "rotary"), "other positions than rotary ones"),
         new("alibi", Off, "other positions than rotary ones"),
@@ -75,12 +66,12 @@ internal static class ConfigFeatures
         new("hidden_activation", Words("silu", "swish"), "another activation than SiLU"),
         new("activation_function", Words("silu", "swish"), "another activation than SiLU"),
         new("mlp_act", Words("silu", "swish"), "another activation than SiLU"),
-        new("attention_bias", Flag(static c => c.Bias), "other biases than key 'bias'"),
-        new("qkv_bias", Flag(static c => c.Bias), "other biases than key 'bias'"),
-        new("attention_out_bias", Flag(static c => c.Bias), "other biases than key 'bias'"),
-        new("mlp_bias", Flag(static c => c.Bias), "other biases than key 'bias'"),
-        new("use_bias", Flag(static c => c.Bias), "other biases than key 'bias'"),
-        new("add_bias_linear", Flag(static c => c.Bias), "other biases than key 'bias'"),
+        new("attention_bias", Biases, "other biases than the model has"),
+        new("qkv_bias", Biases, "other biases than the model has"),
+        new("attention_out_bias", Biases, "other biases than the model has"),
+        new("mlp_bias", Biases, "other biases than the model has"),
+        new("use_bias", Biases, "other biases than the model has"),
+        new("add_bias_linear", Biases, "other biases than the model has"),
         new("norm_type", Words("rms", "rmsnorm", "rms_norm"), "another norm than RMSNorm"),
         new("norm_bias", Off, "norms with biases"),
         new("use_post_norm", Off, "norms behind the layers' parts"),
@@ -99,7 +90,7 @@ internal static class ConfigFeatures
         new("logits_scaling", One, "scaled logits"),
         new("logit_scaling", One, "scaled logits"),
         new("output_multiplier_scale", One, "scaled logits"),
-        new("dim_model_base", Number(static c => c.HiddenSize), "scaled logits"),
+        new("dim_model_base", Number(static a => a.Width), "scaled logits"),
         new("final_logit_softcapping", Off, "bounded logits"),
         new("logit_softcapping", Off, "bounded logits"),
         new("num_experts", Off, "experts"),
@@ -113,51 +104,30 @@ internal static class ConfigFeatures
         new("quantization_config", Off, "weights that are quantized already"),
         new("vision_config", Off, "pictures"),
         new("text_config", Off, "a model within another one"),
-
-        // The same thing under the names of other families.
-        Same("hidden_size", "d_model", static c => c.HiddenSize),
-        Same("n_embd", "d_model", static c => c.HiddenSize),
-        Same("num_hidden_layers", "n_layers", static c => c.LayerCount),
-        Same("n_layer", "n_layers", static c => c.LayerCount),
-        Same("num_layers", "n_layers", static c => c.LayerCount),
-        Same("num_attention_heads", "n_heads", static c => c.HeadCount),
-        Same("num_heads", "n_heads", static c => c.HeadCount),
-        Same("n_head", "n_heads", static c => c.HeadCount),
-        Same("intermediate_size", "ffn_hidden_dim", static c => c.FeedForwardSize),
-        Same("n_inner", "ffn_hidden_dim", static c => c.FeedForwardSize),
-        Same("max_position_embeddings", "max_seq_len", static c => c.ContextLength),
-        Same("n_positions", "max_seq_len", static c => c.ContextLength),
-        Same("n_ctx", "max_seq_len", static c => c.ContextLength),
-        Same("layer_norm_eps", "rms_norm_eps", static c => c.RmsNormEpsilon),
-        Same("layer_norm_epsilon", "rms_norm_eps", static c => c.RmsNormEpsilon),
-        Same("norm_eps", "rms_norm_eps", static c => c.RmsNormEpsilon),
-        Same("rotary_emb_base", "rope_theta", static c => c.RopeTheta),
-        Same("rope_base", "rope_theta", static c => c.RopeTheta),
     ];
 
-    private static readonly HashSet<string> Known = [.. Read, .. Harmless, .. Features.Select(static feature => feature.Key)];
+    private static readonly HashSet<string> Known = [.. Ids, .. Harmless, .. Features.Select(static feature => feature.Key)];
 
-    /// <summary>Refuses what QED does not have.</summary>
+    /// <summary>Refuses what the model's description does not have.</summary>
     /// <param name="json">config.json.</param>
-    /// <param name="config">What was read from it.</param>
+    /// <param name="architecture">What was made of it.</param>
+    /// <param name="read">The keys that it was made of.</param>
     /// <returns>Keys that are not known; those that begin with an underscore are the library's own notes.</returns>
     /// <exception cref="ModelFormatException">A key asks for other arithmetic; it is named.</exception>
-    public static IReadOnlyList<string> Check(JsonValues json, CheckpointConfig config)
+    public static IReadOnlyList<string> Check(JsonValues json, Architecture architecture, IReadOnlySet<string> read)
     {
         foreach (Feature feature in Features)
         {
-            if (json.Find(feature.Key) is not { } value || feature.Accepts(value, config) || (feature.OnlyIf is { } other && json.Find(other) is { } condition && Off(condition, config)))
+            if (read.Contains(feature.Key) || json.Find(feature.Key) is not { } value || feature.Accepts(value, architecture)
+                || (feature.OnlyIf is { } other && json.Find(other) is { } condition && Off(condition, architecture)))
                 continue;
-            string text = ModelFormatException.OneLine(value.GetRawText());
-            throw feature.SameAs is { } key
-                ? json.Wrong(feature.Key, $"{text} contradicts key '{key}'; correct one of the two")
-                : json.Unsupported(feature.Key, $"{text} asks for {feature.Meaning}: QED models have no such feature");
+            throw json.Unsupported(feature.Key, $"{ModelFormatException.OneLine(value.GetRawText())} asks for {feature.Meaning}: models of the family '{architecture.Name}' have no such feature");
         }
-        return [.. json.Keys.Where(static key => !Known.Contains(key) && !key.StartsWith('_'))];
+        return [.. json.Keys.Where(key => !Known.Contains(key) && !read.Contains(key) && !key.StartsWith('_'))];
     }
 
     /// <summary>Nothing: false, 0, or empty.</summary>
-    private static bool Off(JsonElement value, CheckpointConfig config) => value.ValueKind switch
+    private static bool Off(JsonElement value, Architecture architecture) => value.ValueKind switch
     {
         JsonValueKind.False => true,
         JsonValueKind.Number => value.TryGetDouble(out double number) && number == 0,
@@ -166,23 +136,22 @@ internal static class ConfigFeatures
         _ => false,
     };
 
-    private static bool On(JsonElement value, CheckpointConfig config) => value.ValueKind == JsonValueKind.True;
+    private static bool On(JsonElement value, Architecture architecture) => value.ValueKind == JsonValueKind.True;
 
-    private static bool One(JsonElement value, CheckpointConfig config) => IsNumber(value, 1);
+    private static bool One(JsonElement value, Architecture architecture) => IsNumber(value, 1);
 
-    private static bool EachOne(JsonElement value, CheckpointConfig config) => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(static layer => IsNumber(layer, 1));
+    private static bool EachOne(JsonElement value, Architecture architecture) => value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(static layer => IsNumber(layer, 1));
 
-    private static Func<JsonElement, CheckpointConfig, bool> Number(Func<CheckpointConfig, double> expected) => (value, config) => IsNumber(value, expected(config));
+    private static Func<JsonElement, Architecture, bool> Number(Func<Architecture, double> expected) => (value, architecture) => IsNumber(value, expected(architecture));
 
-    private static Func<JsonElement, CheckpointConfig, bool> Flag(Func<CheckpointConfig, bool> expected) => (value, config) =>
-        value.ValueKind == (expected(config) ? JsonValueKind.True : JsonValueKind.False);
+    /// <summary>True where all matrices have biases, false where none has.</summary>
+    private static bool Biases(JsonElement value, Architecture architecture) =>
+        value.ValueKind == (architecture.Layers[0].Biases == default ? JsonValueKind.False : JsonValueKind.True);
 
-    private static Func<JsonElement, CheckpointConfig, bool> Words(params string[] words) => (value, _) => words.Any(word => IsText(value, word));
+    private static Func<JsonElement, Architecture, bool> Words(params string[] words) => (value, _) => words.Any(word => IsText(value, word));
 
-    private static Func<JsonElement, CheckpointConfig, bool> All(string word) => (value, _) =>
+    private static Func<JsonElement, Architecture, bool> All(string word) => (value, _) =>
         value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(layer => IsText(layer, word));
-
-    private static Feature Same(string key, string name, Func<CheckpointConfig, double> expected) => new(key, Number(expected), "") { SameAs = name };
 
     /// <summary>Whether a number is the expected one as float32, which weights and sizes are computed in.</summary>
     private static bool IsNumber(JsonElement value, double expected) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && (float)number == (float)expected;
@@ -201,14 +170,11 @@ internal static class ConfigFeatures
 
     /// <summary>A key that changes the arithmetic.</summary>
     /// <param name="Key">The key.</param>
-    /// <param name="Accepts">Whether a value says what QED does.</param>
+    /// <param name="Accepts">Whether a value says what the model does.</param>
     /// <param name="Meaning">What other values ask for.</param>
-    private sealed record Feature(string Key, Func<JsonElement, CheckpointConfig, bool> Accepts, string Meaning)
+    private sealed record Feature(string Key, Func<JsonElement, Architecture, bool> Accepts, string Meaning)
     {
         /// <summary>The key does not count where this one says no.</summary>
         public string? OnlyIf { get; init; }
-
-        /// <summary>The key that says the same by QED's name.</summary>
-        public string? SameAs { get; init; }
     }
 }

@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Memory;
 
 namespace QedEdge.Conversion.Checkpoints;
@@ -5,27 +6,28 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <summary>
 /// A PEFT adapter's folder: its low-rank updates of a checkpoint's matrices, all of them read and checked. Tensors are named
 /// <c>base_model.model.MODULE.lora_A.weight</c> [rank, inputs] and <c>….lora_B.weight</c> [outputs, rank]; for the embedding
-/// <c>….lora_embedding_A</c> [rank, vocabulary] and <c>….lora_embedding_B</c> [width, rank], whose product is transposed.
+/// <c>….lora_embedding_A</c> [rank, vocabulary] and <c>….lora_embedding_B</c> [width, rank], whose product is transposed. So it is where a family stores
+/// matrices [inputs, outputs] (<c>fan_in_fan_out</c>); updates here are always [outputs, inputs].
 /// </summary>
 internal sealed class LoraAdapter
 {
     private const string WeightsName = "adapter_model.safetensors";
     private const string Root = "base_model.model.";
-    private const string Prefix = "model.";
-    private const string Embedding = "embed_tokens.weight", Head = "lm_head.weight";
     private const string SaveAgain = "save the adapter again with save_pretrained";
 
     private readonly Checkpoint _checkpoint;
+    private readonly CheckpointNames _names;
     private readonly AdapterConfig _config;
     private readonly Dictionary<string, LowRankUpdate> _updates = [];
 
     private LoraAdapter(string folder, Checkpoint checkpoint)
     {
         _checkpoint = checkpoint;
+        _names = checkpoint.Config.Family.Names;
         Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) is { Length: > 0 } name ? ModelFormatException.OneLine(name) : "adapter";
         WeightsFile = Path.Combine(folder, WeightsName);
         RequireFiles(folder);
-        _config = AdapterConfig.ReadFolder(folder);
+        _config = AdapterConfig.ReadFolder(folder, hasTransposed: _names.IsTransposed);
         var pairs = new Dictionary<string, Pair>(); // by the matrix's name in the checkpoint
         foreach (SafetensorsTensor tensor in SafetensorsHeader.Read(WeightsFile))
         {
@@ -86,7 +88,7 @@ internal sealed class LoraAdapter
         }
         if (!_checkpoint.Tensors.TryGetValue(matrix, out SafetensorsTensor? source) || source.Shape.Length != 2)
             throw Unsupported(factor.Tensor, $"the checkpoint has no matrix '{ModelFormatException.OneLine(matrix)}' to merge it into; take the checkpoint that the adapter was trained on");
-        if (factor.OfEmbedding != (matrix == Embedding))
+        if (factor.OfEmbedding != IsEmbedding(matrix))
             throw Damaged(factor.Tensor, $"an update of the embedding is lora_embedding_A and lora_embedding_B, of any other matrix lora_A and lora_B; {SaveAgain}");
         if (!pairs.TryGetValue(matrix, out Pair? pair))
             pairs.Add(matrix, pair = new Pair(factor.Module));
@@ -104,9 +106,9 @@ internal sealed class LoraAdapter
         if (pair is not { A: { } a, B: { } b })
             throw Damaged((pair.A ?? pair.B)!, $"its other half, {(pair.A is null ? "lora_A" : "lora_B")}, is missing; {SaveAgain}");
         SafetensorsTensor source = _checkpoint.Tensors[matrix];
-        bool transposed = matrix == Embedding;
+        bool ofEmbedding = IsEmbedding(matrix);
         (long rows, long cols) = (source.Shape[0], source.Shape[1]);
-        (long outputs, long inputs) = transposed ? (cols, rows) : (rows, cols);
+        (long outputs, long inputs) = ofEmbedding || (_names.IsTransposed && _names.IsInLayer(matrix)) ? (cols, rows) : (rows, cols);
         if (a.Shape.Length != 2 || a.Shape[1] != inputs)
             throw Damaged(a, $"its shape is {a.ShapeText}, and the checkpoint's matrix of shape {source.ShapeText} requires [rank, {inputs}]; take the checkpoint that the adapter was trained on");
         if (b.Shape.Length != 2 || b.Shape[0] != outputs)
@@ -117,7 +119,7 @@ internal sealed class LoraAdapter
         if (a.Shape[0] != rank)
             throw Damaged(a, $"its rank is {a.Shape[0]}, and {AdapterConfig.FileName} says {rank} (r, rank_pattern), which the scaling depends on; take the configuration saved with it");
         double scaling = _config.ScalingOf(pair.Module);
-        return transposed
+        return ofEmbedding
             ? new LowRankUpdate(Transpose(ReadValues(b), rank), Transpose(ReadValues(a), (int)rows), rank, scaling)
             : new LowRankUpdate(ReadValues(a), ReadValues(b), rank, scaling);
     }
@@ -205,7 +207,14 @@ internal sealed class LoraAdapter
 
     private static string WithoutRoot(string name) => name.StartsWith(Root, StringComparison.Ordinal) ? name[Root.Length..] : name;
 
-    private static string WithoutPrefix(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+    private string WithoutPrefix(string name) => _names.WithoutPrefix(name);
+
+    /// <summary>Whether rows of a matrix are looked up: the embedding, or learned positions.</summary>
+    private bool IsEmbedding(string matrix) => matrix == Embedding || (_names.Positions is { } positions && matrix == positions + ".weight");
+
+    private string Embedding => _names.Embedding + ".weight";
+
+    private string Head => _names.Head + ".weight";
 
     private static ModelFormatException Damaged(SafetensorsTensor tensor, string problem) => new(ModelFault.Damaged, tensor.File, problem, tensor: tensor.Name);
 

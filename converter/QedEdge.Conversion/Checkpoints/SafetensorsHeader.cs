@@ -19,9 +19,10 @@ internal static class SafetensorsHeader
 
     /// <summary>Reads and checks a file's header.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="buffers">How names of the family's own buffers end.</param>
     /// <returns>The tensors, in the order of their data, and behind them the other names of some; no buffers.</returns>
     /// <exception cref="ModelFormatException">The file cannot be read, is no safetensors file, or is short or damaged.</exception>
-    public static List<SafetensorsTensor> Read(string path)
+    public static List<SafetensorsTensor> Read(string path, params string[] buffers)
     {
         try
         {
@@ -30,7 +31,7 @@ internal static class SafetensorsHeader
                 throw new ModelFormatException(ModelFault.ShortFile, path, $"the file ends too early, after {size} bytes; download it again");
             long length = CheckStart(path, size);
             using var header = MappedFile.Open(path, 8, length);
-            return Parse(header.View.Span(0, (int)length), path, 8 + length, size);
+            return Parse(header.View.Span(0, (int)length), path, 8 + length, size, buffers);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -39,7 +40,10 @@ internal static class SafetensorsHeader
     }
 
     /// <summary>Whether a name is that of a buffer. Their types and values are of no concern.</summary>
-    public static bool IsBuffer(string name) => Buffers.Contains(name[(name.LastIndexOf('.') + 1)..]);
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="own">How names of the family's own buffers end.</param>
+    public static bool IsBuffer(string name, params string[] own) => Buffers.Contains(name[(name.LastIndexOf('.') + 1)..])
+        || Array.Exists(own, buffer => name.EndsWith('.' + buffer, StringComparison.Ordinal));
 
     private static long CheckStart(string path, long size)
     {
@@ -70,7 +74,7 @@ internal static class SafetensorsHeader
         return start.TrimStart(" \t\r\n"u8).StartsWith("<"u8) ? "a web page, not a safetensors file; download the file itself" : null;
     }
 
-    private static List<SafetensorsTensor> Parse(ReadOnlySpan<byte> json, string path, long dataStart, long size)
+    private static List<SafetensorsTensor> Parse(ReadOnlySpan<byte> json, string path, long dataStart, long size, string[] buffers)
     {
         var tensors = new List<SafetensorsTensor>();
         var aliases = new Dictionary<string, string>();
@@ -94,7 +98,7 @@ internal static class SafetensorsHeader
                     throw Damaged(path, name, "the header's entry is no JSON object");
                 if (name == Metadata)
                     ReadAliases(ref reader, aliases);
-                else if (IsBuffer(name))
+                else if (IsBuffer(name, buffers))
                     reader.Skip();
                 else
                     tensors.Add(ReadTensor(ref reader, name, path, dataStart, size));
@@ -114,7 +118,7 @@ internal static class SafetensorsHeader
             if (tensors[i].Offset - tensors[i - 1].Offset < tensors[i - 1].Bytes)
                 throw Damaged(path, tensors[i].Name, $"its data overlap those of '{ModelFormatException.OneLine(tensors[i - 1].Name)}'", tensors[i].Offset);
         }
-        AddAliases(tensors, aliases);
+        AddAliases(tensors, aliases, buffers);
         return tensors;
     }
 
@@ -132,12 +136,12 @@ internal static class SafetensorsHeader
     }
 
     /// <summary>Adds the names that metadata give to tensors of the file, which have no data of their own.</summary>
-    private static void AddAliases(List<SafetensorsTensor> tensors, Dictionary<string, string> aliases)
+    private static void AddAliases(List<SafetensorsTensor> tensors, Dictionary<string, string> aliases, string[] buffers)
     {
         var byName = tensors.ToDictionary(static tensor => tensor.Name);
         foreach (var (alias, name) in aliases)
         {
-            if (byName.TryGetValue(name, out SafetensorsTensor? tensor) && !byName.ContainsKey(alias) && !IsBuffer(alias))
+            if (byName.TryGetValue(name, out SafetensorsTensor? tensor) && !byName.ContainsKey(alias) && !IsBuffer(alias, buffers))
                 tensors.Add(tensor with { Name = alias, IsAlias = true });
         }
     }

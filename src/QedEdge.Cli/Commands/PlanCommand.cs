@@ -33,7 +33,7 @@ internal sealed class PlanCommand
             throw new UsageException($"--threads must be 1 or more, got {threads}");
         using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_common.Model));
         MemoryNeed need = MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize), threads)
-            ?? throw new ModelFormatException(ModelFault.Unsupported, file.Name, "is no QED; what it holds is shown by 'qed inspect'");
+            ?? throw new ModelFormatException(ModelFault.Unsupported, file.Name, "is of no family that runs here; what it holds is shown by 'qed inspect'");
         if (parsed.GetValue(_common.Json))
             WriteJson(file, need, memory);
         else

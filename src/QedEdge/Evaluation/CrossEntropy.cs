@@ -9,7 +9,7 @@ public enum LabelConvention
     SamePosition,
 }
 
-/// <summary>How well a model predicts labels: the reference's loss (shared by every member of the family; MODEL.md).</summary>
+/// <summary>How well a model predicts labels: the reference's loss (docs/numerics.md).</summary>
 /// <param name="Sum">Σ −log p(label), in nats.</param>
 /// <param name="Count">Labels scored.</param>
 public readonly record struct CrossEntropy(double Sum, int Count)

@@ -44,6 +44,16 @@ public sealed class GgufArray
     /// <summary>The elements of a Float32 array.</summary>
     public ReadOnlySpan<float> Float32() => Elements<float>(GgufValueType.Float32);
 
+    /// <summary>The elements of a Bool array.</summary>
+    internal bool[] Flags()
+    {
+        ReadOnlySpan<byte> bytes = Elements<byte>(GgufValueType.Bool);
+        var flags = new bool[bytes.Length];
+        for (int i = 0; i < flags.Length; i++)
+            flags[i] = bytes[i] != 0;
+        return flags;
+    }
+
     /// <summary>The bytes of a string, which need not be valid UTF-8. The first call passes over the array once to find all of them.</summary>
     /// <param name="index">0 to Count − 1.</param>
     public ReadOnlySpan<byte> Utf8(int index)

@@ -49,11 +49,9 @@ public static class GgufChecksums
             throw new ModelFormatException(ModelFault.Damaged, file.Name, "the data do not match their checksum; copy or convert the file again", tensor: tensor.Name);
     }
 
-    /// <summary>The XXH3-64 over a version, names, types and checksums of the tensors and the numbers that the forward pass takes from the metadata; a file without checksums is read for them.</summary>
-    internal static ulong Fingerprint(GgufFile file, int version)
+    /// <summary>Adds names, types and checksums of all tensors that are weights to a hash; a file without checksums is read for them.</summary>
+    internal static void AppendTensors(GgufFile file, XxHash3 hash)
     {
-        var hash = new XxHash3();
-        hash.Append(BitConverter.GetBytes(version));
         ReadOnlySpan<ulong> stored = file.Metadata.FindArray(GgufKeys.TensorChecksums) is { } array && array.Count == file.Tensors.Count ? array.UInt64() : default;
         for (int i = 0; i < file.Tensors.Count; i++)
         {
@@ -64,13 +62,6 @@ public static class GgufChecksums
             hash.Append(BitConverter.GetBytes((uint)tensor.Type));
             hash.Append(BitConverter.GetBytes(stored.IsEmpty ? Checksum.Of(file.Data(tensor)) : stored[i]));
         }
-        string? architecture = file.Metadata.FindString(GgufKeys.Architecture);
-        foreach (string key in new[] { GgufKeys.RmsNormEpsilon, GgufKeys.RopeFreqBase })
-            hash.Append(BitConverter.GetBytes(file.Metadata.FindFloat32(GgufKeys.For(architecture, key)) ?? 0f));
-        hash.Append(BitConverter.GetBytes(file.Metadata.FindUInt32(GgufKeys.For(architecture, GgufKeys.HeadCount)) ?? 0));
-        if (architecture is not (null or GgufKeys.Qed))
-            hash.Append(Encoding.UTF8.GetBytes(architecture)); // it says what the order of the rows means
-        return hash.GetCurrentHashAsUInt64();
     }
 
     /// <summary>The checksum of a header.</summary>

@@ -30,6 +30,7 @@ public sealed class GgufFile : IDisposable
         Alignment = header.Alignment;
         DataOffset = header.DataOffset;
         Metadata = new GgufMetadata(this, header.Keys, header.Entries);
+        HasPackedLayout = header.Tensors.Exists(static row => TensorTypes.IsPacked(row.Type));
         // Before the ranges: where the header is proven sound, a range beyond the end means a missing end and nothing else.
         HasHeaderChecksum = CheckHeader(header);
         _tensors = Place(header.Tensors);
@@ -61,7 +62,10 @@ public sealed class GgufFile : IDisposable
     public bool HasHeaderChecksum { get; }
 
     /// <summary>Whether tensors stand in the order in which the kernels read them, and so are used in place.</summary>
-    internal bool HasPackedLayout => Tensors.Any(tensor => TensorTypes.IsPacked(tensor.Type));
+    internal bool HasPackedLayout { get; }
+
+    /// <summary>Whether only qed-convert writes such files: their header must be sound, and their tokenizer usable.</summary>
+    internal bool IsOwn => HasPackedLayout || Metadata.FindString(GgufKeys.Architecture) is null or GgufKeys.Qed;
 
     /// <summary>Why the file was read into memory although it was to be mapped; null where it was not.</summary>
     internal string? MappingRefusal => (_owner as MappedFile)?.Refusal;
@@ -207,8 +211,8 @@ public sealed class GgufFile : IDisposable
     };
 
     /// <summary>
-    /// Compares the header's checksum, where the file has one, and returns whether it has. One that does not match in a file of another tool's
-    /// architecture was copied from the file that the tool read, as quantizers do: what QedEdge said of that file is taken out then.
+    /// Compares the header's checksum, where the file has one, and returns whether it has. One that does not match in a file that another tool can
+    /// write was copied from the file that the tool read, as quantizers do: what QedEdge said of that file is taken out then.
     /// </summary>
     private bool CheckHeader(GgufHeader.Contents header)
     {
@@ -222,7 +226,7 @@ public sealed class GgufFile : IDisposable
         ulong stored = BinaryPrimitives.ReadUInt64LittleEndian(bytes[entry.Start..]);
         if (GgufChecksums.Header(bytes, entry.Start) == stored)
             return true;
-        if (!GgufKeys.IsForeign(Metadata.FindString(GgufKeys.Architecture)))
+        if (IsOwn)
         {
             throw new ModelFormatException(ModelFault.Damaged, Name, "the header does not match its checksum: the file is damaged; download or convert it again", GgufKeys.HeaderChecksum, offset: entry.Start);
         }

@@ -22,8 +22,26 @@ internal static class GgufKeys
     public const string HeadCount = "qed.attention.head_count";
     public const string HeadCountKv = "qed.attention.head_count_kv";
     public const string RmsNormEpsilon = "qed.attention.layer_norm_rms_epsilon";
+    public const string LayerNormEpsilon = "qed.attention.layer_norm_epsilon";
+    public const string SlidingWindow = "qed.attention.sliding_window";
+    public const string WindowLayers = "qed.attention.sliding_window_pattern";
+    public const string WindowInterval = "qed.attention.sliding_window_interval";
+    public const string RotatedInterval = "qed.attention.rotated_interval";
+    public const string RotatedLayers = "qed.attention.rotated_layers";
+    public const string ParallelResidual = "qed.use_parallel_residual";
+    public const string Activation = "qed.activation";
+    public const string RopeFraction = "qed.rope.fraction";
+    public const string RopeLocalBase = "qed.rope.freq_base_swa";
+    public const string QueryScalar = "qed.attention.query_scalar";
+    public const string LogitCap = "qed.final_logit_softcapping";
     public const string RopeFreqBase = "qed.rope.freq_base";
     public const string RopeDimensionCount = "qed.rope.dimension_count";
+    public const string RopeScalingType = "qed.rope.scaling.type";
+    public const string RopeScalingFactor = "qed.rope.scaling.factor";
+    public const string RopeScalingOriginal = "qed.rope.scaling.original_context_length";
+    public const string RopeScalingAttention = "qed.rope.scaling.attn_factor";
+    public const string RopeYarnBetaFast = "qed.rope.scaling.yarn_beta_fast";
+    public const string RopeYarnBetaSlow = "qed.rope.scaling.yarn_beta_slow";
     public const string VocabSize = "qed.vocab_size";
     public const string TieWordEmbeddings = "qed.tie_word_embeddings";
     public const string KeyLength = "qed.attention.key_length";
@@ -80,17 +98,12 @@ internal static class GgufKeys
     /// <summary>The architecture whose name the keys of hyperparameters carry here.</summary>
     public const string Qed = "qed";
 
-    /// <summary>Another architecture whose files may hold a QED: with rotary pairs split in half, as QED has them.</summary>
-    public const string Qwen2 = "qwen2";
-
-    /// <summary>Another architecture whose files may hold a QED: with rotary pairs side by side.</summary>
-    public const string Llama = "llama";
-
-    /// <summary>Whether an architecture is another tool's that may hold a QED.</summary>
-    public static bool IsForeign(string? architecture) => architecture is Qwen2 or Llama;
-
     /// <summary>A hyperparameter's key in a file of another architecture, whose name it carries instead.</summary>
     public static string For(string? architecture, string key) => architecture is null or Qed ? key : architecture + key[Qed.Length..];
+
+    /// <summary>Whether a key of ours is no hyperparameter.</summary>
+    public static bool IsRecord(string key) => IsOurs(key) && key.AsSpan("qed.".Length) is var name && name.IndexOf('.') is > 0 and var dot
+        && name[..dot] is "tokenizer" or "baked" or "conversion" or "calibration" or "measured" or "digest" or "checksum";
 
     /// <summary>Whether a key is one that no other program writes.</summary>
     public static bool IsOurs(string key) => key.StartsWith("qed.", StringComparison.Ordinal);

@@ -88,6 +88,9 @@ public sealed class GgufMetadata
         return entry.Type == GgufValueType.Array ? new GgufArray(_file, key, entry) : throw WrongType(key, entry, "Array");
     }
 
+    /// <summary>Whether a key has an array.</summary>
+    internal bool IsArray(string key) => _entries.TryGetValue(key, out var entry) && entry.Type == GgufValueType.Array;
+
     /// <summary>Text; throws where the key is missing.</summary>
     public string GetString(string key) => FindString(key) ?? throw Missing(key);
 

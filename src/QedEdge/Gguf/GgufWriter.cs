@@ -92,6 +92,9 @@ internal sealed class GgufWriter
     public void Add(string key, uint[] values) => Numbers<uint>(key, GgufValueType.UInt32, values);
 
     /// <summary>Adds an array of Int32.</summary>
+    public void Add(string key, bool[] values) => Numbers<byte>(key, GgufValueType.Bool, Array.ConvertAll(values, static value => value ? (byte)1 : (byte)0));
+
+    /// <summary>Adds an array.</summary>
     public void Add(string key, int[] values) => Numbers<int>(key, GgufValueType.Int32, values);
 
     /// <summary>Adds an array of Float32.</summary>

@@ -6,7 +6,7 @@ namespace QedEdge.Kernels;
 
 /// <summary>
 /// All operations of the forward pass for one instruction set. Every set gives the same bits: sums run in one canonical order
-/// (docs in MODEL.md, "Numerics"), lanes are rows or columns, and no operation depends on how many tokens share a call.
+/// (docs/numerics.md), lanes are rows or columns, and no operation depends on how many tokens share a call.
 /// Buffers are padded with zeros to 32 elements, so no operation has a tail.
 /// </summary>
 internal abstract class KernelSet
@@ -84,6 +84,12 @@ internal abstract class KernelSet
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
 
     /// <summary>
+    /// y = gain · (x − m) / sqrt(mean((x − m)²) + epsilon) + bias with m = mean(x); the means over <paramref name="size"/>, the padding of x, gain and bias
+    /// being zero [padded size]. NaN where a sum is not finite.
+    /// </summary>
+    public abstract void LayerNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, ReadOnlySpan<float> bias, int size, float epsilon, Span<float> y);
+
+    /// <summary>
     /// Quants, scales and offsets of one token's values (columns 0..cols, padded to 32). A block with a value that is not finite has the scale NaN, so that no
     /// product with it is lost; its quants and offset mean nothing.
     /// </summary>
@@ -105,6 +111,18 @@ internal abstract class KernelSet
     /// <summary>y = silu(gate) · up with silu(g) = g / (1 + exp(−g)); lengths a multiple of 8.</summary>
     public abstract void SwiGlu(ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> y);
 
+    /// <summary>y = silu(x); lengths a multiple of 8.</summary>
+    public abstract void Silu(ReadOnlySpan<float> x, Span<float> y);
+
+    /// <summary>y = x / (1 + exp(−2 √(2/π) (x + 0.044715 x³))), GELU in its tanh form; lengths a multiple of 8.</summary>
+    public abstract void GeluTanh(ReadOnlySpan<float> x, Span<float> y);
+
+    /// <summary>y = x (1 + erf(x / √2)) / 2, GELU, to the rounding of float32; lengths a multiple of 8.</summary>
+    public abstract void GeluErf(ReadOnlySpan<float> x, Span<float> y);
+
+    /// <summary>y *= x; lengths a multiple of 8.</summary>
+    public abstract void Multiply(ReadOnlySpan<float> x, Span<float> y);
+
     /// <summary>y += x; lengths a multiple of 8.</summary>
     public abstract void Add(ReadOnlySpan<float> x, Span<float> y);
 
@@ -119,7 +137,7 @@ internal abstract class KernelSet
     /// <param name="scores">Scores, then weights; length a multiple of 8.</param>
     /// <param name="count">Entries that take part.</param>
     /// <param name="mask">A byte per entry (0: takes no part), or empty.</param>
-    /// <param name="scale">1 / sqrt(head size).</param>
+    /// <param name="scale">What scores are multiplied by.</param>
     /// <param name="max">The largest scaled score; −infinity when nothing takes part.</param>
     /// <returns>Σ p, summed in 8 lanes (index mod 8).</returns>
     public abstract float Softmax(Span<float> scores, int count, ReadOnlySpan<byte> mask, float scale, out float max);

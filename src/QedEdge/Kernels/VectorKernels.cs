@@ -13,28 +13,6 @@ internal abstract partial class VectorKernels<V> : KernelSet where V : struct, I
 {
     private const int Lanes = 8;
 
-    /// <summary>Where e^x ends, close to the smallest normal number.</summary>
-    private const float LeastExponent = -86f;
-
-    /// <inheritdoc/>
-    public override void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y)
-    {
-        ref float px = ref MemoryMarshal.GetReference(x);
-        ref float pg = ref MemoryMarshal.GetReference(gain[..x.Length]);
-        ref float py = ref MemoryMarshal.GetReference(y[..x.Length]);
-        V sum = V.Broadcast(0f);
-        for (nint i = 0; i < x.Length; i += Lanes)
-        {
-            V v = V.Load(ref px, i);
-            sum = V.Fma(v, v, sum);
-        }
-        float total = V.Sum(sum);
-        // Of an infinite sum the inverse root would be 0, and an overflow would look like silence.
-        V factor = V.Broadcast(float.IsFinite(total) ? 1f / MathF.Sqrt(total / size + epsilon) : float.NaN);
-        for (nint i = 0; i < x.Length; i += Lanes)
-            V.Store(V.Multiply(V.Multiply(V.Load(ref px, i), factor), V.Load(ref pg, i)), ref py, i);
-    }
-
     /// <inheritdoc/>
     public override bool Quantize(Activations x, int token, int cols)
     {
@@ -124,21 +102,6 @@ internal abstract partial class VectorKernels<V> : KernelSet where V : struct, I
     }
 
     /// <inheritdoc/>
-    public override void SwiGlu(ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> y)
-    {
-        ref float pg = ref MemoryMarshal.GetReference(gate);
-        ref float pu = ref MemoryMarshal.GetReference(up[..gate.Length]);
-        ref float py = ref MemoryMarshal.GetReference(y[..gate.Length]);
-        V one = V.Broadcast(1f), zero = V.Broadcast(0f);
-        for (nint i = 0; i < gate.Length; i += Lanes)
-        {
-            V g = V.Load(ref pg, i);
-            V silu = V.Divide(g, V.Add(one, Exp(V.Subtract(zero, g))));
-            V.Store(V.Multiply(silu, V.Load(ref pu, i)), ref py, i);
-        }
-    }
-
-    /// <inheritdoc/>
     public override void Add(ReadOnlySpan<float> x, Span<float> y)
     {
         ref float px = ref MemoryMarshal.GetReference(x);
@@ -148,33 +111,20 @@ internal abstract partial class VectorKernels<V> : KernelSet where V : struct, I
     }
 
     /// <inheritdoc/>
+    public override void Multiply(ReadOnlySpan<float> x, Span<float> y)
+    {
+        ref float px = ref MemoryMarshal.GetReference(x);
+        ref float py = ref MemoryMarshal.GetReference(y[..x.Length]);
+        for (nint i = 0; i < x.Length; i += Lanes)
+            V.Store(V.Multiply(V.Load(ref py, i), V.Load(ref px, i)), ref py, i);
+    }
+
+    /// <inheritdoc/>
     public override void ToHalf(ReadOnlySpan<float> x, Span<ushort> y)
     {
         ref float px = ref MemoryMarshal.GetReference(x);
         ref ushort py = ref MemoryMarshal.GetReference(y[..x.Length]);
         for (nint i = 0; i < x.Length; i += Lanes)
             V.StoreHalf(V.Load(ref px, i), ref py, i);
-    }
-
-    /// <summary>
-    /// e^x for x clamped to −86..88, within 2 ulp: x = n ln 2 + r, Taylor to r⁷ (|r| ≤ ln2/2, so the rest is below 6e-9), times 2^n.
-    /// exp(0) is exactly 1.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static V Exp(V x)
-    {
-        x = V.Max(V.Broadcast(LeastExponent), V.Min(V.Broadcast(88f), x));
-        V n = V.Round(V.Multiply(x, V.Broadcast(1.44269504f)));
-        V r = V.Fma(n, V.Broadcast(-0.693145751953125f), x); // the leading 15 bits of ln 2: n times it is exact
-        r = V.Fma(n, V.Broadcast(-1.42860682e-6f), r);
-        V sum = V.Broadcast(1f / 5040f);
-        sum = V.Fma(sum, r, V.Broadcast(1f / 720f));
-        sum = V.Fma(sum, r, V.Broadcast(1f / 120f));
-        sum = V.Fma(sum, r, V.Broadcast(1f / 24f));
-        sum = V.Fma(sum, r, V.Broadcast(1f / 6f));
-        sum = V.Fma(sum, r, V.Broadcast(0.5f));
-        sum = V.Fma(sum, r, V.Broadcast(1f));
-        sum = V.Fma(sum, r, V.Broadcast(1f));
-        return V.ScaleByPowerOfTwo(sum, n);
     }
 }

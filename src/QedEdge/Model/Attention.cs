@@ -5,15 +5,15 @@ using QedEdge.Quantization;
 namespace QedEdge.Model;
 
 /// <summary>
-/// Causal attention of one head, streamed over the cache in chunks of positions with a running maximum (Milakov and Gimelshein
-/// 2018; Dao 2022), several queries sharing each pass over the keys. A lone query takes the keys of many chunks before it turns to their
-/// values: memory is fastest in a straight line. Chunks start at fixed positions and merge in order, so a query's result depends
-/// neither on the other queries nor on who computes it.
+/// Causal attention, streamed over the cache in chunks of positions with a running maximum (Milakov and Gimelshein 2018; Dao 2022). A row is a query of one
+/// head; rows that look at the same key-value head, of several tokens and of the heads that share it, share each pass over the keys. Few rows take the keys
+/// of many chunks before they turn to their values: memory is fastest in a straight line. Chunks start at fixed positions and merge in order, so a row's
+/// result depends neither on the other rows nor on who computes it.
 /// </summary>
 internal static class Attention
 {
-    /// <summary>Rotates and stores the new keys and values of one head.</summary>
-    public static void Store(in Segment segment, KernelSet kernels, Rope rope, Workspace ws, WorkerSpace own, int layer, int head)
+    /// <summary>Rotates and stores the new keys and values of one key-value head.</summary>
+    public static void Store(in Segment segment, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head)
     {
         KvCache cache = segment.Sequence.Cache;
         int size = cache.HeadSize;
@@ -21,127 +21,156 @@ internal static class Attention
         for (int t = 0; t < segment.Count; t++)
         {
             int row = segment.Row + t;
-            long at = (long)row * ws.HiddenStride + head * size;
-            rope.Apply(row, ws.Key.Slice(at, size), key);
+            long at = (long)row * ws.KvStride + head * size;
+            Turn(rope, row, Normed(kernels, weights.KeyNorm, ws.Key.Slice(at, size), own), key);
             ws.Value.Slice(at, size).CopyTo(value);
             if (!cache.Store(kernels, layer, head, segment.Sequence.Window.Slot(segment.Begin + t), key, value))
                 ws.Broken[row] = true;
         }
     }
 
-    /// <summary>Attention of one head for some of a segment's queries, whose keys are all stored.</summary>
-    public static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope rope, Workspace ws, WorkerSpace own, int layer, int head)
+    /// <summary>Attention of the heads of one key-value head for some of a segment's queries, whose keys are all stored.</summary>
+    public static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head)
+    {
+        int group = weights.Shape.Attention.Group;
+        for (int first = 0; first < group; first += WorkerSpace.Rows)
+            Attend(segment, tile, kernels, rope, ws, own, weights, layer, head, head * group + first, Math.Min(WorkerSpace.Rows, group - first));
+    }
+
+    /// <summary>The same for the heads from <paramref name="firstHead"/> on: row r is head r % heads of the tile's token r / heads.</summary>
+    private static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int kvHead, int firstHead, int heads)
     {
         Sequence sequence = segment.Sequence;
         KvCache cache = sequence.Cache;
-        SlotWindow window = sequence.Window;
-        int size = cache.HeadSize, padded = cache.PaddedHeadSize, count = tile.Count, row = segment.Row + tile.First;
-        int index = segment.Begin + tile.First, stored = segment.Begin + segment.Count; // the first query's; all tokens
-        bool sinksMove = window.Sinks > 0 && window.IsPast(index + count - 1);
-        float scale = 1f / MathF.Sqrt(size);
-        for (int i = 0; i < count; i++)
+        SlotMap window = sequence.Window.Narrowed(weights.Shape.Attention.Window);
+        int size = cache.HeadSize, padded = cache.PaddedHeadSize, rows = tile.Count * heads, batchRow = segment.Row + tile.First;
+        int index = segment.Begin + tile.First, last = index + tile.Count - 1, stored = segment.Begin + segment.Count; // the first token's; the last one's; all tokens
+        bool sinksMove = window.SeesSinks && window.IsPast(last);
+        for (int r = 0; r < rows; r++)
         {
-            ReadOnlySpan<float> query = ws.Query.Slice((long)(row + i) * ws.HiddenStride + head * size, size);
-            bool finite = Rotate(kernels, rope, cache, row + i, query, own.Queries, i);
+            int token = batchRow + r / heads;
+            ReadOnlySpan<float> query = Normed(kernels, weights.QueryNorm, ws.Query.Slice(At(r), size), own);
+            bool finite = Rotate(kernels, rope, cache, token, query, own.Queries, r);
             if (sinksMove)
-                finite &= Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, i);
+                finite &= Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, r);
             if (!finite)
-                ws.Broken[row + i] = true;
-            own.Max[i] = float.NegativeInfinity;
-            own.Denominator[i] = 0f;
+                ws.Broken[token] = true;
+            own.Max[r] = float.NegativeInfinity;
+            own.Denominator[r] = 0f;
         }
 
-        PackedMatrix keys = cache.Keys(layer, head);
-        int end = window.End(index + count - 1, stored);
-        // Items are a chunk's queries or a lone query's chunks.
-        bool alone = count == 1;
-        int step = KvCache.ChunkSize * (alone ? WorkerSpace.LoneChunks : 1), itemPositions = alone ? KvCache.ChunkSize : 0, itemQueries = alone ? 0 : 1;
-        for (int begin = 0; begin < end; begin += step)
+        PackedMatrix keys = cache.Keys(layer, kvHead);
+        int end = window.End(last, stored), step = WorkerSpace.Items / rows * KvCache.ChunkSize;
+        for (int begin = window.Begin(index, stored) / KvCache.ChunkSize * KvCache.ChunkSize; begin < end; begin += step)
         {
-            int length = Math.Min(step, end - begin), chunk = begin / KvCache.ChunkSize;
-            // Each item's scores are 256: a lone query's chunks come one after another.
-            kernels.Gemm(keys, own.Queries, count, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, step, cache.Values(layer, head, chunk));
+            int length = Math.Min(step, end - begin), chunk = begin / KvCache.ChunkSize, chunks = (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize;
+            kernels.Gemm(keys, own.Queries, rows, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, chunks * KvCache.ChunkSize, cache.Values(layer, kvHead, chunk));
             if (sinksMove && begin == 0)
-                ScoreSinks(kernels, own, keys, window, index, count);
-            int items = alone ? (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize : count;
-            for (int i = 0; i < items; i++)
+                ScoreSinks(kernels, own, keys, window, index, heads, rows, chunks);
+            for (int item = 0; item < rows * chunks; item++)
             {
-                int skipped = i * itemPositions;
-                own.Visible[i] = Weigh(kernels, own, i, sequence, index + i * itemQueries, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), scale);
+                int skipped = item % chunks * KvCache.ChunkSize;
+                own.Visible[item] = Soften(kernels, own, item, sequence, window, index + item / chunks / heads, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), weights.Shape.Attention.Scale);
             }
-            NativeView next = cache.KeysFrom(layer, head, begin + length < end ? begin + length : cache.Capacity);
-            if (alone)
-                cache.WeighChunks(kernels, own, layer, head, chunk, length, items, next);
-            else
-                cache.WeighChunk(kernels, own, layer, head, chunk, length, count, next);
-            for (int i = 0; i < items; i++)
-                Merge(kernels, own, i, i * itemQueries, padded);
+            NativeView next = cache.KeysFrom(layer, kvHead, begin + length < end ? begin + length : cache.Capacity);
+            cache.Weigh(kernels, own, layer, kvHead, chunk, length, chunks, rows, next);
+            for (int item = 0; item < rows * chunks; item++)
+                Merge(kernels, own, item, item / chunks, own.Chunk.Slice((item % chunks * rows + item / chunks) * padded, padded));
         }
 
-        for (int i = 0; i < count; i++)
+        for (int r = 0; r < rows; r++)
         {
-            Span<float> sum = own.Sums.Slice(i * padded, padded);
-            if (own.Denominator[i] == 0f)
+            Span<float> sum = own.Sums.Slice(r * padded, padded);
+            if (own.Denominator[r] == 0f)
                 sum.Clear(); // every key masked: the row has no meaning, but it must not become not-a-number
             else
-                kernels.Divide(sum, own.Denominator[i]);
-            sum[..size].CopyTo(ws.Output.Slice((long)(row + i) * ws.HiddenStride + head * size, size));
+                kernels.Divide(sum, own.Denominator[r]);
+            sum[..size].CopyTo(ws.Attended.Slice(At(r), size));
         }
+
+        long At(int r) => (long)(batchRow + r / heads) * ws.QueryStride + (firstHead + r % heads) * size;
+    }
+
+    /// <summary>A query or key [size] behind the layer's norm of them, where it has one.</summary>
+    private static ReadOnlySpan<float> Normed(KernelSet kernels, NormWeights? norm, ReadOnlySpan<float> x, WorkerSpace own)
+    {
+        if (norm is null)
+            return x;
+        Span<float> padded = own.Head.Span[^norm.Gain.Length..];
+        x.CopyTo(padded);
+        padded[x.Length..].Clear();
+        norm.Apply(kernels, padded, x.Length, padded);
+        return padded[..x.Length];
+    }
+
+    /// <summary>Rotates a query or key, where the layer does.</summary>
+    private static void Turn(Rope? rope, int angles, ReadOnlySpan<float> x, Span<float> y)
+    {
+        if (rope is null)
+            x.CopyTo(y);
+        else
+            rope.Apply(angles, x, y);
     }
 
     /// <summary>A query rotated for a row of the angles' table, as input of the keys' matrix; whether it is finite.</summary>
-    private static bool Rotate(KernelSet kernels, Rope rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int i)
+    private static bool Rotate(KernelSet kernels, Rope? rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int row)
     {
-        rope.Apply(angles, query, queries.Row(i));
-        return cache.Format == BlockFormat.Q8_0 ? kernels.Quantize(queries, i, cache.HeadSize) : kernels.IsFinite(queries.Row(i));
+        Turn(rope, angles, query, queries.Row(row));
+        return cache.Format == BlockFormat.Q8_0 ? kernels.Quantize(queries, row, cache.HeadSize) : kernels.IsFinite(queries.Row(row));
     }
 
     /// <summary>
     /// Sinks stand right before the oldest token seen, wherever that is. Only distances count (Su et al. 2021), so instead of rotating their keys
     /// anew for each token, the query is rotated as if it stood at the window's end with the sinks at its beginning.
     /// </summary>
-    private static void ScoreSinks(KernelSet kernels, WorkerSpace own, in PackedMatrix keys, SlotWindow window, int index, int count)
+    private static void ScoreSinks(KernelSet kernels, WorkerSpace own, in PackedMatrix keys, SlotMap window, int index, int heads, int rows, int chunks)
     {
         int groups = (window.Sinks + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
-        kernels.Gemm(keys, own.SinkQueries, count, 0, groups, own.SinkScores.Span, SlotWindow.MaxSinks);
-        for (int i = 0; i < count; i++)
+        kernels.Gemm(keys, own.SinkQueries, rows, 0, groups, own.SinkScores.Span, SlotMap.MaxSinks);
+        for (int r = 0; r < rows; r++)
         {
-            if (window.IsPast(index + i))
-                own.SinkScores.Slice(i * SlotWindow.MaxSinks, window.Sinks).CopyTo(own.Scores.Slice(i * KvCache.ChunkSize, window.Sinks));
+            if (window.IsPast(index + r / heads))
+                own.SinkScores.Slice(r * SlotMap.MaxSinks, window.Sinks).CopyTo(own.Scores.Slice(r * chunks * KvCache.ChunkSize, window.Sinks));
         }
     }
 
-    /// <summary>An item's scores into weights, zero where the query does not look; returns where it looks last.</summary>
-    private static int Weigh(KernelSet kernels, WorkerSpace own, int item, Sequence sequence, int index, int stored, int begin, int length, float scale)
+    /// <summary>A row's scores of a chunk into weights, zero where it does not look; returns where it looks last.</summary>
+    private static int Soften(KernelSet kernels, WorkerSpace own, int item, Sequence sequence, in SlotMap window, int index, int stored, int begin, int length, float scale)
     {
         Span<float> scores = own.Scores.Slice(item * KvCache.ChunkSize, KvCache.ChunkSize);
-        int visible = sequence.Window.Visible(index, stored, begin, length, own.Mask);
-        ReadOnlySpan<byte> mask = visible < 0 ? own.Mask.AsSpan(0, length) : sequence.Mask.IsEmpty ? default : sequence.Mask.Slice(begin, visible);
+        int visible = window.Visible(index, stored, begin, length, own.Mask);
+        ReadOnlySpan<byte> mask = sequence.Mask.IsEmpty ? default : sequence.Mask.Slice(begin, visible < 0 ? length : visible);
+        if (visible < 0)
+        {
+            for (int i = 0; i < mask.Length; i++)
+                own.Mask[i] &= mask[i];
+            mask = own.Mask.AsSpan(0, length);
+        }
         int count = visible < 0 ? length : visible;
         own.ChunkDenominator[item] = kernels.Softmax(scores, count, mask, scale, out own.ChunkMax[item]);
         scores[count..Workspace.Pad(length)].Clear();
         return count;
     }
 
-    /// <summary>Adds an item's weighted values to its query's sums; the larger maximum becomes the base of both.</summary>
-    private static void Merge(KernelSet kernels, WorkerSpace own, int item, int query, int padded)
+    /// <summary>Adds a chunk's weighted values to a row's sums; the larger maximum becomes the base of both.</summary>
+    private static void Merge(KernelSet kernels, WorkerSpace own, int item, int row, Span<float> chunk)
     {
         float max = own.ChunkMax[item];
         if (float.IsNegativeInfinity(max))
             return;
-        Span<float> sum = own.Sums.Slice(query * padded, padded), chunk = own.Chunk.Slice(item * padded, padded);
-        if (own.Denominator[query] == 0f)
+        Span<float> sum = own.Sums.Slice(row * chunk.Length, chunk.Length);
+        if (own.Denominator[row] == 0f)
         {
             chunk.CopyTo(sum);
-            own.Max[query] = max;
-            own.Denominator[query] = own.ChunkDenominator[item];
+            own.Max[row] = max;
+            own.Denominator[row] = own.ChunkDenominator[item];
             return;
         }
-        float larger = MathF.Max(own.Max[query], max);
-        float oldFactor = own.Max[query] == larger ? 1f : (float)PortableMath.Exp(own.Max[query] - larger);
+        float larger = MathF.Max(own.Max[row], max);
+        float oldFactor = own.Max[row] == larger ? 1f : (float)PortableMath.Exp(own.Max[row] - larger);
         float newFactor = max == larger ? 1f : (float)PortableMath.Exp(max - larger);
         kernels.Merge(chunk, newFactor, sum, oldFactor);
-        own.Denominator[query] = MathF.FusedMultiplyAdd(own.Denominator[query], oldFactor, own.ChunkDenominator[item] * newFactor);
-        own.Max[query] = larger;
+        own.Denominator[row] = MathF.FusedMultiplyAdd(own.Denominator[row], oldFactor, own.ChunkDenominator[item] * newFactor);
+        own.Max[row] = larger;
     }
 }

@@ -17,8 +17,11 @@ internal readonly record struct Segment(Sequence Sequence, int Row, int Count)
 internal readonly record struct QueryTile(int Segment, int First, int Count);
 
 /// <summary>Tokens that go through the layers together, of one sequence or of several: each weight is read once for all.</summary>
-internal sealed class Batch
+/// <param name="group">Heads that share a key-value head: so many fewer tokens share a pass over its keys.</param>
+/// <param name="relative">Whether only distances between positions count; else those of a masked sequence are counted from its first token that is not masked.</param>
+internal sealed class Batch(int group, bool relative)
 {
+    private readonly int _tileTokens = Math.Max(1, WorkerSpace.Rows / group);
     private readonly int[] _tokens = new int[Workspace.BatchSize];
     private readonly int[] _positions = new int[Workspace.BatchSize];
     private readonly Segment[] _segments = new Segment[Workspace.BatchSize];
@@ -64,11 +67,12 @@ internal sealed class Batch
         }
         else
         {
+            int before = sequence.Count;
             for (int i = 0; i < own.Length; i++)
-                own[i] = sequence.Count + i;
+                own[i] = relative || !sequence.Masked ? before + i : Math.Max(0, before + i - sequence.Mask[..(before + i + 1)].Count((byte)0));
         }
-        for (int first = 0; first < tokens.Length; first += WorkerSpace.QueryTile)
-            _tiles[_tileCount++] = new QueryTile(_segmentCount, first, Math.Min(WorkerSpace.QueryTile, tokens.Length - first));
+        for (int first = 0; first < tokens.Length; first += _tileTokens)
+            _tiles[_tileCount++] = new QueryTile(_segmentCount, first, Math.Min(_tileTokens, tokens.Length - first));
         _segments[_segmentCount++] = new Segment(sequence, Count, tokens.Length);
         Count += tokens.Length;
     }

@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -6,7 +7,7 @@ namespace QedEdge.Model;
 
 /// <summary>
 /// The file's tensors as the forward pass uses them: packed ones in place, standard ones (plain layout) repacked into memory, with the rows
-/// of queries and keys in QED's order. Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
+/// of queries and keys in our order. Every tensor's presence and shape is checked here, and that all values are finite, so that kernels need not.
 /// </summary>
 internal sealed class FileWeights : IDisposable
 {
@@ -16,39 +17,29 @@ internal sealed class FileWeights : IDisposable
     private readonly List<AlignedBuffer<byte>> _repacked = [];
 
     /// <summary>Finds and checks all weights of a file.</summary>
-    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite, or (in another tool's file) is none of QED's.</exception>
+    /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite, or is none of the family's.</exception>
     public FileWeights(GgufFile file, ModelConfig config)
     {
         _file = file;
         _config = config;
-        int hidden = config.HiddenSize, inner = config.FeedForwardSize;
         if (file.HasPackedLayout)
             PageAdvice.PreferHuge(file.View); // those of a plain layout are copied and not read again
         try
         {
-            PackedMatrix embedding = Matrix("token_embd.weight", config.VocabSize, hidden);
-            var layers = new LayerWeights[config.LayerCount];
+            Architecture architecture = config.Architecture;
+            PackedMatrix embedding = Matrix(TensorSlots.Embedding, architecture.VocabSize, architecture.Width);
+            var layers = new LayerWeights[architecture.Layers.Length];
             for (int i = 0; i < layers.Length; i++)
+                layers[i] = Layer(architecture, i);
+            var output = new Linear(architecture.TiedHead ? embedding : Matrix(TensorSlots.Head, architecture.VocabSize, architecture.Width),
+                architecture.HeadBias ? Vector(TensorSlots.HeadBias, architecture.VocabSize) : null);
+            Weights = new ModelWeights(embedding, layers, Norm(architecture.OutputNorm, TensorSlots.OutputNorm, architecture.Width), output)
             {
-                string block = $"blk.{i}.";
-                layers[i] = new LayerWeights
-                {
-                    AttentionNorm = Vector(block + "attn_norm.weight", hidden),
-                    Query = Linear(block + "attn_q", hidden, hidden, rotary: true),
-                    Key = Linear(block + "attn_k", hidden, hidden, rotary: true),
-                    Value = Linear(block + "attn_v", hidden, hidden),
-                    AttentionOutput = Linear(block + "attn_output", hidden, hidden),
-                    FeedForwardNorm = Vector(block + "ffn_norm.weight", hidden),
-                    Gate = Linear(block + "ffn_gate", inner, hidden),
-                    Up = Linear(block + "ffn_up", inner, hidden),
-                    Down = Linear(block + "ffn_down", hidden, inner),
-                };
-            }
-            float[] outputNorm = Vector("output_norm.weight", hidden);
-            var output = new Linear(config.TiedHead ? embedding : Matrix("output.weight", config.VocabSize, hidden), OptionalVector("output.bias", config.VocabSize));
-            Weights = new ModelWeights(embedding, layers, outputNorm, output);
-            if (config.IsForeign)
-                RequireAllUsed();
+                EmbeddingScale = architecture.EmbeddingScale,
+                Positions = architecture.PositionTable == 0 ? null : Matrix(TensorSlots.Positions, architecture.PositionTable, architecture.Width),
+                RotaryFactors = file.Find(TensorSlots.RotaryFactors) is null ? null : Factors(architecture.HeadSize / 2),
+            };
+            RequireAllUsed();
         }
         catch
         {
@@ -68,27 +59,80 @@ internal sealed class FileWeights : IDisposable
         _repacked.Clear();
     }
 
-    private Linear Linear(string name, int rows, int cols, bool rotary = false)
+    private LayerWeights Layer(Architecture architecture, int index)
     {
-        bool interleaved = rotary && _config.HasInterleavedRows;
-        float[]? bias = OptionalVector(name + ".bias", rows);
-        if (interleaved && bias is not null)
+        var layer = new LayerWeights(architecture.Layers[index]);
+        foreach (TensorSlot slot in TensorSlots.Of(layer.Shape, architecture.Width))
         {
-            float[] stored = bias;
-            bias = new float[stored.Length];
-            for (int row = 0; row < rows; row++)
-                bias[row] = stored[InterleavedRows.Source(row, _config.HeadSize)];
+            string name = slot.NameIn(index);
+            if (!slot.IsMatrix)
+                layer.Set(slot.Slot, Norm(slot.Norm!, name, slot.Cols));
+            else if (_file.Find(name + ".weight") is null && FusedRows.Of(layer.Shape.Attention, slot.Slot) is { } fused && _file.Find($"blk.{index}.{FusedRows.Name}.weight") is not null)
+                layer.Set(slot.Slot, Fused(slot, $"blk.{index}.{FusedRows.Name}", fused));
+            else
+                layer.Set(slot.Slot, new Linear(Matrix(name + ".weight", slot.Rows, slot.Cols, slot.IsRotated && _config.HasInterleavedRows), Bias(slot, name)));
         }
-        return new(Matrix(name + ".weight", rows, cols, interleaved), bias);
+        return layer;
     }
 
-    /// <summary>A tensor that is passed over would change what another tool's model computes.</summary>
+    /// <summary>Queries, keys or values out of the one matrix that other tools store them in.</summary>
+    private Linear Fused(TensorSlot slot, string name, FusedRows rows)
+    {
+        GgufTensorInfo tensor = Require(name + ".weight", rows.All, slot.Cols);
+        if (TensorTypes.IsPacked(tensor.Type))
+            throw Unsupported(tensor, "queries, keys and values in one matrix must be of a plain type");
+        NativeView data = _file.Data(tensor);
+        long rowBytes = data.Length / rows.All;
+        PackedMatrix matrix = Checked(tensor, Repack(tensor, data.Slice(rows.First * rowBytes, slot.Rows * rowBytes), slot.Rows, slot.Cols, slot.IsRotated && _config.HasInterleavedRows));
+        if (!slot.HasBias)
+            return new Linear(matrix, null);
+        var bias = new float[Workspace.Pad(slot.Rows)];
+        Vector(name + ".bias", rows.All).AsSpan(rows.First, slot.Rows).CopyTo(bias);
+        return new Linear(matrix, slot.IsRotated && _config.HasInterleavedRows ? Halves(bias, slot.Rows) : bias);
+    }
+
+    private NormWeights Norm(Norm norm, string name, int size) => new(norm, Vector(name + ".weight", size), norm.Kind == NormKind.Layer ? Vector(name + ".bias", size) : null);
+
+    private float[]? Bias(TensorSlot slot, string name)
+    {
+        if (!slot.HasBias)
+            return null;
+        float[] bias = Vector(name + ".bias", slot.BiasSize);
+        if (!slot.IsRotated || !_config.HasInterleavedRows || IsOwnOrder(name))
+            return bias;
+        return Halves(bias, slot.Rows);
+    }
+
+    /// <summary>A bias whose values stand as llama.cpp turns them, in our order.</summary>
+    private float[] Halves(float[] stored, int rows)
+    {
+        var bias = new float[stored.Length];
+        for (int row = 0; row < rows; row++)
+            bias[row] = stored[InterleavedRows.Source(row, _config.HeadSize)];
+        return bias;
+    }
+
+    /// <summary>Packed matrices, and the biases beside them, have rows in our order whatever the family is.</summary>
+    private bool IsOwnOrder(string name) => TensorTypes.IsPacked(_file.Find(name + ".weight")!.Type);
+
+    private float[] Factors(int count)
+    {
+        float[] factors = Vector(TensorSlots.RotaryFactors, count);
+        for (int i = 0; i < count; i++)
+        {
+            if (!(factors[i] > 0))
+                throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"holds the value {factors[i]}, and frequencies are divided by it: it must be positive", tensor: TensorSlots.RotaryFactors);
+        }
+        return factors;
+    }
+
+    /// <summary>A tensor that is passed over would change what the model computes.</summary>
     private void RequireAllUsed()
     {
         foreach (GgufTensorInfo tensor in _file.Tensors)
         {
             if (!tensor.IsBaked && !_used.Contains(tensor.Name))
-                throw new ModelFormatException(ModelFault.Unsupported, _file.Name, "QED models have no such tensor", tensor: tensor.Name, offset: tensor.Offset);
+                throw new ModelFormatException(ModelFault.Unsupported, _file.Name, $"models of the family '{_config.Architecture.Name}' have no such tensor", tensor: tensor.Name, offset: tensor.Offset);
         }
     }
 
@@ -105,8 +149,6 @@ internal sealed class FileWeights : IDisposable
         _used.Add(name);
         return tensor;
     }
-
-    private float[]? OptionalVector(string name, int size) => _file.Find(name) is null ? null : Vector(name, size);
 
     private float[] Vector(string name, int size)
     {
@@ -129,8 +171,8 @@ internal sealed class FileWeights : IDisposable
             return tensor.Type is TensorType.PackedQ4_0 or TensorType.PackedQ8_0 ? Checked(tensor, new PackedMatrix(TensorTypes.PackedFormat(tensor.Type)!.Value, rows, cols, data))
                 : throw Unsupported(tensor, "this build runs nothing but what 'qed-convert --type q4_0' makes");
         }
-        // Packed types are qed-convert's own, in QED's order of rows.
-        PackedMatrix matrix = !_config.IsForeign && TensorTypes.PackedFormat(tensor.Type) is { } format
+        // Packed types are qed-convert's own, with rows in our order.
+        PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format
             ? new PackedMatrix(format, rows, cols, data)
             : Repack(tensor, data, rows, cols, interleaved);
         return Checked(tensor, matrix);
@@ -153,7 +195,7 @@ internal sealed class FileWeights : IDisposable
     private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved)
     {
         BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
-            "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices" + (_config.IsForeign ? Remedy : ""));
+            "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices" + (_file.IsOwn ? "" : Remedy));
         long groupBytes = PackedLayout.GroupBytes(format, cols);
         var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
         _repacked.Add(buffer);

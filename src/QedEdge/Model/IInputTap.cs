@@ -1,19 +1,7 @@
+using QedEdge.Architectures;
 using QedEdge.Kernels;
 
 namespace QedEdge.Model;
-
-/// <summary>Which matrices of a layer an input belongs to.</summary>
-internal enum MatrixInput
-{
-    /// <summary>Query, key and value.</summary>
-    Attention,
-    /// <summary>The matrix behind attention.</summary>
-    AttentionOutput,
-    /// <summary>Gate and up.</summary>
-    FeedForward,
-    /// <summary>Down.</summary>
-    Down,
-}
 
 /// <summary>Sees what the forward pass multiplies with the matrices.</summary>
 internal interface IInputTap

@@ -12,4 +12,11 @@ internal static class InterleavedRows
         int inHead = row % headSize, half = headSize / 2;
         return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
     }
+
+    /// <summary>The row of ours that such a file has at <paramref name="row"/>: the other way round.</summary>
+    public static int Target(int row, int headSize)
+    {
+        int inHead = row % headSize;
+        return row - inHead + inHead / 2 + inHead % 2 * (headSize / 2);
+    }
 }

@@ -37,22 +37,26 @@ internal sealed partial class KvCache
     /// slots. Keys are turned and stored anew, values stay as they are.
     /// </summary>
     /// <param name="kernels">The kernel set.</param>
-    /// <param name="rope">Its first row turns a key from its old position to its new one.</param>
+    /// <param name="ropes">Their first row turns a key from its old position to its new one.</param>
     /// <param name="begin">Where the first goes.</param>
     /// <param name="count">How far.</param>
     /// <param name="end">One past the last that moves.</param>
     /// <returns>False where a turned key is too large for the format.</returns>
-    public bool Shift(KernelSet kernels, Rope rope, int begin, int count, int end)
+    public bool Shift(KernelSet kernels, Ropes ropes, int begin, int count, int end)
     {
         Span<float> key = stackalloc float[PaddedHeadSize], turned = stackalloc float[PaddedHeadSize];
         turned.Clear();
         bool stored = true;
         for (long index = 0; index < _layers * _heads; index++)
         {
+            Rope? rope = ropes[(int)(index / _heads)];
             for (int slot = begin + count; slot < end; slot++)
             {
                 LoadKey(index, slot, key);
-                rope.Apply(0, key[..HeadSize], turned);
+                if (rope is null)
+                    key.CopyTo(turned);
+                else
+                    rope.Apply(0, key[..HeadSize], turned);
                 stored &= StoreKey(kernels, index, slot - count, turned);
                 MoveValue(index, slot, slot - count);
             }

@@ -4,7 +4,7 @@ using QedEdge.Quantization;
 namespace QedEdge.Model;
 
 /// <summary>
-/// Keys and values of the tokens seen, by slot (<see cref="SlotWindow"/>); memory is reserved at once and touched as it fills.
+/// Keys and values of the tokens seen, by slot (<see cref="SlotMap"/>); memory is reserved at once and touched as it fills.
 /// <code>
 /// keys    per layer and head: a packed matrix [capacity, head size] (PackedLayout), so that scores are the weights' own GEMV
 /// values  F32, F16: per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step
@@ -14,7 +14,7 @@ namespace QedEdge.Model;
 /// </summary>
 internal sealed partial class KvCache : IDisposable
 {
-    /// <summary>Positions that share a maximum and sums, which are merged in order (MODEL.md, "Numerics").</summary>
+    /// <summary>Positions that share a maximum and sums, which are merged in order (docs/numerics.md).</summary>
     public const int ChunkSize = 256;
 
     /// <summary>Changes with the storage and with the arithmetic that fills it: what was saved by another version is computed anew.</summary>

@@ -9,7 +9,7 @@ internal sealed class Sequence : IDisposable
     private readonly byte[] _mask; // by slot; only used where the window does not slide
 
     /// <summary>An empty sequence.</summary>
-    public Sequence(SlotWindow window, int logits, KvCache cache)
+    public Sequence(SlotMap window, int logits, KvCache cache)
     {
         Logits = new AlignedBuffer<float>(logits);
         Window = window;
@@ -19,7 +19,7 @@ internal sealed class Sequence : IDisposable
     }
 
     /// <summary>Which slots hold what.</summary>
-    public SlotWindow Window { get; }
+    public SlotMap Window { get; }
 
     /// <summary>Keys and values.</summary>
     public KvCache Cache { get; }
@@ -43,7 +43,7 @@ internal sealed class Sequence : IDisposable
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Reach, _ids.Length));
 
     /// <summary>Whether a sequence of another window can go on as this one; masks and given positions mean nothing once tokens leave.</summary>
-    public bool Accepts(SlotWindow window, int count, int reach, bool plain) => Window.Holds(window, count, reach) && (plain || window.Slides || !Window.Slides);
+    public bool Accepts(SlotMap window, int count, int reach, bool plain) => Window.Holds(window, count, reach) && (plain || window.Slides || !Window.Slides);
 
     /// <summary>How many of the first tokens are those given; 0 once the slots went round, and where they are not <see cref="Plain"/>.</summary>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);

@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -6,16 +7,16 @@ using QedEdge.Threading;
 namespace QedEdge.Model;
 
 /// <summary>
-/// The forward pass (reference.md is its definition, MODEL.md repeats it). Every worker of the team runs the same code on its own
+/// The forward pass: it interprets an <see cref="Architecture"/> (docs/numerics.md, N1). Every worker of the team runs the same code on its own
 /// share of rows, heads or tokens and meets the others at barriers; a batch of one token is decoding.
 /// </summary>
-internal sealed class Transformer(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws, Rope rope, Batch batch)
+internal sealed class Transformer(Architecture architecture, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws, Ropes ropes, Batch batch)
     : ITeamWork
 {
-    private readonly LogitsWork _logits = new(config, weights, kernels, team, ws);
+    private readonly LogitsWork _logits = new(architecture, weights, kernels, team, ws);
 
-    /// <summary>Each worker's rows of q, k and v are whole heads: it need not wait for others before it attends with them.</summary>
-    private bool HeadsOwned => config.HeadCount % team.Active == 0 && config.HeadSize % PackedLayout.GroupRows == 0;
+    /// <summary>Each worker's rows of q, k and v are whole key-value heads with their queries: it need not wait for others before it attends with them.</summary>
+    private bool HeadsOwned => architecture.KvHeads % team.Active == 0 && architecture.HeadSize % PackedLayout.GroupRows == 0;
 
     private int _nextItem;
     private bool _embeds;
@@ -57,55 +58,52 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     public void Execute(int worker)
     {
         WorkerSpace own = ws.Workers[worker];
-        int n = batch.Count, hidden = config.HiddenSize;
-
         if (worker == 0)
         {
             _nextItem = 0;
             Array.Clear(ws.Broken);
         }
-        if (_embeds)
-            Embed(worker);                                                                    // x = embed[ids]
+        Begin(worker, own);                                                                   // x = scale · embed[ids] + position[p]
         team.Barrier(worker);
         for (int i = 0; i < weights.Layers.Length; i++)
         {
             LayerWeights layer = weights.Layers[i];
-
+            bool parallel = layer.Shape.Parallel;
             Linear next = i + 1 < weights.Layers.Length ? weights.Layers[i + 1].Query : weights.Output;
 
-            Activations h = Norm(worker, own, layer.AttentionNorm);                           // h = RMSNorm(x)
+            Activations h = Normalize(worker, own, layer.AttentionNorm);                      // h = norm(x)
             Show(worker, MatrixInput.Attention, h);
-            Multiply(worker, layer.Query, h, ws.Query.Span, ws.HiddenStride, layer.Key);      // q, k, v = h W + b
-            Multiply(worker, layer.Key, h, ws.Key.Span, ws.HiddenStride, layer.Value);
-            Multiply(worker, layer.Value, h, ws.Value.Span, ws.HiddenStride, layer.AttentionOutput);
+            Multiply(worker, layer.Query, h, ws.Query.Span, ws.QueryStride, layer.Key);       // q, k, v = h W + b
+            Multiply(worker, layer.Key, h, ws.Key.Span, ws.KvStride, layer.Value);
+            Multiply(worker, layer.Value, h, ws.Value.Span, ws.KvStride, layer.AttentionOutput);
             if (!HeadsOwned)
                 team.Barrier(worker);
 
-            Attend(worker, own, i);                                                           // a = softmax(RoPE(q) RoPE(k)ᵀ / √size + mask) v
+            Attend(worker, own, layer, i);                                                    // a = softmax(scale · rope(norm q) rope(norm k)ᵀ, windowed, masked) v
             team.Barrier(worker);
 
-            Activations a = Inputs(worker, own, ws.Output.Span, ws.HiddenStride, hidden, layer.AttentionOutput);
+            Activations a = Inputs(worker, own, ws.Attended.Span, ws.QueryStride, layer.Shape.Attention.QueryWidth, layer.AttentionOutput);
             Show(worker, MatrixInput.AttentionOutput, a);
-            MultiplyAndAdd(worker, layer.AttentionOutput, a, layer.Gate);                     // x = x + a Wo + b
+            Multiply(worker, layer.AttentionOutput, a, ws.Branch.Span, ws.HiddenStride, layer.First); // y = a Wo + b
             if (Cancelled(worker))
                 return;
+            if (!parallel)
+                AddBranch(worker, own, layer.AttentionPostNorm);                              // x = x + norm(y)
 
-            h = Norm(worker, own, layer.FeedForwardNorm);                                     // h = RMSNorm(x)
+            h = Normalize(worker, own, layer.FeedForwardNorm);                                // h = norm(x)
             Show(worker, MatrixInput.FeedForward, h);
-            (int begin, int end) = Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
-            Multiply(worker, layer.Up, h, ws.Up.Span, ws.InnerStride, layer.Down);
-            for (int t = 0; t < n; t++)                                                       // g = silu(h Wg) · (h Wu)
-            {
-                Span<float> gate = ws.Gate.Slice((long)t * ws.InnerStride + begin, end - begin);
-                kernels.SwiGlu(gate, ws.Up.Slice((long)t * ws.InnerStride + begin, end - begin), gate);
-            }
+            Activate(worker, layer, h);                                                       // g = act(h Wg) · (h Wu) or act(h Wu)
             team.Barrier(worker);
 
-            Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, config.FeedForwardSize, layer.Down);
+            Activations g = Inputs(worker, own, ws.Gate.Span, ws.InnerStride, layer.Shape.FeedForward.Inner, layer.Down);
             Show(worker, MatrixInput.Down, g);
-            MultiplyAndAdd(worker, layer.Down, g, next);                                      // x = x + g Wd + b
+            if (parallel)
+                MultiplyAndAdd(worker, layer.Down, g, next);                                  // y = y + g Wd + b
+            else
+                Multiply(worker, layer.Down, g, ws.Branch.Span, ws.HiddenStride, next);       // y = g Wd + b
             if (Cancelled(worker))
                 return;
+            AddBranch(worker, own, layer.FeedForwardPostNorm);                                // x = x + norm(y)
         }
     }
 
@@ -124,27 +122,67 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             Tap?.Take(input, x, batch.Count);
     }
 
-    private void Embed(int worker)
+    /// <summary>Which tokens of the batch a worker takes for itself: its share, or the lone one, as every worker does.</summary>
+    private (int Begin, int End) Tokens(int worker) => batch.Count == 1 ? (0, 1) : team.Share(worker, batch.Count);
+
+    /// <summary>A token's residual stream [padded width], as this worker keeps it.</summary>
+    private Span<float> Residual(int worker, WorkerSpace own, int t) =>
+        batch.Count == 1 && worker > 0 ? own.Residual.Span : ws.Residual.Slice((long)t * ws.HiddenStride, ws.HiddenStride);
+
+    private void Begin(int worker, WorkerSpace own)
     {
-        (int begin, int end) = team.Share(worker, batch.Count);
-        ReadOnlySpan<int> tokens = batch.Tokens;
+        (int begin, int end) = Tokens(worker);
         for (int t = begin; t < end; t++)
         {
-            Span<float> x = ws.Residual.Slice((long)t * ws.HiddenStride, ws.HiddenStride);
-            weights.ReadEmbedding(tokens[t], x[..config.HiddenSize]);
-            x[config.HiddenSize..].Clear(); // a run that was not finite may have left NaN there
+            Span<float> x = Residual(worker, own, t);
+            if (_embeds)
+            {
+                weights.Embed(batch.Tokens[t], batch.Positions[t], x[..architecture.Width], own.Input.Row(0));
+                x[architecture.Width..].Clear(); // a run that was not finite may have left NaN there
+            }
+            else if (worker > 0 && batch.Count == 1)
+            {
+                ws.Residual.Slice(0, ws.HiddenStride).CopyTo(x);
+            }
         }
     }
 
-    /// <summary>RMSNorm of the residual stream as inputs of a matrix.</summary>
-    private Activations Norm(int worker, WorkerSpace own, float[] gain) => Normalize(kernels, team, ws, config, worker, own, gain, default, batch.Count);
+    /// <summary>A norm of the residual stream as inputs of a matrix.</summary>
+    private Activations Normalize(int worker, WorkerSpace own, NormWeights norm)
+    {
+        Activations inputs = batch.Count == 1 ? own.Input : ws.Batch;
+        (int begin, int end) = Tokens(worker);
+        for (int t = begin; t < end; t++)
+            ws.Broken[t] |= !Normalize(kernels, architecture.Width, norm, Residual(worker, own, t), inputs, t);
+        if (batch.Count > 1)
+            team.Barrier(worker);
+        return inputs;
+    }
+
+    /// <summary>Adds the branch to the residual stream, behind its norm where it has one.</summary>
+    private void AddBranch(int worker, WorkerSpace own, NormWeights? norm)
+    {
+        Activations inputs = batch.Count == 1 ? own.Input : ws.Batch; // nobody reads them any more
+        (int begin, int end) = Tokens(worker);
+        for (int t = begin; t < end; t++)
+        {
+            ReadOnlySpan<float> branch = ws.Branch.Slice((long)t * ws.HiddenStride, ws.HiddenStride);
+            Span<float> x = Residual(worker, own, t);
+            if (norm is not null)
+            {
+                Span<float> normed = inputs.Row(t)[..x.Length];
+                norm.Apply(kernels, branch, architecture.Width, normed);
+                branch = normed;
+            }
+            kernels.Add(branch, x);
+        }
+    }
 
     /// <summary>Vectors as inputs of a matrix: a lone token by every worker for itself, a batch by shares.</summary>
     private Activations Inputs(int worker, WorkerSpace own, ReadOnlySpan<float> x, int stride, int size, Linear consumer)
     {
-        bool alone = batch.Count == 1;
-        Activations inputs = alone ? own.Input : ws.Batch;
-        (int begin, int end) = alone ? (0, 1) : team.Share(worker, batch.Count);
+        Activations inputs = batch.Count == 1 ? own.Input : ws.Batch;
+        (int begin, int end) = Tokens(worker);
         for (int t = begin; t < end; t++)
         {
             x.Slice(t * stride, size).CopyTo(inputs.Row(t));
@@ -153,27 +191,39 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
             if (!(PackedLayout.HasScales(consumer.Weight.Format) ? kernels.Quantize(inputs, t, size) : kernels.IsFinite(row)))
                 ws.Broken[t] = true;
         }
-        if (!alone)
+        if (batch.Count > 1)
             team.Barrier(worker);
         return inputs;
     }
 
-    private static Activations Normalize(KernelSet kernels, WorkerTeam team, Workspace ws, ModelConfig config, int worker, WorkerSpace own, float[] gain, ReadOnlySpan<int> rows, int count)
+    /// <summary>A norm as input row <paramref name="t"/> of a matrix; whether it is finite.</summary>
+    private static bool Normalize(KernelSet kernels, int width, NormWeights norm, ReadOnlySpan<float> x, Activations inputs, int t)
     {
-        bool alone = count == 1;
-        Activations inputs = alone ? own.Input : ws.Batch;
-        (int begin, int end) = alone ? (0, 1) : team.Share(worker, count);
-        int padded = Workspace.Pad(config.HiddenSize);
-        for (int t = begin; t < end; t++)
+        norm.Apply(kernels, x, width, inputs.Row(t));
+        return kernels.Quantize(inputs, t, width);
+    }
+
+    /// <summary>This worker's rows of the activated inner vectors, in <see cref="Workspace.Gate"/>.</summary>
+    private void Activate(int worker, LayerWeights layer, Activations h)
+    {
+        FeedForwardShape shape = layer.Shape.FeedForward;
+        if (shape.IsGated)
+            Multiply(worker, layer.Gate, h, ws.Gate.Span, ws.InnerStride, layer.Up);
+        (int begin, int end) = Multiply(worker, layer.Up, h, shape.IsGated ? ws.Up.Span : ws.Gate.Span, ws.InnerStride, layer.Down);
+        for (int t = 0; t < batch.Count; t++)
         {
-            int row = rows.IsEmpty ? t : rows[t];
-            kernels.RmsNorm(ws.Residual.Slice((long)row * ws.HiddenStride, padded), gain, config.HiddenSize, config.RmsNormEpsilon, inputs.Row(t));
-            if (!kernels.Quantize(inputs, t, config.HiddenSize))
-                ws.Broken[row] = true;
+            Span<float> gate = ws.Gate.Slice((long)t * ws.InnerStride + begin, end - begin);
+            ReadOnlySpan<float> up = ws.Up.Slice((long)t * ws.InnerStride + begin, end - begin);
+            switch (shape.Activation)
+            {
+                case Activation.Silu when shape.IsGated: kernels.SwiGlu(gate, up, gate); continue;
+                case Activation.Silu: kernels.Silu(gate, gate); break;
+                case Activation.GeluTanh: kernels.GeluTanh(gate, gate); break;
+                default: kernels.GeluErf(gate, gate); break;
+            }
+            if (shape.IsGated)
+                kernels.Multiply(up, gate);
         }
-        if (!alone)
-            team.Barrier(worker);
-        return inputs;
     }
 
     /// <summary>This worker's rows of y = W x + b for the batch; returns the rows. What it reads next is asked for early.</summary>
@@ -197,42 +247,43 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
         return w.Data.Slice(begin * w.GroupBytes, (end - begin) * w.GroupBytes);
     }
 
-    /// <summary>This worker's rows of x += W y + b.</summary>
+    /// <summary>This worker's rows of the branch += W y + b.</summary>
     private void MultiplyAndAdd(int worker, Linear linear, Activations y, Linear next)
     {
-        (int begin, int end) = Multiply(worker, linear, y, ws.Key.Span, ws.HiddenStride, next); // the keys are stored by now
+        (int begin, int end) = Multiply(worker, linear, y, ws.Second.Span, ws.HiddenStride, next);
         for (int t = 0; t < batch.Count; t++)
         {
             long at = (long)t * ws.HiddenStride + begin;
-            kernels.Add(ws.Key.Slice(at, end - begin), ws.Residual.Slice(at, end - begin));
+            kernels.Add(ws.Second.Slice(at, end - begin), ws.Branch.Slice(at, end - begin));
         }
     }
 
-    private void Attend(int worker, WorkerSpace own, int layer)
+    private void Attend(int worker, WorkerSpace own, LayerWeights weights, int layer)
     {
         ReadOnlySpan<Segment> segments = batch.Segments;
-        (int headBegin, int headEnd) = team.Share(worker, config.HeadCount);
+        Rope? rope = ropes[layer];
+        (int headBegin, int headEnd) = team.Share(worker, weights.Shape.Attention.KvHeads);
         for (int head = headBegin; head < headEnd; head++)
         {
             foreach (ref readonly Segment segment in segments)
-                Attention.Store(segment, kernels, rope, ws, own, layer, head);
+                Attention.Store(segment, kernels, rope, ws, own, weights, layer, head);
         }
         ReadOnlySpan<QueryTile> tiles = batch.Tiles;
         if (batch.Count == 1)
         {
             // Whoever stored a head's key attends with it: no need to wait.
             for (int head = headBegin; head < headEnd; head++)
-                Attention.Attend(segments[0], tiles[0], kernels, rope, ws, own, layer, head);
+                Attention.Attend(segments[0], tiles[0], kernels, rope, ws, own, weights, layer, head);
             return;
         }
         team.Barrier(worker);
         // Later tiles see more keys: items are taken, not dealt. Each layer's items have numbers of their own, so nobody need reset the count.
-        int items = tiles.Length * config.HeadCount;
+        int heads = weights.Shape.Attention.KvHeads, items = tiles.Length * heads;
         int item;
         while ((item = Take(layer, items)) >= 0)
         {
-            QueryTile tile = tiles[item / config.HeadCount];
-            Attention.Attend(segments[tile.Segment], tile, kernels, rope, ws, own, layer, item % config.HeadCount);
+            QueryTile tile = tiles[item / heads];
+            Attention.Attend(segments[tile.Segment], tile, kernels, rope, ws, own, weights, layer, item % heads);
         }
     }
 
@@ -251,7 +302,7 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
     }
 
     /// <summary>logits = RMSNorm(x) W + b for chosen tokens of the batch.</summary>
-    private sealed class LogitsWork(ModelConfig config, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws) : ITeamWork
+    private sealed class LogitsWork(Architecture architecture, ModelWeights weights, KernelSet kernels, WorkerTeam team, Workspace ws) : ITeamWork
     {
         private readonly int[] _rows = new int[ws.LogitRows];
         private AlignedBuffer<float> _destination = ws.Logits;
@@ -266,7 +317,12 @@ internal sealed class Transformer(ModelConfig config, ModelWeights weights, Kern
 
         public void Execute(int worker)
         {
-            Activations h = Normalize(kernels, team, ws, config, worker, ws.Workers[worker], weights.OutputNorm, _rows, _count);
+            Activations h = _count == 1 ? ws.Workers[worker].Input : ws.Batch;
+            (int first, int last) = _count == 1 ? (0, 1) : team.Share(worker, _count);
+            for (int t = first; t < last; t++)
+                ws.Broken[_rows[t]] |= !Normalize(kernels, architecture.Width, weights.OutputNorm, ws.Residual.Slice((long)_rows[t] * ws.HiddenStride, ws.HiddenStride), h, t);
+            if (_count > 1)
+                team.Barrier(worker);
             PackedMatrix w = weights.Output.Weight;
             (int begin, int end) = team.Share(worker, w.Groups);
             int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;

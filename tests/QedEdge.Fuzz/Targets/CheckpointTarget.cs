@@ -45,7 +45,7 @@ internal sealed class CheckpointTarget : Target
         var plan = new TensorPlan(checkpoint, options);
         var writer = new GgufWriter();
         List<string> warnings = [];
-        ModelMetadata.WriteModel(writer, checkpoint.Config, options.Architecture);
+        ModelMetadata.WriteModel(writer, checkpoint.Config.Name, plan.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, warnings);
         TokenizerConversion.Write(writer, checkpoint, options, warnings);
         return $"planned, {plan.Tensors.Count} tensors";

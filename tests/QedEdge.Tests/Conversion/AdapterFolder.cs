@@ -80,9 +80,11 @@ internal sealed class AdapterFolder : IDisposable
     }
 
     /// <summary>The checkpoint's tensors by name, read without the converter's arithmetic.</summary>
-    public Dictionary<string, TestTensor> Checkpoint()
+    public Dictionary<string, TestTensor> Checkpoint() => Read(Path.Combine(Model, "model.safetensors"));
+
+    /// <summary>A file's tensors by name.</summary>
+    public static Dictionary<string, TestTensor> Read(string file)
     {
-        string file = Path.Combine(Model, "model.safetensors");
         byte[] bytes = File.ReadAllBytes(file);
         return SafetensorsHeader.Read(file).ToDictionary(static tensor => tensor.Name, tensor =>
         {

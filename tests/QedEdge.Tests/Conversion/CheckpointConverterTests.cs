@@ -10,7 +10,7 @@ namespace QedEdge.Tests.Conversion;
 
 public class CheckpointConverterTests
 {
-    public static TheoryData<string> Goldens => new("head32-odd-vocab", "sharded-f16-model-prefix", "tied-f32", "untied-bias-bf16", "width-80-head-40", "width-96-head-24");
+    public static TheoryData<string> Goldens => [.. TestData.GoldenCases.Select(folder => Path.GetFileName(folder))];
 
     [Theory]
     [MemberData(nameof(Goldens))]

@@ -164,7 +164,7 @@ public sealed class CheckpointLimitsTests : IDisposable
     {
         using var folder = new AdapterFolder();
         folder.Config["rank_pattern"] = new JsonObject { ["q_proj"] = 2 };
-        AdapterConfig config = AdapterConfig.ReadFolder(folder.Save().Adapter, new SlowClock(trial.Length));
+        AdapterConfig config = AdapterConfig.ReadFolder(folder.Save().Adapter, clock: new SlowClock(trial.Length));
         trial.Check(() => config.RankOf(Query), "takes too long");
     }
 

@@ -25,7 +25,7 @@ public sealed class ConfigFeaturesTests : IDisposable
     [InlineData("final_logit_softcapping", "30.0")]
     [InlineData("qk_norm", "true")]
     [InlineData("partial_rotary_factor", "0.5")]
-    [InlineData("hidden_act", "\"gelu\"")]
+    [InlineData("hidden_act", "\"relu\"")]
     [InlineData("hidden_act", "\"\\ud800\"")]
     [InlineData("hidden_act", "7")]
     [InlineData("attention_bias", "true")]
@@ -94,24 +94,24 @@ public sealed class ConfigFeaturesTests : IDisposable
     [InlineData("""{"rope_theta":50000,"rope_scaling":{"type":"default","rope_type":"default"}}""")]
     [InlineData("""{"rope_theta":50000,"rope_scaling":{}}""")]
     [InlineData("""{"rope_theta":null,"rope_scaling":{"rope_theta":50000}}""")]
-    public void Read_TheBaseOfRotaryPositions_IsTakenFromWhereItStands(string changes) => Assert.Equal(50000f, Read(Changed(changes)).RopeTheta);
+    public void Read_TheBaseOfRotaryPositions_IsTakenFromWhereItStands(string changes) => Assert.Equal(50000f, Read(Changed(changes)).Architecture.Layers[0].Attention.Rotary!.Theta);
 
     [Fact]
-    public void Read_NoBase_Is10000() => Assert.Equal(10000f, Read("rope_theta", "null").RopeTheta);
+    public void Read_NoBase_Is10000() => Assert.Equal(10000f, Read("rope_theta", "null").Architecture.Layers[0].Attention.Rotary!.Theta);
 
     [Theory]
-    [InlineData("""{"rope_scaling":{"type":"linear","factor":4.0}}""", "rope_scaling.type", "'linear'")]
+    [InlineData("""{"rope_scaling":{"type":"dynamic","factor":4.0}}""", "rope_scaling.type", "'dynamic'")]
     [InlineData("""{"rope_scaling":{"factor":4.0}}""", "rope_scaling.factor", "scaled")]
     [InlineData("""{"rope_scaling":"linear"}""", "rope_scaling", "no object")]
-    [InlineData("""{"rope_parameters":{"rope_type":"llama3","factor":8.0,"rope_theta":10000}}""", "rope_parameters.rope_type", "'llama3'")]
+    [InlineData("""{"rope_parameters":{"rope_type":"longrope","factor":8.0,"rope_theta":10000}}""", "rope_parameters.rope_type", "'longrope'")]
     [InlineData("""{"rope_parameters":{"rope_type":"default","type":"yarn"}}""", "rope_parameters.type", "correct one")]
     [InlineData("""{"rope_parameters":{"rope_type":5}}""", "rope_parameters.rope_type", "no text")]
     [InlineData("""{"rope_parameters":{"rope_theta":50000}}""", "rope_parameters.rope_theta", "10000 elsewhere")]
     [InlineData("""{"rope_theta":null,"rope_parameters":{"rope_theta":50000},"rope_scaling":{"rope_theta":40000}}""", "rope_scaling.rope_theta", "50000 elsewhere")]
     [InlineData("""{"rope_parameters":{"rope_theta":-1}}""", "rope_parameters.rope_theta", "not positive")]
     [InlineData("""{"rope_parameters":{"rope_theta":"10000"}}""", "rope_parameters.rope_theta", "no number")]
-    [InlineData("""{"rope_parameters":{"partial_rotary_factor":0.5}}""", "rope_parameters.partial_rotary_factor", "partial")]
-    [InlineData("""{"rope_parameters":{"full_attention":{"rope_theta":10000}}}""", "rope_parameters.full_attention", "all layers")]
+    [InlineData("""{"rope_parameters":{"partial_rotary_factor":0.5}}""", "rope_parameters.partial_rotary_factor", "part of a head")]
+    [InlineData("""{"rope_parameters":{"strided_attention":{"rope_theta":10000}}}""", "rope_parameters.strided_attention", "kind of layers")]
     public void Read_OtherRotaryPositions_AreRefusedByName(string changes, string key, string words)
     {
         var refused = Assert.Throws<ModelFormatException>(() => Read(Changed(changes)));

@@ -146,18 +146,16 @@ public sealed class KernelParityTests
             Scalar.SwiGlu(wide, x, y0);
             set.SwiGlu(wide, x, y1);
             AssertSameBits(y0, y1, $"SwiGlu {length}");
-
-            Scalar.Add(x, y0);
-            set.Add(x, y1);
-            AssertSameBits(y0, y1, $"Add {length}");
-
-            Scalar.Merge(x, 0.3f, y0, 0.7f);
-            set.Merge(x, 0.3f, y1, 0.7f);
-            AssertSameBits(y0, y1, $"Merge {length}");
-
-            Scalar.Divide(y0, 1.7f);
-            set.Divide(y1, 1.7f);
-            AssertSameBits(y0, y1, $"Divide {length}");
+            foreach ((string operation, Action<KernelSet, float[]> run) in new (string, Action<KernelSet, float[]>)[]
+            {
+                ("Add", (k, y) => k.Add(x, y)), ("Multiply", (k, y) => k.Multiply(x, y)), ("Merge", (k, y) => k.Merge(x, 0.3f, y, 0.7f)), ("Divide", (k, y) => k.Divide(y, 1.7f)),
+                ("LayerNorm", (k, y) => k.LayerNorm(y, gain, x, length, 1e-5f, y)), ("Silu", (k, y) => k.Silu(wide, y)), ("GeluTanh", (k, y) => k.GeluTanh(wide, y)), ("GeluErf", (k, y) => k.GeluErf(wide, y)),
+            })
+            {
+                run(Scalar, y0);
+                run(set, y1);
+                AssertSameBits(y0, y1, $"{operation} {length}");
+            }
 
             foreach (int count in new[] { length, length - 1, length - 7 })
             {
@@ -246,7 +244,7 @@ public sealed class KernelParityTests
     [Fact]
     public void GemmNonNegative_WithAvxVnniEmulated_IsGemm()
     {
-        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Avx2.IsSupported, "this processor has no AVX2");
+        Assert.SkipUnless(Avx2.IsSupported, "this processor has no AVX2");
         AssertGemmNonNegativeIsGemm(new Avx2Kernels<EmulatedVnniDot>());
     }
 

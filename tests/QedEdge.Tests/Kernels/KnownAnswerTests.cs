@@ -1,6 +1,4 @@
-using System.Runtime.Intrinsics.X86;
 using QedEdge.Kernels;
-using QedEdge.Kernels.X86;
 using QedEdge.Tests.Published;
 
 namespace QedEdge.Tests.Kernels;
@@ -12,21 +10,13 @@ public sealed class KnownAnswerTests
 
     private static readonly Dictionary<string, string> Answers = File.ReadLines(Path).Select(line => line.Split('\t')).ToDictionary(parts => parts[0], parts => parts[1]);
 
-    public static TheoryData<string> Sets => [.. KernelRegistry.Available.Select(set => set.Name), "avx2, emulated VNNI", "avx512 without VNNI", "avx512, emulated VNNI"];
+    public static TheoryData<string> Sets => [.. TestKernels.All.Select(set => set.Name)];
 
     [Theory]
     [MemberData(nameof(Sets))]
     public void Bits_AreTheCanonicalOnes(string name)
     {
-        Assert.SkipUnless(!name.Contains("emulated") || Avx2.IsSupported, "the kernels around the instruction need AVX2");
-        Assert.SkipUnless(!name.StartsWith("avx512 ", StringComparison.Ordinal) && !name.StartsWith("avx512,", StringComparison.Ordinal) || Avx512BW.IsSupported, "this processor has no AVX-512");
-        KernelSet set = name switch
-        {
-            "avx2, emulated VNNI" => new Avx2Kernels<EmulatedVnniDot>(),
-            "avx512 without VNNI" => new Avx512Kernels(),
-            "avx512, emulated VNNI" => new Avx512Kernels<EmulatedVnniDot>(),
-            _ => KernelRegistry.Select(name),
-        };
+        KernelSet set = TestKernels.All.First(known => known.Name == name).Set;
         Check(KnownAnswers.Operations.Select(operation => (operation.Name, operation.Run(set).ToString())));
     }
 

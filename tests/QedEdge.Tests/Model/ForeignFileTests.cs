@@ -84,13 +84,10 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("attention.head_count_kv", 1u)]
     [InlineData("rope.dimension_count", 12u)]
-    [InlineData("attention.key_length", 32u)]
     [InlineData("attention.value_length", 32u)]
-    [InlineData("rope.scaling.type", "yarn")]
-    [InlineData("rope.scaling.type", "linear")]
-    [InlineData("rope.scaling.factor", 4f)]
+    [InlineData("rope.scaling.type", "longrope")]
+    [InlineData("something.new", 1u)]
     [InlineData("rope.scaling.attn_factor", 2f)]
     [InlineData("rope.scale_linear", 2f)]
     [InlineData("attention.sliding_window", 32u)]
@@ -100,7 +97,7 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("attention.max_alibi_bias", 8f)]
     [InlineData("embedding_scale", 12f)]
     [InlineData("expert_count", 8u)]
-    public void Feature_ThatQedDoesNotHave_IsRefused(string name, object value)
+    public void Feature_ThatTheFamilyDoesNotHave_IsRefused(string name, object value)
     {
         string qed = Source();
         foreach (string architecture in (string[])["qwen2", "llama"])
@@ -119,6 +116,9 @@ public sealed class ForeignFileTests : IDisposable
     [InlineData("rope.freq_base", 0f)]
     [InlineData("vocab_size", 0u)]
     [InlineData("attention.head_count", 5u)]
+    [InlineData("attention.head_count_kv", 2u)] // of three heads
+    [InlineData("attention.head_count_kv", 0u)]
+    [InlineData("rope.scaling.factor", -1f)]
     public void Value_ThatIsWrong_NamesTheFilesOwnKey(string name, object? value)
     {
         ModelFormatException error = Refuse(ForeignFiles.Write(Source(), "llama", new() { [$"llama.{name}"] = value }));
@@ -126,20 +126,30 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("rope_freqs.weight", TensorType.F32, new long[] { 12 }, "no such tensor")]
     [InlineData("blk.1.attn_q_norm.weight", TensorType.F32, new long[] { 24 }, "no such tensor")]
     [InlineData("blk.2.attn_norm.weight", TensorType.F32, new long[] { 72 }, "no such tensor")]
     [InlineData("token_embd.weight", TensorType.BF16, new long[] { 50, 72 }, "--token-embedding-type q8_0 --output-tensor-type q8_0, or convert the checkpoint with qed-convert")]
-    [InlineData("output.weight", TensorType.PackedF16, new long[] { 50, 72 }, "llama-quantize")]
-    [InlineData("blk.0.attn_q.weight", TensorType.PackedQ4_0, new long[] { 72, 72 }, "llama-quantize")]
     [InlineData("blk.0.attn_norm.weight", TensorType.F16, new long[] { 72 }, "must be F32")]
-    public void Tensor_ThatQedDoesNotHave_IsRefused(string name, TensorType type, long[] shape, string says)
+    public void Tensor_ThatTheFamilyDoesNotHave_IsRefused(string name, TensorType type, long[] shape, string says)
     {
         ModelFormatException error = Refuse(ForeignFiles.Write(Source(), "llama", extra: (name, type, shape)));
         Assert.Equal((ModelFault.Unsupported, name), (error.Fault, error.Tensor));
         Assert.Contains(says, error.Message);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Fact]
+    public void RotaryFactors_OfZero_AreRefused()
+    {
+        ModelFormatException error = Refuse(ForeignFiles.Write(Source(), "llama", extra: ("rope_freqs.weight", TensorType.F32, [12])));
+        Assert.Equal((ModelFault.Damaged, "rope_freqs.weight"), (error.Fault, error.Tensor));
+        Assert.Contains("must be positive", error.Message);
+    }
+
+    // Only qed-convert writes packed matrices, and its header has a checksum.
+    [Fact]
+    public void PackedMatrices_InAHeaderWithoutChecksum_AreRefused() => Assert.Equal(GgufKeys.HeaderChecksum,
+        Refuse(ForeignFiles.Write(Source(), "llama", extra: ("blk.0.attn_q.weight", TensorType.PackedQ4_0, [72, 72]))).Key);
 
     [Fact]
     public void Tensor_ThatIsMissing_IsNamed()
@@ -223,11 +233,27 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Fact]
-    public void Repack_IsRefused()
+    public void Repack_GivesTheLogitsOfTheFile()
     {
-        string output = Path.Combine(_folder, "out.gguf");
-        var error = Assert.Throws<ModelFormatException>(() => FileRepacker.Repack(ForeignFiles.Write(Source(), "llama"), output, FileLayout.Packed, 1, overwrite: false));
-        Assert.Equal((ModelFault.Unsupported, GgufKeys.Architecture), (error.Fault, error.Key));
+        string qed = Source();
+        foreach (string architecture in (string[])["llama", "qwen2"])
+        {
+            string foreign = ForeignFiles.Write(qed, architecture), packed = Path.Combine(_folder, "packed.gguf"), plain = Path.Combine(_folder, "again.gguf");
+            FileRepacker.Repack(foreign, packed, FileLayout.Packed, 2, overwrite: true);
+            Assert.Equal(Logits(qed), Logits(packed));
+            FileRepacker.Repack(packed, plain, FileLayout.Plain, 2, overwrite: true);
+            using GgufFile before = GgufFile.Open(foreign), after = GgufFile.Open(plain);
+            foreach (GgufTensorInfo tensor in before.Tensors)
+                Assert.True(before.Data(tensor).Span(0, (int)tensor.Bytes).SequenceEqual(after.Data(after.Find(tensor.Name)!).Span(0, (int)tensor.Bytes)), tensor.Name);
+        }
+    }
+
+    [Fact]
+    public void Repack_MatrixOfAWrongShape_IsRefusedByName()
+    {
+        string path = ForeignFiles.Write(Source(), "llama", extra: ("blk.0.attn_k.weight", TensorType.F32, [70, 72])), output = Path.Combine(_folder, "out.gguf");
+        var error = Assert.Throws<ModelFormatException>(() => FileRepacker.Repack(path, output, FileLayout.Packed, 1, overwrite: false));
+        Assert.Equal((ModelFault.Damaged, "blk.0.attn_k.weight"), (error.Fault, error.Tensor));
         Assert.False(File.Exists(output));
     }
 

@@ -23,7 +23,7 @@ public sealed class ModelConfigTests
     {
         var config = Read(
             (GgufKeys.Tokens, null), (GgufKeys.TokenType, null), (GgufKeys.BosTokenId, null), (GgufKeys.EosTokenId, null), (GgufKeys.PaddingTokenId, null),
-            (GgufKeys.AddBosToken, null), (GgufKeys.Name, null), (GgufKeys.HeadCountKv, null), (GgufKeys.RopeDimensionCount, null), ("qed.something.new", 5u));
+            (GgufKeys.AddBosToken, null), (GgufKeys.Name, null), (GgufKeys.HeadCountKv, null), (GgufKeys.RopeDimensionCount, null), ("qed.conversion.something", 5u), ("llama.something", 5u));
         Assert.Null(config.Name);
         Assert.Null(config.BosId);
         Assert.Equal(5, config.VocabSize);
@@ -59,7 +59,9 @@ public sealed class ModelConfigTests
             }
             data.Add(GgufKeys.Architecture, null, Damaged);
             data.Add(GgufKeys.Architecture, 1u, Damaged);
-            data.Add(GgufKeys.Architecture, "gpt2", UnknownArchitecture);
+            data.Add(GgufKeys.Architecture, "mamba", UnknownArchitecture);
+            data.Add("qed.something.new", 5u, Unsupported);
+            data.Add("qed.attention.sliding_window", 5u, Unsupported);
             data.Add(GgufKeys.HeadCount, 3u, Damaged);
             data.Add(GgufKeys.HeadCount, 32u, Damaged);
             data.Add(GgufKeys.HeadCountKv, 2u, Unsupported);
@@ -86,8 +88,8 @@ public sealed class ModelConfigTests
     [Fact]
     public void Read_SaysWhichArchitectureTheFileHas()
     {
-        var error = Assert.Throws<ModelFormatException>(() => Read((GgufKeys.Architecture, "gpt2")));
-        Assert.Contains("'gpt2'", error.Message);
+        var error = Assert.Throws<ModelFormatException>(() => Read((GgufKeys.Architecture, "mamba")));
+        Assert.Contains("'mamba'", error.Message);
         Assert.Contains("qed-convert", error.Message);
     }
 

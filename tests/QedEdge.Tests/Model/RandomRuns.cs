@@ -1,4 +1,5 @@
 using CsCheck;
+using QedEdge.Architectures;
 using QedEdge.Conversion;
 using QedEdge.Quantization;
 
@@ -82,31 +83,31 @@ internal sealed record RandomHandling(int Chunk, int Threads, bool OnlyLast, boo
 }
 
 /// <summary>A model and what is fed to it.</summary>
-/// <param name="Shape">The model.</param>
+/// <param name="Model">The model.</param>
 /// <param name="Rows">A batch: sequences of one length.</param>
 /// <param name="Cuts">Where a feed ends and the next begins, ascending; equal ones make an empty feed.</param>
 /// <param name="Handlings">Ways to run it.</param>
-internal sealed record RandomRun(RandomShape Shape, RandomRow[] Rows, int[] Cuts, RandomHandling[] Handlings)
+internal sealed record RandomRun(RandomModel Model, RandomRow[] Rows, int[] Cuts, RandomHandling[] Handlings)
 {
     /// <summary>Short runs for the most part; some long enough for several batches and several chunks of attention.</summary>
     public static Gen<RandomRun> Any { get; } =
-        from shape in RandomShape.Any
+        from model in RandomModel.Any
         from length in Gen.Frequency((60, Gen.Int[1, 24]), (4, Gen.Int[120, 140]), (2, Gen.Int[250, 270]), (1, Gen.Int[510, 530]))
-        from rows in Row(shape.Vocab, length).Array[1, length < 100 ? 2 : 1]
+        from rows in Row(model.Architecture, length).Array[1, length < 100 ? 2 : 1]
         from cuts in Gen.Int[0, length].Array[0, 3]
         from handlings in RandomHandling.Any.Array[2]
-        select new RandomRun(shape, rows, [.. cuts.Order()], handlings);
+        select new RandomRun(model, rows, [.. cuts.Order()], handlings);
 
     /// <summary>The ends of the feeds.</summary>
     public int[] Ends => [.. Cuts, Rows[0].Ids.Length];
 
-    public override string ToString() => $"{Shape}, feeds end at [{string.Join(' ', Ends)}], rows {{ {string.Join(" | ", (object[])Rows)} }}, {string.Join(", ", (object[])Handlings)}";
+    public override string ToString() => $"{Model}, feeds end at [{string.Join(' ', Ends)}], rows {{ {string.Join(" | ", (object[])Rows)} }}, {string.Join(", ", (object[])Handlings)}";
 
     /// <summary>A sequence of a length.</summary>
-    public static Gen<RandomRow> Row(int vocab, int length) =>
-        from ids in Gen.Int[0, vocab - 1].Array[length]
+    public static Gen<RandomRow> Row(Architecture model, int length) =>
+        from ids in Gen.Int[0, model.VocabSize - 1].Array[length]
         from masked in Masked(length)
-        from positions in Positions(masked)
+        from positions in Positions(masked, model.ContextLength)
         select new RandomRow(ids, masked, positions);
 
     /// <summary>Nothing masked; or padding left and right, and holes in between.</summary>
@@ -119,9 +120,9 @@ internal sealed record RandomRun(RandomShape Shape, RandomRow[] Rows, int[] Cuts
             select holes.Select((feed, p) => p < left || p >= length - right ? 0 : feed).ToArray()));
 
     /// <summary>The default; shifted; what padding makes of them (counting real tokens only); or anything.</summary>
-    private static Gen<int[]?> Positions(int[] masked) => Gen.Frequency(
+    private static Gen<int[]?> Positions(int[] masked, int context) => Gen.Frequency(
         (2, Gen.Const((int[]?)null)),
-        (1, Gen.Int[0, RandomShape.Context - 1000].Select(start => (int[]?)[.. Enumerable.Range(start, masked.Length)])),
+        (1, Gen.Int[0, context - masked.Length].Select(start => (int[]?)[.. Enumerable.Range(start, masked.Length)])),
         (1, Gen.Const<int[]?>([.. Enumerable.Range(0, masked.Length).Select(p => Math.Max(0, masked.Take(p + 1).Count(feed => feed != 0) - 1))])),
-        (1, Gen.Int[0, RandomShape.Context - 1].Array[masked.Length].Select(positions => (int[]?)positions)));
+        (1, Gen.Int[0, context - 1].Array[masked.Length].Select(positions => (int[]?)positions)));
 }

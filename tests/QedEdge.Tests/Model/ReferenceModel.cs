@@ -1,37 +1,38 @@
+using QedEdge.Architectures;
 using QedEdge.Evaluation;
 using QedEdge.Gguf;
 using QedEdge.Model;
-using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Model;
 
 /// <summary>
-/// The model's definition in float64, in the order of its text and with nothing made faster: what the runtime is held to. Sums run from
+/// What a description (<see cref="Architecture"/>) computes, in float64, in the order of its text and with nothing made faster: what the runtime is held to. Sums run from
 /// left to right, exponentials and angles are the class library's; none of the runtime's arithmetic takes part. Weights come from
-/// any file that the runtime opens, quantized ones as the values that their blocks stand for.
+/// any file of qed-convert's packed layout, and any that has a matrix of its own for queries, keys and values with rows in our order.
 /// </summary>
 internal sealed class ReferenceModel
 {
-    private readonly ModelConfig _config;
-    private readonly double _epsilon;
-    private readonly double[][] _embedding; // [VocabSize, HiddenSize]
-    private readonly Layer[] _layers;
-    private readonly double[] _norm; // [HiddenSize]
-    private readonly Affine _head;
+    private readonly Architecture _model;
+    private readonly double[][] _embedding;  // [VocabSize, Width]
+    private readonly double[][]? _positions; // [PositionTable, Width]
+    private readonly ReferenceWeights.Layer[] _layers;
+    private readonly double[]?[] _frequencies; // of each layer [Dimensions / 2]; null where it has no positions
+    private readonly ReferenceWeights.Scaling _norm;
+    private readonly ReferenceWeights.Affine _head;
 
     /// <summary>Reads the weights of a file; it may be closed afterwards.</summary>
-    public ReferenceModel(GgufFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="architecture">What the weights are of; null: what the file says.</param>
+    public ReferenceModel(GgufFile file, Architecture? architecture = null)
     {
-        _config = ModelConfig.Read(file);
-        _epsilon = (double)(decimal)_config.RmsNormEpsilon; // the decimal number of config.json, which the file keeps as float32
-        _embedding = Matrix(file, "token_embd.weight");
-        _layers = [.. Enumerable.Range(0, _config.LayerCount).Select(i => new Layer(
-            Vector(file, $"blk.{i}.attn_norm.weight")!,
-            Linear(file, $"blk.{i}.attn_q"), Linear(file, $"blk.{i}.attn_k"), Linear(file, $"blk.{i}.attn_v"), Linear(file, $"blk.{i}.attn_output"),
-            Vector(file, $"blk.{i}.ffn_norm.weight")!,
-            Linear(file, $"blk.{i}.ffn_gate"), Linear(file, $"blk.{i}.ffn_up"), Linear(file, $"blk.{i}.ffn_down")))];
-        _norm = Vector(file, "output_norm.weight")!;
-        _head = new Affine(_config.TiedHead ? _embedding : Matrix(file, "output.weight"), Vector(file, "output.bias"));
+        var weights = new ReferenceWeights(file);
+        _model = architecture ?? ModelConfig.Read(file).Architecture;
+        _embedding = weights.Matrix("token_embd.weight");
+        _positions = _model.PositionTable > 0 ? weights.Matrix("position_embd.weight") : null;
+        _layers = [.. _model.Layers.Select((shape, i) => weights.LayerAt(i, shape))];
+        _frequencies = [.. _model.Layers.Select(shape => shape.Attention.Rotary is { } rotary ? Frequencies(rotary, weights.Vector("rope_freqs.weight")) : null)];
+        _norm = weights.Norm("output_norm", _model.OutputNorm)!;
+        _head = new ReferenceWeights.Affine(_model.TiedHead ? _embedding : weights.Matrix("output.weight"), _model.HeadBias ? weights.Vector("output.bias")! : null);
     }
 
     /// <summary>Reads the weights of a file.</summary>
@@ -43,7 +44,7 @@ internal sealed class ReferenceModel
 
     /// <summary>The forward pass.</summary>
     /// <param name="inputIds">Token ids [batch, seq].</param>
-    /// <param name="positionIds">[batch, seq], or null: past length + 0 … seq − 1.</param>
+    /// <param name="positionIds">[batch, seq], or null: past length + 0 … seq − 1, and where positions are learned how many tokens before are real.</param>
     /// <param name="attentionMask">1 real, 0 padding [batch, past + seq], or null: all real.</param>
     /// <param name="past">The keys and values of earlier calls, to which this call's are added; null where there are none.</param>
     /// <param name="window">What a token sees, if not all before it.</param>
@@ -53,14 +54,14 @@ internal sealed class ReferenceModel
     {
         past ??= new ReferencePast();
         int pastLength = past.Length, count = inputIds[0].Length;
-        if (pastLength + count > _config.ContextLength)
-            throw new ContextLengthException(pastLength, count, _config.ContextLength);
+        if (pastLength + count > _model.ContextLength)
+            throw new ContextLengthException(pastLength, count, _model.ContextLength);
 
         var logits = new double[inputIds.Length][][];
         for (int row = 0; row < inputIds.Length; row++)
         {
-            int[] positions = positionIds?[row] ?? [.. Enumerable.Range(pastLength, count)];
             byte[] mask = attentionMask?[row] ?? [.. Enumerable.Repeat((byte)1, pastLength + count)];
+            int[] positions = positionIds?[row] ?? [.. Enumerable.Range(pastLength, count).Select(p => _positions is null ? p : Math.Max(0, mask[..(p + 1)].Sum(bit => bit) - 1))];
             Assert.Equal((count, count, pastLength + count), (inputIds[row].Length, positions.Length, mask.Length));
             logits[row] = Sequence(inputIds[row], positions, mask, past, row, window);
         }
@@ -95,46 +96,114 @@ internal sealed class ReferenceModel
 
     private double[][] Sequence(int[] ids, int[] positions, byte[] mask, ReferencePast past, int row, ReferenceWindow? window)
     {
-        double[][] x = [.. ids.Select(id => _embedding[id])];
+        double scale = ReferenceWeights.Number(_model.EmbeddingScale);
+        double[][] x = [.. ids.Select((id, t) => _embedding[id].Select((v, j) => scale * v + (_positions?[positions[t]][j] ?? 0)).ToArray())];
         for (int i = 0; i < _layers.Length; i++)
         {
-            Layer layer = _layers[i];
-            double[][] h = Each(x, v => RmsNorm(v, layer.AttentionNorm));
-            double[][] q = Each(h, layer.Query.Of), k = Each(h, layer.Key.Of), v = Each(h, layer.Value.Of);
-            q = Rope(q, positions);
-            (List<double[]> keys, List<double[]> unrotated, List<double[]> values) = past.Of(row, i);
-            unrotated.AddRange(k);
-            keys.AddRange(Rope(k, positions));
-            values.AddRange(v);
-            double[][] a = window is null ? Attention(q, keys, values, mask) : WindowAttention(q, keys, unrotated, values, window);
-            x = Add(x, Each(a, layer.AttentionOutput.Of));
-            h = Each(x, v => RmsNorm(v, layer.FeedForwardNorm));
-            x = Add(x, Each(h, v => layer.Down.Of(Multiply(Silu(layer.Gate.Of(v)), layer.Up.Of(v)))));
+            ReferenceWeights.Layer layer = _layers[i];
+            double[][] attended = Post(layer.AttentionPostNorm, Attention(i, Each(x, layer.AttentionNorm.Of), positions, mask, past.Of(row, i), window));
+            double[][] read = _model.Layers[i].Parallel ? x : Add(x, attended);
+            x = Add(Add(x, attended), Post(layer.FeedForwardPostNorm, Each(Each(read, layer.FeedForwardNorm.Of), h => FeedForward(i, h))));
         }
-        return Each(x, v => _head.Of(RmsNorm(v, _norm)));
+        return Each(x, v => _head.Of(_norm.Of(v)));
     }
 
-    private double[] RmsNorm(double[] x, double[] gain)
+    private double[] FeedForward(int i, double[] h)
     {
-        double root = Math.Sqrt(x.Sum(v => v * v) / x.Length + _epsilon);
-        return [.. x.Select((v, j) => gain[j] * v / root)];
+        ReferenceWeights.Layer layer = _layers[i];
+        Func<double, double> activation = ReferenceMath.Of(_model.Layers[i].FeedForward.Activation);
+        double[] up = layer.Up.Of(h);
+        return layer.Down.Of(layer.Gate is null ? [.. up.Select(activation)] : [.. layer.Gate.Of(h).Zip(up, (g, u) => activation(g) * u)]);
     }
 
-    /// <summary>Rotates every head of each token, the half-split form.</summary>
-    private double[][] Rope(double[][] tokens, int[] positions)
+    /// <summary>One layer's attention, its matrix included.</summary>
+    private double[][] Attention(int i, double[][] h, int[] positions, byte[] mask, ReferencePast.Kept kept, ReferenceWindow? window)
     {
-        int size = _config.HeadSize, half = size / 2;
+        ReferenceWeights.Layer layer = _layers[i];
+        AttentionShape shape = _model.Layers[i].Attention;
+        double[][] queries = Rotate(i, Each(h, x => Heads(layer.QueryNorm, layer.Query.Of(x))), positions);
+        double[][] keys = Each(h, x => Heads(layer.KeyNorm, layer.Key.Of(x)));
+        int past = kept.Keys.Count;
+        kept.Unrotated.AddRange(keys);
+        kept.Keys.AddRange(Rotate(i, keys, positions));
+        kept.Values.AddRange(Each(h, layer.Value.Of));
+        var outputs = new double[h.Length][];
+        for (int t = 0; t < h.Length; t++)
+        {
+            int index = past + t;
+            (List<double[]> seenKeys, List<double[]> seenValues) = window is not null && index >= window.Capacity && !(shape.Window < window.Capacity)
+                ? Sliding(i, index, kept, window)
+                : Visible(index, shape.Window, mask, kept);
+            outputs[t] = layer.AttentionOutput.Of(Attend(shape, queries[t], seenKeys, seenValues));
+        }
+        return outputs;
+    }
+
+    /// <summary>What a token sees: itself and those before it, within the layer's window, whose mask is 1.</summary>
+    private static (List<double[]> Keys, List<double[]> Values) Visible(int index, int? window, byte[] mask, ReferencePast.Kept kept)
+    {
+        int oldest = window is int seen ? Math.Max(0, index - seen + 1) : 0;
+        int[] visible = [.. Enumerable.Range(oldest, index + 1 - oldest).Where(p => mask[p] == 1)];
+        return ([.. visible.Select(p => kept.Keys[p])], [.. visible.Select(p => kept.Values[p])]);
+    }
+
+    /// <summary>What a token beyond the window sees: the last of the window, and the sinks in front of them, rotated for the positions right before the oldest of the window.</summary>
+    private (List<double[]> Keys, List<double[]> Values) Sliding(int i, int index, ReferencePast.Kept kept, ReferenceWindow window)
+    {
+        int oldest = index - (window.Capacity - window.Sinks) + 1;
+        int[] places = [.. Enumerable.Range(oldest - window.Sinks, window.Sinks)];
+        return ([.. Rotate(i, [.. kept.Unrotated[..window.Sinks]], places), .. kept.Keys[oldest..(index + 1)]],
+            [.. kept.Values[..window.Sinks], .. kept.Values[oldest..(index + 1)]]);
+    }
+
+    /// <summary>Softmax over the keys, head by head; zeros where there are none, which happens only to a row whose own mask is 0.</summary>
+    private static double[] Attend(AttentionShape shape, double[] query, List<double[]> keys, List<double[]> values)
+    {
+        double scale = ReferenceWeights.Number(shape.Scale);
+        var output = new double[shape.Heads * shape.HeadSize];
+        for (int head = 0; head < shape.Heads && keys.Count > 0; head++)
+        {
+            int q = head * shape.HeadSize, k = head / (shape.Heads / shape.KvHeads) * shape.HeadSize;
+            var scores = new double[keys.Count];
+            for (int p = 0; p < scores.Length; p++)
+            {
+                for (int j = 0; j < shape.HeadSize; j++)
+                    scores[p] += query[q + j] * keys[p][k + j];
+                scores[p] *= scale;
+            }
+            double max = scores.Max();
+            double[] weights = [.. scores.Select(s => Math.Exp(s - max))];
+            double sum = weights.Sum();
+            for (int p = 0; p < scores.Length; p++)
+            {
+                for (int j = 0; j < shape.HeadSize; j++)
+                    output[q + j] += weights[p] / sum * values[p][k + j];
+            }
+        }
+        return output;
+    }
+
+    /// <summary>The norm of each head of queries or keys, where there is one.</summary>
+    private double[] Heads(ReferenceWeights.Scaling? norm, double[] x) => norm is null ? x : [.. x.Chunk(_model.HeadSize).SelectMany(norm.Of)];
+
+    /// <summary>Rotates every head of each token, the half-split form: the first values of a head turn, the others stay.</summary>
+    private double[][] Rotate(int i, double[][] tokens, int[] positions)
+    {
+        if (_frequencies[i] is not { } frequencies)
+            return tokens;
+        int half = frequencies.Length;
+        double length = _model.Layers[i].Attention.Rotary is { Yarn: { } yarn } rotary ? yarn.Attention * (0.1 * Math.Log(rotary.Factor) + 1) : 1;
         var rotated = new double[tokens.Length][];
         for (int t = 0; t < tokens.Length; t++)
         {
-            double[] x = tokens[t], y = new double[x.Length];
-            for (int head = 0; head < x.Length; head += size)
+            double[] x = tokens[t], y = [.. x];
+            for (int head = 0; head < x.Length; head += _model.HeadSize)
             {
-                for (int j = 0; j < half; j++)
+                for (int j = head; j < head + half; j++)
                 {
-                    double a = positions[t] * Math.Pow(_config.RopeTheta, -2.0 * j / size);
-                    y[head + j] = x[head + j] * Math.Cos(a) - x[head + j + half] * Math.Sin(a);
-                    y[head + j + half] = x[head + j + half] * Math.Cos(a) + x[head + j] * Math.Sin(a);
+                    double a = positions[t] * frequencies[j - head], cos = Math.Cos(a) * length, sin = Math.Sin(a) * length;
+                    y[j] = x[j] * cos - x[j + half] * sin;
+                    y[j + half] = x[j + half] * cos + x[j] * sin;
                 }
             }
             rotated[t] = y;
@@ -142,147 +211,54 @@ internal sealed class ReferenceModel
         return rotated;
     }
 
-    /// <summary>
-    /// Softmax over the keys that are not in the query's future and whose mask is 1; zeros where there are none, which happens
-    /// only to a row whose own mask is 0.
-    /// </summary>
-    private double[][] Attention(double[][] queries, List<double[]> keys, List<double[]> values, byte[] mask)
+    /// <summary>Angles a position: theta^(−2j/n), divided by the factor and by the table; of YaRN the fast ones are not, and those between are mixed.</summary>
+    private static double[] Frequencies(Rotary rotary, double[]? table)
     {
-        int size = _config.HeadSize, past = keys.Count - queries.Length;
-        var outputs = new double[queries.Length][];
-        for (int t = 0; t < queries.Length; t++)
+        double theta = ReferenceWeights.Number(rotary.Theta), factor = ReferenceWeights.Number(rotary.Factor);
+        int size = rotary.Dimensions;
+        double[] kept = [.. Enumerable.Range(0, size / 2).Select(j => Math.Pow(theta, -2.0 * j / size))];
+        double[] divided = [.. kept.Select((f, j) => f / factor / (rotary.HasFactors ? table![j] : 1))];
+        if (rotary.Yarn is not { } yarn)
+            return divided;
+        double fast = Math.Max(Math.Floor(Turning(yarn.BetaFast)), 0), slow = Math.Min(Math.Ceiling(Turning(yarn.BetaSlow)), size - 1);
+        if (fast == slow)
+            slow += 0.001;
+        return [.. kept.Select((f, j) =>
         {
-            outputs[t] = new double[_config.HiddenSize];
-            int[] visible = [.. Enumerable.Range(0, past + t + 1).Where(p => mask[p] == 1)];
-            if (visible.Length == 0)
-                continue;
-            for (int head = 0; head < _config.HiddenSize; head += size)
-            {
-                var scores = new double[visible.Length];
-                for (int i = 0; i < visible.Length; i++)
-                {
-                    for (int j = head; j < head + size; j++)
-                        scores[i] += queries[t][j] * keys[visible[i]][j];
-                    scores[i] /= Math.Sqrt(size);
-                }
-                double max = scores.Max();
-                double[] weights = [.. scores.Select(s => Math.Exp(s - max))];
-                double sum = weights.Sum();
-                for (int i = 0; i < visible.Length; i++)
-                {
-                    for (int j = head; j < head + size; j++)
-                        outputs[t][j] += weights[i] / sum * values[visible[i]][j];
-                }
-            }
-        }
-        return outputs;
+            double ramp = Math.Clamp((j - fast) / (slow - fast), 0, 1);
+            return (1 - ramp) * f + ramp * divided[j];
+        })];
+
+        // The frequency's number that turns so often over the original context.
+        double Turning(double turns) => size * Math.Log(yarn.Original / (2 * Math.PI * turns)) / (2 * Math.Log(theta));
     }
 
-    /// <summary>
-    /// Each token by itself over what it sees: the last of the window, and the sinks in front of them, rotated for the positions right
-    /// before the oldest of the window.
-    /// </summary>
-    private double[][] WindowAttention(double[][] queries, List<double[]> keys, List<double[]> unrotated, List<double[]> values, ReferenceWindow window)
-    {
-        int past = keys.Count - queries.Length;
-        var outputs = new double[queries.Length][];
-        for (int t = 0; t < queries.Length; t++)
-        {
-            int index = past + t;
-            List<double[]> seenKeys = keys[..(index + 1)], seenValues = values[..(index + 1)];
-            if (index >= window.Capacity)
-            {
-                int oldest = index - (window.Capacity - window.Sinks) + 1;
-                int[] places = [.. Enumerable.Range(oldest - window.Sinks, window.Sinks)];
-                seenKeys = [.. Rope([.. unrotated[..window.Sinks]], places), .. keys[oldest..(index + 1)]];
-                seenValues = [.. values[..window.Sinks], .. values[oldest..(index + 1)]];
-            }
-            byte[] all = [.. Enumerable.Repeat((byte)1, seenKeys.Count)];
-            outputs[t] = Attention([queries[t]], seenKeys, seenValues, all)[0];
-        }
-        return outputs;
-    }
-
-    private static double[] Silu(double[] x) => [.. x.Select(v => v / (1 + Math.Exp(-v)))];
-
-    private static double[] Multiply(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x * y)];
+    private static double[][] Post(ReferenceWeights.Scaling? norm, double[][] branch) => norm is null ? branch : Each(branch, norm.Of);
 
     private static double[][] Add(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (v, w) => v + w).ToArray())];
 
     private static double[][] Each(double[][] tokens, Func<double[], double[]> map) => [.. tokens.Select(map)];
-
-    private static Affine Linear(GgufFile file, string name) => new(Matrix(file, name + ".weight"), Vector(file, name + ".bias"));
-
-    private static double[]? Vector(GgufFile file, string name) =>
-        file.Find(name) is { } tensor ? Widen(file.Data(tensor).Span<float>(0, (int)tensor.ElementCount)) : null;
-
-    private static double[][] Matrix(GgufFile file, string name)
-    {
-        GgufTensorInfo tensor = file.Find(name)!;
-        int rows = (int)tensor.Dimensions[0], cols = (int)tensor.Dimensions[1];
-        BlockFormat format = TensorTypes.PackedFormat(tensor.Type) ?? Enum.Parse<BlockFormat>(TensorTypes.Name(tensor.Type));
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols);
-        byte[] plain = file.Data(tensor).Span(0, (int)tensor.Bytes).ToArray();
-        if (TensorTypes.IsPacked(tensor.Type))
-        {
-            byte[] packed = plain;
-            plain = new byte[rows * rowBytes];
-            int groupBytes = (int)PackedLayout.GroupBytes(format, cols);
-            for (int row = 0; row < rows; row += PackedLayout.GroupRows)
-            {
-                Packing.UnpackGroup(format, packed.AsSpan(row / PackedLayout.GroupRows * groupBytes, groupBytes),
-                    Math.Min(PackedLayout.GroupRows, rows - row), cols, plain.AsSpan(row * rowBytes));
-            }
-        }
-        var values = new float[cols];
-        var matrix = new double[rows][];
-        for (int row = 0; row < rows; row++)
-        {
-            BlockCodec.DecodeRow(format, plain.AsSpan(row * rowBytes, rowBytes), values);
-            matrix[row] = Widen(values);
-        }
-        return matrix;
-    }
-
-    private static double[] Widen(ReadOnlySpan<float> values) => Array.ConvertAll(values.ToArray(), v => (double)v);
-
-    private sealed record Layer(double[] AttentionNorm, Affine Query, Affine Key, Affine Value, Affine AttentionOutput,
-        double[] FeedForwardNorm, Affine Gate, Affine Up, Affine Down);
-
-    /// <summary>y = W x + b; W [outputs, inputs].</summary>
-    private sealed record Affine(double[][] Weight, double[]? Bias)
-    {
-        public double[] Of(double[] x)
-        {
-            var y = new double[Weight.Length];
-            for (int i = 0; i < y.Length; i++)
-            {
-                double[] w = Weight[i];
-                for (int j = 0; j < w.Length; j++)
-                    y[i] += w[j] * x[j];
-                y[i] += Bias?[i] ?? 0;
-            }
-            return y;
-        }
-    }
 }
 
 /// <summary>A sliding window: a token sees the first <paramref name="Sinks"/> tokens and as many of the last as fit beside them.</summary>
 internal sealed record ReferenceWindow(int Capacity, int Sinks);
 
-/// <summary>Rotated keys and values of the tokens seen, per row of the batch and layer.</summary>
+/// <summary>What was seen, per row of the batch and layer.</summary>
 internal sealed class ReferencePast
 {
-    private readonly Dictionary<(int Row, int Layer), (List<double[]> Keys, List<double[]> Unrotated, List<double[]> Values)> _cache = [];
+    /// <summary>Keys and values of the tokens seen, rotated keys and such as they were before.</summary>
+    public sealed record Kept(List<double[]> Keys, List<double[]> Unrotated, List<double[]> Values);
+
+    private readonly Dictionary<(int Row, int Layer), Kept> _cache = [];
 
     /// <summary>Tokens seen, in each row.</summary>
     public int Length { get; set; }
 
     /// <summary>What a layer keeps of a row.</summary>
-    public (List<double[]> Keys, List<double[]> Unrotated, List<double[]> Values) Of(int row, int layer)
+    public Kept Of(int row, int layer)
     {
-        if (!_cache.TryGetValue((row, layer), out var kept))
-            _cache[(row, layer)] = kept = ([], [], []);
+        if (!_cache.TryGetValue((row, layer), out Kept? kept))
+            _cache[(row, layer)] = kept = new Kept([], [], []);
         return kept;
     }
 }

@@ -62,8 +62,9 @@ public sealed class ShiftTests : IDisposable
             KernelSet kernels = KernelRegistry.Select(null);
             var config = new RandomShape(Layers: 2, Heads: 2, HeadSize: size, Inner: 8, Vocab: 8, Bias: false, Tied: true, Theta: 10_000f, Deviation: 0.1f, Seed: 1);
             using QedModel model = QedModel.Open(config.Write(_folder, BlockFormat.F32));
-            using var own = new WorkerSpace(model.Config, Workspace.Pad(2 * size));
-            using var rope = new Rope(size, 10_000, 0);
+            using var own = new WorkerSpace(model.Config.Architecture, Workspace.Pad(2 * size));
+            using var ropes = new Ropes(model.Config.Architecture.Layers, null, 0);
+            Rope rope = ropes[1]!;
             using var cache = new KvCache(2, 2, size, 608, format);
             var random = new Random((int)(seed & int.MaxValue));
             float[] Vector() => [.. Enumerable.Range(0, cache.PaddedHeadSize).Select(c => c < size ? (float)random.NextDouble() - 0.5f : 0f)];
@@ -74,7 +75,7 @@ public sealed class ShiftTests : IDisposable
             rope.Apply(0, query.AsSpan(0, size), turned);
 
             (float[] before, float[][] values) = Read(query);
-            cache.Shift(kernels, rope, cut.Position, cut.Count, cut.Length);
+            cache.Shift(kernels, ropes, cut.Position, cut.Count, cut.Length);
             (float[] unturned, _) = Read(query);
             (float[] after, float[][] moved) = Read(turned);
             double tolerance = format switch { BlockFormat.F32 => 1e-5, BlockFormat.F16 => 1e-3, _ => 0.05 } * Math.Sqrt(size / 12.0); // a query of length √(size/12)
@@ -98,7 +99,7 @@ public sealed class ShiftTests : IDisposable
                     own.Scores.Span[slot % KvCache.ChunkSize] = 1f;
                     int length = Math.Min(KvCache.ChunkSize, 608 - slot / KvCache.ChunkSize * KvCache.ChunkSize);
                     own.Visible[0] = length;
-                    cache.WeighChunk(kernels, own, 1, 1, slot / KvCache.ChunkSize, length, 1, default);
+                    cache.Weigh(kernels, own, 1, 1, slot / KvCache.ChunkSize, length, 1, 1, default);
                     values[slot] = own.Chunk.Slice(0, cache.PaddedHeadSize).ToArray();
                 }
                 return (scores, values);

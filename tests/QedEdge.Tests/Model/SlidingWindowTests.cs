@@ -21,7 +21,7 @@ public sealed class SlidingWindowTests : IDisposable
     public void Visible_IsWhatTheDefinitionSays() =>
         Gen.Select(Gen.Int[1, 300], Gen.Int[0, 40], Gen.Int[0, 2000], Gen.Int[1, 128], Gen.Bool).Sample((capacity, sinks, before, added, slides) =>
         {
-            var window = new SlotWindow(capacity, slides, Math.Min(sinks, capacity / 2));
+            var window = new SlotMap(capacity, slides, Math.Min(sinks, capacity / 2));
             int count = slides ? before + added : Math.Min(capacity, before + added); // tokens stored, the last `added` of them by one batch
             var index = new int[window.Slots];
             Array.Fill(index, -1);
@@ -158,7 +158,7 @@ public sealed class SlidingWindowTests : IDisposable
     {
         using QedModel model = QedModel.Open(OneLayer.Write(_folder, BlockFormat.F32));
         const int Capacity = 48;
-        int slots = new SlotWindow(Capacity, slides: true, sinks: 0).Slots, aligned = 0;
+        int slots = new SlotMap(Capacity, slides: true, sinks: 0).Slots, aligned = 0;
         using Session session = model.CreateSession(new SessionOptions { ContextLength = Capacity, Overflow = ContextOverflow.Slide, Sinks = 0, KvType = kv });
         var ids = new List<int>();
         for (int i = 0; i < 21 * slots; i++)
@@ -221,7 +221,7 @@ public sealed class SlidingWindowTests : IDisposable
         int[] ids = [.. Enumerable.Range(0, 500).Select(i => i * 3 % 50)];
         session.Feed(ids);
         float[] expected = session.Logits.ToArray();
-        int earliest = new SlotWindow(32, true, 2).EarliestReturn(500);
+        int earliest = new SlotMap(32, true, 2).EarliestReturn(500);
         Assert.InRange(earliest, 300, 400);
         session.Feed([1, 2, 3, 4, 5]);
         var error = Assert.Throws<InvalidOptionException>(() => session.Rollback(earliest));

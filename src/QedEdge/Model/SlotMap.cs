@@ -6,18 +6,26 @@ namespace QedEdge.Model;
 /// A token sees the sinks and the tokens that fit beside them into the capacity, itself the last. There are more slots than that, so that
 /// the tokens of one batch do not overwrite what the earlier ones among them still see.
 /// </summary>
-internal readonly struct SlotWindow
+internal readonly struct SlotMap
 {
+    private readonly int _seen; // tokens that a layer with a window of its own sees; 0: all
+
     /// <summary>The most sinks.</summary>
     public const int MaxSinks = 64;
 
     /// <summary>A window of <paramref name="capacity"/> tokens.</summary>
-    public SlotWindow(int capacity, bool slides, int sinks)
+    public SlotMap(int capacity, bool slides, int sinks)
     {
         Capacity = capacity;
         Slides = slides;
         Sinks = slides ? sinks : 0;
         Slots = Workspace.PadRows(slides ? capacity + Workspace.BatchSize - 1 : capacity);
+    }
+
+    private SlotMap(SlotMap map, int seen)
+    {
+        this = map;
+        _seen = seen;
     }
 
     /// <summary>Tokens that attention takes at most.</summary>
@@ -33,6 +41,15 @@ internal readonly struct SlotWindow
     public int Slots { get; }
 
     private int Ring => Slots - Sinks;
+
+    /// <summary>Whether sinks are seen wherever the window is: not through a layer's own, narrower window.</summary>
+    public bool SeesSinks => Sinks > 0 && _seen == 0;
+
+    /// <summary>The same slots as a layer sees them through a window of its own; null or no narrower than the capacity: as they are.</summary>
+    public SlotMap Narrowed(int? window) => window is int seen && seen < Capacity ? new SlotMap(this, seen) : this;
+
+    /// <summary>The first slot that token <paramref name="index"/> or a later one may see when <paramref name="count"/> tokens are stored.</summary>
+    public int Begin(int index, int count) => _seen == 0 || count > Slots ? 0 : Math.Max(0, index - _seen + 1);
 
     /// <summary>The slot of token <paramref name="index"/>.</summary>
     public int Slot(int index) => index < Slots ? index : Sinks + (index - Sinks) % Ring;
@@ -50,7 +67,7 @@ internal readonly struct SlotWindow
     public int EarliestReturn(int reach) => reach <= Slots ? 0 : reach - (Ring - (Capacity - Sinks)) - 1;
 
     /// <summary>Whether a sequence of another window can go on in this one: nothing has slid there nor would have here, or the windows are the same.</summary>
-    public bool Holds(SlotWindow other, int count, int reach) =>
+    public bool Holds(SlotMap other, int count, int reach) =>
         (count <= Math.Min(Capacity, other.Capacity) && reach <= other.Slots) || (other.Slides == Slides && other.Capacity == Capacity && other.Sinks == Sinks);
 
     /// <summary>Which of the slots <paramref name="begin"/> .. + <paramref name="length"/> token <paramref name="index"/> sees when <paramref name="count"/> tokens are stored.</summary>
@@ -63,9 +80,14 @@ internal readonly struct SlotWindow
     public int Visible(int index, int count, int begin, int length, Span<byte> mask)
     {
         // Slots up to the newest token's hold this round's tokens, those behind it the round before's.
-        int newest = count - 1, head = Slot(newest), oldest = Math.Max(Sinks, index - (Capacity - Sinks) + 1), end = begin + length;
+        int newest = count - 1, head = Slot(newest), oldest = Math.Max(Sinks, index - (Capacity - Sinks) + 1), firstSink = 0, end = begin + length;
+        if (_seen > 0)
+        {
+            oldest = Math.Max(oldest, index - _seen + 1);
+            firstSink = Math.Min(Sinks, Math.Max(0, index - _seen + 1));
+        }
         int round = newest - head; // a token's index in this round less its slot
-        (int Begin, int End) sinks = Clip(0, Math.Min(Sinks, index + 1), begin, end);
+        (int Begin, int End) sinks = Clip(firstSink, Math.Min(Sinks, index + 1), begin, end);
         (int Begin, int End) now = Clip(Math.Max(Sinks, oldest - round), Math.Min(head, index - round) + 1, begin, end);
         (int Begin, int End) before = Clip(Math.Max(head + 1, oldest - round + Ring), Math.Min(Slots - 1, index - round + Ring) + 1, begin, end);
         int seen = sinks.End - sinks.Begin + (now.End - now.Begin) + (before.End - before.Begin);
