@@ -6,6 +6,8 @@
  *   FAULT_PHASE  p: those before the program's own first call are not counted
  *   FAULT_ERROR  its errno; 0: it succeeds for half of the bytes
  *
+ * Without FAULT_CALL nothing fails: at the end of the program "NAME COUNT" goes to descriptor FAULT_REPORT, a line for each kind that the program has called.
+ *
  * When the fault has come, one byte goes to descriptor FAULT_REPORT: 'r' where it was before the program's own first call, fcntl(0, F_GETFD), and so in the start of
  * its runtime; else 'p'.
  */
@@ -34,6 +36,25 @@ static int report = -1, skips_start;
 static atomic_long count;
 static atomic_int in_program;
 
+#define KINDS 64
+static struct {
+    _Atomic(const char *) name; /* a literal of this file */
+    atomic_long calls;
+} kinds[KINDS];
+
+static void count_call(const char *name)
+{
+    for (int i = 0; i < KINDS; i++) {
+        const char *free = NULL, *found = atomic_load(&kinds[i].name);
+        if (!found && atomic_compare_exchange_strong(&kinds[i].name, &free, name))
+            found = name;
+        if (strcmp(found ? found : free, name) == 0) {
+            atomic_fetch_add(&kinds[i].calls, 1);
+            return;
+        }
+    }
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *name = getenv("FAULT_CALL"), *text = getenv("FAULT_AT");
@@ -47,10 +68,20 @@ __attribute__((constructor)) static void begin(void)
         call = name;
 }
 
+__attribute__((destructor)) static void end(void)
+{
+    for (int i = 0; *call == 0 && i < KINDS && kinds[i].name; i++) {
+        char line[64];
+        syscall(SYS_write, report, line, snprintf(line, sizeof line, "%s %ld\n", kinds[i].name, kinds[i].calls));
+    }
+}
+
 /* Whether this call is one that fails. */
 static int fails(const char *name)
 {
     int in_start = !atomic_load(&in_program);
+    if (*call == 0 && !in_start)
+        count_call(name);
     if (strcmp(name, call) != 0 || (in_start && skips_start) || (atomic_fetch_add(&count, 1) + 1 != at && at != 0))
         return 0;
     char phase = in_start ? 'r' : 'p';

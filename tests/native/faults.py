@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Lets every system call of every command fail, one at a time, with tests/native/faults.c; prints what ended badly.
 
-Without --all, of each kind all of the first calls of a command fail, and of those behind them the fewer the more there are; and the start of the
-runtime, which is the same in all commands, is tried with one of each program.
+Without --all, of each kind of call the first ones of a command fail, the last one, and of those between the fewer the more there are (of the commands that take
+long the first and the last); the first and the last with each error, those between with one each in turn. How many there are is counted in a run without faults.
+The start of the runtime, which is the same in all commands, is tried with one of each program.
 
 A run ends well if it does what it does without the fault, or ends with exit code 1, 2 or 3 and one line that begins with "error: ";
 and if nothing is left that the same command would not have left, but what a later run takes over. Faults before the program's own
@@ -23,6 +24,7 @@ CALLS = {  # name: errors; 0 is half of the bytes
 }
 ALWAYS = {"statx": [E.ENOSYS, E.EPERM]}  # sandboxes that do not know a call
 STARTS = ("version", "convert version")  # commands in which the start of the runtime is tried without --all
+LONG = ("bench", "calibrate", "convert for a size")  # commands of which the first and the last call of a kind are enough without --all
 PARTS = (".part", ".work")  # a later run goes on from these
 
 
@@ -127,17 +129,25 @@ class Outcome:
         self.code, self.output, self.error, self.files, self.phase = code, output, error, files, phase
 
 
+def places(calls, first):
+    """Of so many calls those that fail: the first ones, behind them one after ever larger gaps, and the last."""
+    at, chosen = 1, set()
+    while at <= calls:
+        chosen.add(at)
+        at += max(1, at // first) if first else calls
+    return sorted(chosen | {calls} - {0})
+
+
 class Runner:
     def __init__(self, shim, folder, timeout):
         self.shim, self.folder, self.timeout = shim, folder, timeout
 
-    def run(self, command, call=None, at=0, error=0, phase="r"):
+    def run(self, command, call="", at=0, error=0, phase="r"):
+        """Runs a command with one fault; without a call it has none, and the outcome's phase is how often it makes each kind of call."""
         words, text = command if isinstance(command, tuple) else (command, "")
         place = tempfile.mkdtemp(dir=self.folder)
         heard, told = os.pipe()
-        environment = dict(os.environ)
-        if call:
-            environment.update(LD_PRELOAD=self.shim, FAULT_CALL=call, FAULT_AT=str(at), FAULT_ERROR=str(error), FAULT_PHASE=phase, FAULT_REPORT=str(told))
+        environment = dict(os.environ, LD_PRELOAD=self.shim, FAULT_CALL=call, FAULT_AT=str(at), FAULT_ERROR=str(error), FAULT_PHASE=phase, FAULT_REPORT=str(told))
         try:
             process = subprocess.Popen(words, cwd=place, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[told])
             os.close(told)
@@ -148,7 +158,7 @@ class Runner:
                 process.kill()
                 output, line = process.communicate()
                 code = "hangs"
-            came = os.read(heard, 1).decode()
+            came = os.read(heard, 1 if call else 1 << 16).decode()
             files = {os.path.relpath(os.path.join(at, name), place): open(os.path.join(at, name), "rb").read() for at, _, names in os.walk(place) for name in names}
             return Outcome(code, output, line.decode(errors="replace"), files, came)
         finally:
@@ -201,7 +211,7 @@ def main():
     for option in ("--qed", "--convert", "--sample", "--shim", "--folder"):
         arguments.add_argument(option, required=True)
     arguments.add_argument("--all", action="store_true", help="every fault")
-    arguments.add_argument("--first", type=int, default=20, help="how many first calls of a kind fail one by one; behind them the gaps grow by one in so many")
+    arguments.add_argument("--first", type=int, default=20, help="how many first calls of a kind fail one by one; behind them the gaps grow by one in so many; 0: the first and the last")
     arguments.add_argument("--only", default="", help="commands, comma-separated")
     arguments.add_argument("--calls", default="", help="calls, comma-separated")
     arguments.add_argument("--timeout", type=float, default=60)
@@ -230,13 +240,16 @@ def main():
                 print(problems[-1], flush=True)
         return fault
 
-    def series(name, command, sound, call, error):
+    def all_of(name, command, sound, call, error, phase):
         at = 1
-        while judged(name, command, sound, call, error, at, "p"):
-            at += 1 if given.all else max(1, at // given.first)
-        at = 1
-        while (given.all or name in STARTS) and (fault := judged(name, command, sound, call, error, at, "r")) and fault.phase == "r":
+        while (fault := judged(name, command, sound, call, error, at, phase)) and (phase == "p" or fault.phase == "r"):
             at += 1
+
+    def some_of(name, command, sound, call, errors, calls):
+        chosen = places(calls, 0 if name in LONG else given.first)
+        for i, at in enumerate(chosen):
+            for error in errors if at in (1, calls) else [errors[i % len(errors)]]:
+                judged(name, command, sound, call, error, at, "p")
 
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         work = []
@@ -247,9 +260,15 @@ def main():
             sound = runner.run(command)
             if sound.code != 0:
                 sys.exit(f"{name}: exit {sound.code} without a fault: {sound.error}")
+            made = dict(line.split() for line in sound.phase.splitlines())
             for call, errors in CALLS.items():
                 if not given.calls or call in given.calls.split(","):
-                    work += [pool.submit(series, name, command, sound, call, error) for error in errors]
+                    if given.all:
+                        work += [pool.submit(all_of, name, command, sound, call, error, "p") for error in errors]
+                    else:
+                        work += [pool.submit(some_of, name, command, sound, call, errors, int(made.get(call, 0)))]
+                    if given.all or name in STARTS:
+                        work += [pool.submit(all_of, name, command, sound, call, error, "r") for error in errors]
                     work += [pool.submit(judged, name, command, sound, call, error, 0, "p") for error in ALWAYS.get(call, [])]
         for one in work:
             one.result()
