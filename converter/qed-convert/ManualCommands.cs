@@ -16,7 +16,7 @@ internal static class ManualCommands
             new($"{ExitCode.Failed}", "The run failed: the disk is full, the output exists."),
             new($"{ExitCode.Usage}", "Wrong usage."),
             new($"{ExitCode.Model}", "The checkpoint or model file cannot be used."),
-            new($"{ExitCode.Interrupted}", "Interrupted; no output was written."),
+            new($"{ExitCode.Interrupted}", "Interrupted by Ctrl-C, SIGTERM or SIGHUP; no output was written. The signal itself ends a program that waits for input or is told a second time: a shell shows 130, 143 or 129 then."),
         ],
         Environment = [new(Terminal.NoColor, "Where it is set to anything, messages have no colours.")],
     };

@@ -70,6 +70,8 @@ internal static class Bundled
     /// <exception cref="QedException">It cannot be read, or an option is none of the command's.</exception>
     public static byte[] ReadDefaults(Command root, string path)
     {
+        if (FileStatus.Find(path) is { Kind: not (FileKind.File or FileKind.Folder) } other) // not opened: a named pipe would wait for a writer
+            throw new QedException($"{path}: is {other.KindName}; give a file");
         byte[] bytes = InputSource.ReadAll(path, ModelBundle.MostDefaults);
         try
         {

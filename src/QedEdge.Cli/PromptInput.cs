@@ -99,14 +99,15 @@ internal sealed class PromptInput(string what = "prompt")
             Terminal.Note($"warning: the text begins with {Encoding.UTF8.GetString(begin)}, which is added to every text: there is one of them");
     }
 
-    /// <summary>What standard input says where nobody types; nothing where it cannot be read, for nobody named it.</summary>
+    /// <summary>What standard input says where nobody types; nothing where it is not open for reading (nohup), for nobody named it.</summary>
     private static byte[] Piped()
     {
+        const int BadDescriptor = 9; // EBADF
         try
         {
-            return StandardStreams.InputIsTerminal ? [] : Content(InputSource.ReadAll("-", RequestLimits.TextBytes));
+            return StandardStreams.InputIsTerminal ? [] : Content(ReadFile("-"));
         }
-        catch (QedException e) when (e is not InvalidOptionException) // that is said: it is too long
+        catch (UsageException e) when (e.InnerException?.InnerException is IOException { HResult: BadDescriptor })
         {
             return [];
         }
@@ -123,7 +124,7 @@ internal sealed class PromptInput(string what = "prompt")
         }
         catch (QedException e)
         {
-            throw new UsageException(e.Message);
+            throw new UsageException(e.Message, e);
         }
     }
 }

@@ -22,7 +22,7 @@ internal sealed class SamplingInput(int? maxTokens = null)
     private readonly TextsOption _bias = new("--logit-bias") { ValueName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
     private readonly SeedOption _seed = new("--seed", "-s") { ValueName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
     private readonly Flag _greedy = new("--greedy") { Description = "Always the most likely token" };
-    private readonly TextsOption _stop = new("--stop") { ValueName = "TEXT", Description = "Ends before this text appears (repeatable)" };
+    private readonly TextsOption _stop = new("--stop") { ValueName = "TEXT", Description = "Ends before this text appears; the text of a special token stands for that token (repeatable)" };
     private readonly Flag _ignoreEos = new("--ignore-eos") { Description = "Goes on when the model ends the text" };
 
     /// <summary>Adds the options to a command.</summary>

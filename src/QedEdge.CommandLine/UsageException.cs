@@ -1,4 +1,4 @@
 namespace QedEdge.CommandLine;
 
 /// <summary>Options or arguments that cannot be used.</summary>
-public sealed class UsageException(string message) : Exception(message);
+public sealed class UsageException(string message, Exception? inner = null) : Exception(message, inner);

@@ -69,11 +69,6 @@ public class ModelFormatException : QedException
     internal static string OneLine(string text)
     {
         const int longest = 80;
-        string cut = text.Length > longest ? text[..longest] + "…" : text;
-        return string.Create(cut.Length, cut, static (span, source) =>
-        {
-            for (int i = 0; i < span.Length; i++)
-                span[i] = char.IsControl(source[i]) || char.IsSurrogate(source[i]) ? '?' : source[i];
-        });
+        return QedException.Printable(text.Length > longest ? text[..longest] + "…" : text);
     }
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace QedEdge;
 
 /// <summary>The base of every error that the library raises about a file, an input or a run. Its message is one line of at most 1,000 characters.</summary>
@@ -24,14 +27,24 @@ public class QedException : Exception
     /// <summary>Names, values and what the class library says can hold anything. Where it is too long the middle goes: the place stands at the beginning, the remedy at the end.</summary>
     private static string Line(string message)
     {
+        message = Printable(message.ReplaceLineEndings(" "));
         if (message.Length > Longest)
             message = $"{message.AsSpan(0, Longest - End - 1)}…{message.AsSpan(message.Length - End)}";
-        message = message.ReplaceLineEndings(" ");
-        return string.Create(message.Length, message, static (line, source) =>
+        return message;
+    }
+
+    /// <summary>Text with its control characters as JSON writes them, <c>\u001b</c>: no terminal obeys that.</summary>
+    internal static string Printable(string text)
+    {
+        var line = new StringBuilder(text.Length);
+        foreach (char c in text)
         {
-            for (int i = 0; i < line.Length; i++)
-                line[i] = char.IsControl(source[i]) ? '?' : source[i];
-        });
+            if (char.IsControl(c))
+                line.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture));
+            else
+                line.Append(c);
+        }
+        return line.ToString();
     }
 
     /// <summary>The first line of another error's message, short and printable.</summary>

@@ -4,7 +4,7 @@ public sealed class QedExceptionTests
 {
     [Fact]
     public void Message_OfWhateverItQuotes_IsOneLine() =>
-        Assert.Equal("a b?[2J? c 😀", new QedException("a\r\nb\u001b[2J\u0000 c 😀").Message);
+        Assert.Equal(@"a b\u001b[2J\u0000 c 😀", new QedException("a\r\nb\u001b[2J\u0000 c 😀").Message);
 
     [Fact]
     public void Message_ThatIsTooLong_KeepsPlaceAndRemedy()

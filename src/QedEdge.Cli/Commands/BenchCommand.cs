@@ -2,12 +2,16 @@ using System.Globalization;
 using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
 using QedEdge.CommandLine;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;
 
 /// <summary><c>qed bench</c>: prefill and decode speed beside this machine's plain-read speed.</summary>
 internal sealed class BenchCommand
 {
+    private static readonly (string Title, int Width)[] Columns = // less than 80 in all
+        [("test", 8), ("depth", 5), ("seqs", 4), ("threads", 7), ("tokens/s", 9), ("±", 7), ("weights GB/s", 12), ("plain GB/s", 10), ("share", 6)];
+
     private readonly CommonOptions _common = new();
     private readonly TextOption _prompts = new("--n-prompt", "-p") { ValueName = "N", Description = "Tokens to prefill; a list runs several tests", Default = "512" };
     private readonly TextOption _generated = new("--n-gen", "-n") { ValueName = "N", Description = "Tokens to decode", Default = "128" };
@@ -95,12 +99,31 @@ internal sealed class BenchCommand
     private static void WriteRow(QedModel model, string kvType, BenchmarkResult r, bool isFirst)
     {
         if (isFirst)
-        {
             Terminal.WriteLine($"{model.File.Name}, {model.InstructionSet}, kv {kvType}, resident {Benchmark.ResidentMegabytes()} MB");
-            Terminal.WriteLine($"{"test",-8} {"depth",5} {"seqs",4} {"threads",7} {"tokens/s",9} {"±",7} {"weights GB/s",12} {"plain GB/s",10} {"share",6}"); // in 80 columns
+        string[] values =
+        [
+            r.Test, Shown(r.Depth, "0"), Shown(r.Sequences, "0"), Shown(r.Threads, "0"), Shown(r.TokensPerSecond, "0.0"), Shown(r.Deviation, "0.0"),
+            Shown(r.WeightGigabytes, "0.0"), Shown(r.PlainReadGigabytes, "0.0"), Shown(r.ReadShare, "0.0%"),
+        ];
+        string titles = "", row = "";
+        for (int i = 0; i < values.Length; i++)
+        {
+            (string title, int width) = Columns[i];
+            titles += i == 0 ? title.PadRight(width) : " " + title.PadLeft(width);
+            row += i == 0 ? values[i].PadRight(width) : " " + values[i].PadLeft(width);
         }
-        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{r.Test,-8} {r.Depth,5} {r.Sequences,4} {r.Threads,7} {r.TokensPerSecond,9:0.0} {r.Deviation,7:0.0} {Shown(r.WeightGigabytes, "0.0"),12} {r.PlainReadGigabytes,10:0.0} {Shown(r.ReadShare, "0.0%"),6}"));
+        if (StandardStreams.OutputWidth < titles.Length)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (values[i] != "")
+                    Terminal.WriteLine($"{(i == 0 ? "" : "  ")}{Columns[i].Title} {values[i]}");
+            }
+            return;
+        }
+        if (isFirst)
+            Terminal.WriteLine(titles);
+        Terminal.WriteLine(row);
     }
 
     private static void WriteCsv(BenchmarkResult r, bool isFirst)

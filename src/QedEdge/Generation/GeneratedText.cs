@@ -1,3 +1,4 @@
+using System.Text;
 using QedEdge.Text;
 
 namespace QedEdge.Generation;
@@ -13,10 +14,12 @@ public sealed class GeneratedText
     private readonly StreamingDecoder? _decoder;
     private readonly StopFilter _stop;
     private readonly TextHandler _show;
+    private readonly int[] _stopIds; // special tokens leave no text that could be looked for
+    private bool _stoppedById;
 
     /// <summary>Starts an empty text.</summary>
     /// <param name="tokenizer">The model's, or null where there is none: then there is no text.</param>
-    /// <param name="stops">Texts that end it, none of them empty.</param>
+    /// <param name="stops">Texts that end it, none of them empty; the text of a special token stands for that token.</param>
     /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
     /// <exception cref="InvalidOptionException">A stop text is empty or too long, or there are too many.</exception>
     public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show)
@@ -31,11 +34,11 @@ public sealed class GeneratedText
                 throw new InvalidOptionException($"a stop text can have {RequestLimits.StopLength} characters at most, got {stop.Length}");
         }
         _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
-        (_stop, _show) = (new StopFilter(stops), show);
+        (_stop, _show, _stopIds) = (new StopFilter(stops), show, tokenizer is null ? [] : SpecialTokens(tokenizer, stops));
     }
 
     /// <summary>Whether a stop text has appeared.</summary>
-    public bool IsStopped => _stop.Stopped;
+    public bool IsStopped => _stoppedById || _stop.Stopped;
 
     /// <summary>Whether all text of the tokens so far was shown.</summary>
     public bool IsWhole => !_stop.IsHolding && _decoder is null or { PendingBytes: 0 };
@@ -45,8 +48,10 @@ public sealed class GeneratedText
     /// <returns>Whether the text goes on: what a <see cref="TokenHandler"/> returns.</returns>
     public bool Append(int id)
     {
-        _show(_decoder is null ? default : _stop.Append(_decoder.Append(id)));
-        return !_stop.Stopped;
+        foreach (int stop in _stopIds)
+            _stoppedById |= id == stop;
+        _show(_decoder is null || _stoppedById ? default : _stop.Append(_decoder.Append(id)));
+        return !IsStopped;
     }
 
     /// <summary>Ends the text: what was held back is shown.</summary>
@@ -55,5 +60,17 @@ public sealed class GeneratedText
         if (_decoder is not null)
             _show(_stop.Append(_decoder.Flush()));
         _show(_stop.Flush());
+    }
+
+    private static int[] SpecialTokens(Tokenizer tokenizer, IReadOnlyList<string> texts)
+    {
+        var ids = new List<int>();
+        foreach (string text in texts)
+        {
+            int id = tokenizer.Find(Encoding.UTF8.GetBytes(text));
+            if (id >= 0 && tokenizer.IsSpecial(id))
+                ids.Add(id);
+        }
+        return [.. ids];
     }
 }

@@ -49,12 +49,7 @@ internal static unsafe partial class MappingFaults
                 entry->Next = (Entry*)Volatile.Read(ref s_first);
             while (Interlocked.CompareExchange(ref s_first, (nint)entry, (nint)entry->Next) != (nint)entry->Next);
         }
-        string visible = string.Create(path.Length, path, static (text, path) =>
-        {
-            for (int i = 0; i < text.Length; i++)
-                text[i] = char.IsControl(path[i]) ? '\uFFFD' : path[i]; // what a terminal would obey
-        });
-        Utf8.FromUtf16($"error: {visible}: was cut off, or could not be read, while it was in use; copy it again\n", new Span<byte>(entry->Message, Entry.MessageBytes), out _, out entry->MessageLength);
+        Utf8.FromUtf16($"error: {QedException.Printable(path)}: was cut off, or could not be read, while it was in use; copy it again\n", new Span<byte>(entry->Message, Entry.MessageBytes), out _, out entry->MessageLength);
         entry->End = start + length;
         Volatile.Write(ref *(nint*)&entry->Start, (nint)start);
         return entry;

@@ -47,7 +47,7 @@ internal static class BadModels
         Any("key length of 2^63", Damaged, "9223372036854775808", static () => Entry(static b => b.U64(Huge).U64(0))),
         Any("empty key", Damaged, "length of 0", static () => Entry(static b => b.Key("", 4).U32(1))),
         Any("key that is not UTF-8", Damaged, "not UTF-8", static () => Entry(static b => b.U64(2).Raw(0xC3, 0x28).U32(Bool).Raw(1))),
-        Any("key with terminal escapes", Damaged, "?[31m", static () => Entry(static b => b.Key("a\r\n\u001b[31m", Bool).Raw(2))),
+        Any("key with terminal escapes", Damaged, @"\u001b[31m", static () => Entry(static b => b.Key("a\r\n\u001b[31m", Bool).Raw(2))),
         Any("key twice", Damaged, "twice", static () => new GgufBytes(0, 2).Key("k", Bool).Raw(1).Key("k", 4).U32(1).ToArray()),
         Any("value of an unknown type", Damaged, "value type 13", static () => Entry(static b => b.Key("k", 13).U64(0))),
         Any("bool of 2", Damaged, "neither 0 nor 1", static () => Entry(static b => b.Key("k", Bool).Raw(2))),

@@ -69,6 +69,9 @@ public sealed class BundleTests : IDisposable
             OneLine.AssertError(1, result);
             Assert.Contains(message, result.Error);
         }
+        File.Delete(defaults);
+        Assert.Equal(0, Tools.Run("mkfifo", [defaults]).ExitCode);
+        Assert.Contains("is a named pipe", Refused("bundle", "-m", _model, "-o", Path.Combine(_folder, "x"), "--defaults", defaults));
         Assert.False(File.Exists(Path.Combine(_folder, "x")));
     }
 

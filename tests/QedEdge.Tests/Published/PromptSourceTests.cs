@@ -41,6 +41,7 @@ public sealed class PromptSourceTests : IDisposable
         Assert.NotEqual(nothing, Piped("Once", ["generate", .. Few]));
         Assert.Equal(nothing, Shell($"generate {string.Join(' ', Few)} < /dev/null"));
         Assert.Equal(nothing, Shell($"generate {string.Join(' ', Few)} <&-"));
+        OneLine.AssertError(2, Shell("generate < /")); // what cannot be read is no empty pipe
         foreach ((string expected, string[] command) in new[] { ("give a text", new[] { "score" }), ("give a prompt", ["choose", "--choice", "a"]), ("give either what to bake", ["bake", "-o", Path.Combine(_folder, "x")]), ("the text is empty", ["score", ""]) })
         {
             ProgramResult refused = Piped("", command);

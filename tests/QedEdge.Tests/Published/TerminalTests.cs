@@ -44,6 +44,17 @@ public sealed partial class TerminalTests : IDisposable
         Assert.DoesNotContain(note, Tools.Run("sh", ["-c", $"{command} 2>&1"]).Output); // a pipe gets the text alone
     }
 
+    /// <summary>No number is broken into two lines.</summary>
+    [Theory]
+    [InlineData(80, "test     depth seqs threads  tokens/s")]
+    [InlineData(60, "test pp2\n  depth 0\n  seqs 1\n")]
+    public void Bench_IsATableWhereItFits(int columns, string expected)
+    {
+        Tools.Require("script");
+        string command = $"stty cols {columns}; {PublishedPrograms.File("qed", "x64")} bench -p 2 -n 0 -r 1 -t 1";
+        Assert.Contains(expected, Tools.Run("script", ["-qec", command, "/dev/null"]).Output.Replace("\r\n", "\n"));
+    }
+
     /// <summary>Names are bytes that .NET cannot say where they are no UTF-8: refused, and the conversation goes on.</summary>
     [Fact]
     public void Chat_AFileNameThatIsNoUtf8_IsRefused()
