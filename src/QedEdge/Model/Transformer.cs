@@ -153,7 +153,10 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
         Activations inputs = batch.Count == 1 ? own.Input : ws.Batch;
         (int begin, int end) = Tokens(worker);
         for (int t = begin; t < end; t++)
-            ws.Broken[t] |= !Normalize(kernels, architecture.Width, norm, Residual(worker, own, t), inputs, t);
+        {
+            if (!Normalize(kernels, architecture.Width, norm, Residual(worker, own, t), inputs, t))
+                ws.Broken[t] = true; // written alone, never taken back: another worker may mark it now
+        }
         if (batch.Count > 1)
             team.Barrier(worker);
         return inputs;
@@ -320,7 +323,10 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
             Activations h = _count == 1 ? ws.Workers[worker].Input : ws.Batch;
             (int first, int last) = _count == 1 ? (0, 1) : team.Share(worker, _count);
             for (int t = first; t < last; t++)
-                ws.Broken[_rows[t]] |= !Normalize(kernels, architecture.Width, weights.OutputNorm, ws.Residual.Slice((long)_rows[t] * ws.HiddenStride, ws.HiddenStride), h, t);
+            {
+                if (!Normalize(kernels, architecture.Width, weights.OutputNorm, ws.Residual.Slice((long)_rows[t] * ws.HiddenStride, ws.HiddenStride), h, t))
+                    ws.Broken[_rows[t]] = true;
+            }
             if (_count > 1)
                 team.Barrier(worker);
             PackedMatrix w = weights.Output.Weight;
