@@ -48,13 +48,13 @@ public sealed class SlidingWindowTests : IDisposable
 
     [Fact]
     public void Sliding_AgreesWithTheReference() =>
-        Gen.Select(RandomShape.Any, Gen.Int[1, 40], Gen.Int[0, 6], Gen.Int[1, 300], Gen.OneOfConst(BlockFormat.F32, BlockFormat.F16)).Sample((shape, capacity, sinks, length, format) =>
+        Gen.Select(RandomModel.Any.Where(random => random.Architecture.HasRelativePositions), Gen.Int[1, 40], Gen.Int[0, 6], Gen.Int[1, 300], Gen.OneOfConst(BlockFormat.F32, BlockFormat.F16)).Sample((random, capacity, sinks, length, format) =>
         {
             sinks = Math.Min(sinks, capacity / 2);
-            string path = shape.Write(_folder, format);
-            int[] ids = [.. Enumerable.Range(0, length).Select(i => i * i * 31 % shape.Vocab)];
-            double[][] expected = ReferenceModel.Open(path).Forward([ids], window: new ReferenceWindow(capacity, sinks))[0];
-            using QedModel model = QedModel.Open(path);
+            string path = random.Write(_folder, format);
+            int[] ids = [.. Enumerable.Range(0, length).Select(i => i * i * 31 % random.Architecture.VocabSize)];
+            double[][] expected = random.Reference(path).Forward([ids], window: new ReferenceWindow(capacity, sinks))[0];
+            using QedModel model = random.Open(path);
             float[][] actual = Run(model, ids, new SessionOptions { ContextLength = capacity, Overflow = ContextOverflow.Slide, Sinks = sinks, KvType = KvCacheType.F32 });
             for (int t = 0; t < length; t++)
             {
