@@ -158,6 +158,8 @@ internal sealed class RopeParameters
             if (kind == "default" && parameters.FindFloat64(name) is double number && number != 1)
                 throw parameters.Unsupported(name, FormattableString.Invariant($"the value {number} asks for scaled rotary positions, and the kind is 'default'"));
         }
+        if (kind is "linear" or "yarn" && !parameters.Contains("factor"))
+            throw parameters.Missing("factor");
         if (kind == "linear" && parameters.FindFloat64("attention_factor") is double attention && attention != 1)
             throw parameters.Unsupported("attention_factor", FormattableString.Invariant($"the value {attention} asks for what rotary positions of the kind 'linear' do not have here"));
         foreach (string name in (ReadOnlySpan<string>)["mscale", "mscale_all_dim"])

@@ -81,7 +81,7 @@ internal static class BadModels
         Any("overlapping ranges", Damaged, "overlap", static () => new GgufBytes(2).Tensor("a", I8, 0, 33).Tensor("b", I8, 32, 1).Data(64).ToArray()),
 
         // Another model family, and hyperparameters.
-        new("unknown architecture", UnknownArchitecture, "'gpt2'", static () => Qed(GgufKeys.Architecture, "gpt2"), "generate"),
+        new("unknown architecture", UnknownArchitecture, "'mamba'", static () => Qed(GgufKeys.Architecture, "mamba"), "generate"),
         Config("missing key", GgufKeys.EmbeddingLength, static () => Qed(GgufKeys.EmbeddingLength, null)),
         Config("value of a wrong type", GgufKeys.BlockCount, static () => Qed(GgufKeys.BlockCount, "2")),
         Config("no layers", GgufKeys.BlockCount, static () => Qed(GgufKeys.BlockCount, 0u)),

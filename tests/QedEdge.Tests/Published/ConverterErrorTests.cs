@@ -12,10 +12,10 @@ public sealed class ConverterErrorTests : IDisposable
     {
         { "config.json", "", "the file is empty" },
         { "config.json", "{\"model_type\": \"qe", "the file ends too early" },
-        { "config.json", "{\"model_type\": \"gpt2\"}", "the model's architecture is 'gpt2'" },
+        { "config.json", "{\"model_type\": \"mamba\"}", "the model's architecture is 'mamba'" },
         { "config.json", "{\"model_type\": \"qed\"}", "damaged file: " },
         { "config.json", "{\"model_type\"; \"qed\"}", "damaged file: " },
-        { "config.json", """{"model_type":"qed","vocab_size":8,"d_model":8,"n_layers":1,"n_heads":1,"ffn_hidden_dim":8,"max_seq_len":8,"rope_scaling":{"type":"linear"}}""", "no such feature" },
+        { "config.json", """{"model_type":"qed","vocab_size":8,"d_model":8,"n_layers":1,"n_heads":1,"ffn_hidden_dim":8,"max_seq_len":8,"rope_scaling":{"type":"linear"}}""", "rope_scaling.factor': the key is missing" },
         { "model.safetensors", "", "the file is empty" },
         { "model.safetensors", "\u0001\0\0", "the file ends too early" },
         { "model.safetensors", "\u007f\0\0\0\0\0\0\0{\"norm", "the file ends too early" },
