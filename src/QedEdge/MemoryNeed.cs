@@ -33,7 +33,7 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
         {
             config = ModelConfig.Read(file);
         }
-        catch (ModelFormatException) when (!file.IsOwn)
+        catch (ModelFormatException e) when (e.Fault == ModelFault.UnknownArchitecture || !file.IsOwn)
         {
             return null;
         }

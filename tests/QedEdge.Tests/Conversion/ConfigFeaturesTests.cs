@@ -102,6 +102,7 @@ public sealed class ConfigFeaturesTests : IDisposable
     [Theory]
     [InlineData("""{"rope_scaling":{"type":"dynamic","factor":4.0}}""", "rope_scaling.type", "'dynamic'")]
     [InlineData("""{"rope_scaling":{"factor":4.0}}""", "rope_scaling.factor", "scaled")]
+    [InlineData("""{"rope_scaling":{"type":"linear"}}""", "rope_scaling.factor", "missing")]
     [InlineData("""{"rope_scaling":"linear"}""", "rope_scaling", "no object")]
     [InlineData("""{"rope_parameters":{"rope_type":"longrope","factor":8.0,"rope_theta":10000}}""", "rope_parameters.rope_type", "'longrope'")]
     [InlineData("""{"rope_parameters":{"rope_type":"default","type":"yarn"}}""", "rope_parameters.type", "correct one")]

@@ -15,7 +15,7 @@ public sealed class ConverterErrorTests : IDisposable
         { "config.json", "{\"model_type\": \"mamba\"}", "the model's architecture is 'mamba'" },
         { "config.json", "{\"model_type\": \"qed\"}", "damaged file: " },
         { "config.json", "{\"model_type\"; \"qed\"}", "damaged file: " },
-        { "config.json", """{"model_type":"qed","vocab_size":8,"d_model":8,"n_layers":1,"n_heads":1,"ffn_hidden_dim":8,"max_seq_len":8,"rope_scaling":{"type":"linear"}}""", "rope_scaling.factor': the key is missing" },
+        { "config.json", """{"model_type":"qed","vocab_size":8,"d_model":8,"n_layers":1,"n_heads":1,"ffn_hidden_dim":8,"max_seq_len":8,"rope_scaling":{"type":"dynamic","factor":2}}""", "'llama3' and 'yarn' are supported" },
         { "model.safetensors", "", "the file is empty" },
         { "model.safetensors", "\u0001\0\0", "the file ends too early" },
         { "model.safetensors", "\u007f\0\0\0\0\0\0\0{\"norm", "the file ends too early" },
