@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
-"""Publishes what is shipped, prints its size as a Markdown table and fails where one is above its limit: build/size.py [--parts] [DIR]
-
-The executables are those without a model. --parts adds what the one for linux-x64 consists of. Everything is built into DIR (artifacts/size if not given).
-"""
+"""Publishes what is shipped, prints its size as a Markdown table and fails where one is above its limit. The executables are those without a model."""
+import argparse
 import os
 import re
 import subprocess
@@ -61,8 +59,11 @@ def parts(executable, map_file):
 
 
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--parts"]
-    root = arguments[0] if arguments else os.path.join(PROJECT, "artifacts", "size")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", action="store_true", help="add what qed for linux-x64 consists of")
+    parser.add_argument("folder", nargs="?", default=os.path.join(PROJECT, "artifacts", "size"), metavar="DIR", help="where everything is built (artifacts/size if not given)")
+    arguments = parser.parse_args()
+    root = arguments.folder
     print("| | linux-x64 | linux-arm64 | limit |\n|---|---:|---:|---:|")
     failed = False
     for index, (title, project, file, options, limit) in enumerate(PRODUCTS):
@@ -73,7 +74,7 @@ def main():
             sizes.append(os.path.getsize(os.path.join(folder, "out", file)))
         failed = failed or max(sizes) > limit
         print(f"| {title} | {sizes[0]:,} | {sizes[1]:,} | {limit:,}{' **exceeded**' if max(sizes) > limit else ''} |", flush=True)
-    if "--parts" in sys.argv:
+    if arguments.parts:
         folder = os.path.join(root, "0-linux-x64")
         executable = os.path.join(folder, "out", "qed")
         print(f"\n| part of `qed` for linux-x64 | bytes | share |\n|---|---:|---:|")
