@@ -184,7 +184,7 @@ internal static class RandomCheckpoint
             foreach (TensorSlot slot in TensorSlots.Of(architecture.Layers[i], architecture.Width))
             {
                 string name = names.NameOf(slot.Slot, i);
-                FusedRows? fused = names.Fused is null ? null : FusedRows.Of(architecture.Layers[i].Attention, slot.Slot);
+                FusedRows? fused = names.FusedOf(architecture.Layers[i].Attention, slot.Slot);
                 int rows = fused?.All ?? slot.Rows;
                 if (fused?.First > 0)
                     continue;

@@ -66,13 +66,9 @@ internal sealed class RepackPlan
     private void RequireShape(GgufTensorInfo tensor, Slot? slot)
     {
         AttentionShape attention = _architecture.Layers[0].Attention; // heads are the same in all
-        int rows = slot switch { null => FusedRows.Of(attention, Slot.Query)!.All, Slot.Query => attention.QueryWidth, _ => attention.KvWidth };
-        long[] shape = tensor.Name.EndsWith(".bias", StringComparison.Ordinal) ? [rows] : [rows, _architecture.Width];
-        if (!tensor.Dimensions.SequenceEqual(shape))
-        {
-            throw new ModelFormatException(ModelFault.Damaged, _source.Name, $"the shape is [{string.Join(", ", tensor.Dimensions)}], the model's dimensions require [{string.Join(", ", shape)}]",
-                tensor: tensor.Name, offset: tensor.Offset);
-        }
+        FusedRows own = FusedRows.Of(attention, slot ?? Slot.Query)!;
+        int rows = slot is null ? own.All : own.Count;
+        tensor.RequireShape(_source.Name, tensor.Name.EndsWith(".bias", StringComparison.Ordinal) ? [rows] : [rows, _architecture.Width]);
     }
 
     private void Fuse(int layer)
@@ -82,14 +78,18 @@ internal sealed class RepackPlan
             GgufTensorInfo[] parts = [.. FusedRows.Slots.Select(slot => _source.Find(Name(layer, slot) + end)).OfType<GgufTensorInfo>()];
             if (parts.Length < FusedRows.Slots.Length)
                 continue; // no biases
-            int queries = (int)parts[0].Dimensions[0], keys = (int)parts[1].Dimensions[0], all = queries + keys + (int)parts[2].Dimensions[0];
+            FusedRows[] rows = Array.ConvertAll(FusedRows.Slots, slot => FusedRows.Of(_architecture.Layers[layer].Attention, slot)!);
             _tensors.Add(Plan(parts[0]) with
             {
                 Name = Name(layer, null) + end,
                 Sources = parts,
-                Rows = all,
+                Rows = rows[0].All,
                 Cols = end == ".weight" ? (int)parts[0].Dimensions[1] : 1,
-                RowOf = row => row < queries ? (0, row) : row < queries + keys ? (1, row - queries) : (2, row - queries - keys),
+                RowOf = row =>
+                {
+                    int part = Array.FindLastIndex(rows, own => own.First <= row);
+                    return (part, row - rows[part].First);
+                },
             });
         }
     }
@@ -99,7 +99,7 @@ internal sealed class RepackPlan
         AttentionShape attention = _architecture.Layers[layer].Attention;
         foreach (Slot slot in FusedRows.Slots)
         {
-            int first = FusedRows.Of(attention, slot)!.First, rows = slot == Slot.Query ? attention.QueryWidth : attention.KvWidth;
+            FusedRows own = FusedRows.Of(attention, slot)!;
             Func<int, int>? order = OrderOf(slot, attention.HeadSize, isOwn: false);
             foreach (string end in (string[])[".weight", ".bias"])
             {
@@ -108,9 +108,9 @@ internal sealed class RepackPlan
                 _tensors.Add(Plan(tensor) with
                 {
                     Name = Name(layer, slot) + end,
-                    Rows = rows,
+                    Rows = own.Count,
                     Cols = end == ".weight" ? (int)tensor.Dimensions[1] : 1,
-                    RowOf = row => (0, first + (order is null ? row : order(row))),
+                    RowOf = row => (0, own.First + (order is null ? row : order(row))),
                 });
             }
         }

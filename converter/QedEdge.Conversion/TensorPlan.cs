@@ -151,7 +151,7 @@ internal sealed class TensorPlan
         foreach (TensorSlot slot in TensorSlots.Of(layer, Architecture.Width))
         {
             string to = slot.NameIn(index), from = _names.NameOf(slot.Slot, index);
-            FusedRows? fused = _names.Fused is null ? null : FusedRows.Of(layer.Attention, slot.Slot);
+            FusedRows? fused = _names.FusedOf(layer.Attention, slot.Slot);
             if (slot.Norm is { } norm)
                 Norm(norm, to, from, slot.Cols);
             else if (!fuses || fused is null)

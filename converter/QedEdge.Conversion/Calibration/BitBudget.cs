@@ -48,10 +48,10 @@ internal sealed class BitBudget : IDisposable
         long weights = 0, bytes = 0;
         for (int i = 0; i < layers.Length; i++)
         {
-            foreach (TensorSlot matrix in TensorSlots.Of(layers[i].Shape, _model.Config.HiddenSize).FindAll(static slot => slot.IsMatrix))
+            foreach (TensorSlot matrix in TensorSlots.MatricesOf(layers[i].Shape, _model.Config.HiddenSize))
             {
                 PackedMatrix w = layers[i][matrix.Slot].Weight;
-                string name = matrix.NameIn(i) + ".weight";
+                string name = matrix.WeightIn(i);
                 long own = PackedLayout.MatrixBytes(formatOf(name), w.Rows, w.Cols);
                 matrices.Add((name, i, matrix.Slot, own, PackedLayout.MatrixBytes(BlockFormat.Q8_0, w.Rows, w.Cols) - own));
                 weights += (long)w.Rows * w.Cols;

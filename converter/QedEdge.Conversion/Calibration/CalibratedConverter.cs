@@ -41,15 +41,16 @@ internal static class CalibratedConverter
     private static ConversionReport Calibrate(string folder, AtomicFile file, ConversionOptions options, Calibrated calibrated, Action<double, string>? progress, CancellationToken cancellation)
     {
         (QedModel exact, int[][] windows) = (calibrated.Exact!, calibrated.CalibrationText!.Windows);
-        Dictionary<string, BlockFormat> formats = Formats(folder, options);
+        var plan = new TensorPlan(Checkpoint.Open(folder), options);
+        Dictionary<string, BlockFormat> formats = Formats(plan);
         if (options.TargetBitsPerWeight is double target)
         {
             // Queries, keys and values that the file has in one tensor must keep one format.
-            HashSet<string> tensors = [.. new TensorPlan(Checkpoint.Open(folder), options).Tensors.Select(static tensor => tensor.Name)];
+            HashSet<string> tensors = [.. plan.Tensors.Select(static tensor => tensor.Name)];
             using var budget = new BitBudget(exact, windows, options.Threads);
             IReadOnlyList<string> chosen = budget.Choose(name => formats[name], name => tensors.Contains(name) && !options.TensorTypes.Any(rule => rule.Pattern.IsMatch(name)), target, progress, cancellation);
             options = options with { TensorTypes = [.. options.TensorTypes, .. chosen.Select(static name => TensorTypeRule.Exactly(name, BlockFormat.Q8_0))] };
-            formats = Formats(folder, options);
+            formats = Formats(new TensorPlan(Checkpoint.Open(folder), options));
         }
         using var done = new WorkFile(file.Path, Fingerprint(exact, windows, formats, options.Method));
         try
@@ -72,10 +73,10 @@ internal static class CalibratedConverter
     }
 
     /// <summary>The formats of the model's matrices; those that the file has in one tensor share its format.</summary>
-    private static Dictionary<string, BlockFormat> Formats(string folder, ConversionOptions options)
+    private static Dictionary<string, BlockFormat> Formats(TensorPlan plan)
     {
         var formats = new Dictionary<string, BlockFormat>();
-        foreach (PlannedTensor tensor in new TensorPlan(Checkpoint.Open(folder), options).Tensors)
+        foreach (PlannedTensor tensor in plan.Tensors)
         {
             formats.Add(tensor.Name, tensor.Format);
             foreach ((string part, _) in tensor.Parts)

@@ -101,11 +101,8 @@ internal sealed class LayerRunner : IInputTap, IDisposable
             for (int i = 0; i < now.Length; i++)
             {
                 ReadOnlySpan<float> logits = _workspace.Logits.Slice((long)i * _workspace.LogitStride, _model.Config.VocabSize);
-                foreach (float logit in logits)
-                {
-                    if (!float.IsFinite(logit))
-                        throw InputStatistics.NotFinite();
-                }
+                if (!FiniteCheck.Floats(logits))
+                    throw InputStatistics.NotFinite();
                 take(first + i, logits);
             }
         }

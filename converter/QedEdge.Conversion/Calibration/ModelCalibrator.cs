@@ -146,7 +146,7 @@ internal sealed class ModelCalibrator : IDisposable
         foreach (TensorSlot matrix in Matrices(layer))
         {
             Linear linear = layer[matrix.Slot];
-            layer = layer.With(matrix.Slot, linear with { Weight = Encode(NameOf(matrix, index), linear.Weight, inputs[(int)matrix.Input], cancellation).Packed });
+            layer = layer.With(matrix.Slot, linear with { Weight = Encode(matrix.WeightIn(index), linear.Weight, inputs[(int)matrix.Input], cancellation).Packed });
         }
         return layer;
     }
@@ -155,19 +155,17 @@ internal sealed class ModelCalibrator : IDisposable
     private LayerWeights? Find(int index)
     {
         LayerWeights layer = _model.Weights.Layers[index];
-        if (!Matrices(layer).TrueForAll(matrix => _done.Contains(NameOf(matrix, index))))
+        if (!Matrices(layer).TrueForAll(matrix => _done.Contains(matrix.WeightIn(index))))
             return null;
         foreach (TensorSlot matrix in Matrices(layer))
         {
             Linear linear = layer[matrix.Slot];
-            layer = layer.With(matrix.Slot, linear with { Weight = Encode(NameOf(matrix, index), linear.Weight, null, default).Packed });
+            layer = layer.With(matrix.Slot, linear with { Weight = Encode(matrix.WeightIn(index), linear.Weight, null, default).Packed });
         }
         return layer;
     }
 
-    private List<TensorSlot> Matrices(LayerWeights layer) => TensorSlots.Of(layer.Shape, _model.Config.HiddenSize).FindAll(static slot => slot.IsMatrix);
-
-    private static string NameOf(TensorSlot matrix, int layer) => matrix.NameIn(layer) + ".weight";
+    private List<TensorSlot> Matrices(LayerWeights layer) => TensorSlots.MatricesOf(layer.Shape, _model.Config.HiddenSize);
 
     /// <summary>Takes the float32 model's residual stream through a layer.</summary>
     private void AdvanceExact(LayerWeights layer, int windows, double progress, CancellationToken cancellation)

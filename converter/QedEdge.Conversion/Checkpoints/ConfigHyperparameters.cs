@@ -73,11 +73,11 @@ internal sealed class ConfigHyperparameters(JsonValues json, Family family) : IH
     public bool[]? FindFlags(string key) => LayerLists.Find(json, key, _read);
 
     /// <inheritdoc/>
-    public bool HasBias(Slot slot)
+    public bool? HasBias(Slot slot)
     {
         string key = family.Name == GgufKeys.Qed ? "bias" : SlotSet.Attention.Contains(slot) ? "attention_bias" : "mlp_bias";
         _read.Add(key);
-        return json.FindBool(key) ?? (family is GptNeoXFamily);
+        return json.FindBool(key);
     }
 
     /// <inheritdoc/>

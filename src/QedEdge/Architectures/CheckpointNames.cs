@@ -59,6 +59,9 @@ internal sealed record CheckpointNames(string Prefix, string Embedding, string O
     /// <summary>Whether a tensor, without the base model's prefix, belongs to a layer.</summary>
     public bool IsInLayer(string name) => name.StartsWith(Layer[..Layer.IndexOf('{')], StringComparison.Ordinal);
 
+    /// <summary>Where a slot stands in the fused tensor, before it is unbraided; null where it has a tensor of its own.</summary>
+    public FusedRows? FusedOf(AttentionShape attention, Slot slot) => Fused is null ? null : FusedRows.Of(attention, slot);
+
     /// <summary>What names of a layer begin with.</summary>
-    public string LayerPrefix(int layer) => Layer.Replace("{0}", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    private string LayerPrefix(int layer) => Layer.Replace("{0}", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 }

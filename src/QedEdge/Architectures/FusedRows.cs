@@ -2,8 +2,9 @@ namespace QedEdge.Architectures;
 
 /// <summary>Where queries, keys or values stand in a matrix that holds all of them, one after another.</summary>
 /// <param name="First">The first row.</param>
+/// <param name="Count">How many rows.</param>
 /// <param name="All">Rows of the matrix.</param>
-internal sealed record FusedRows(int First, int All)
+internal sealed record FusedRows(int First, int Count, int All)
 {
     /// <summary>The matrix's name in GGUF files, within a layer.</summary>
     public const string Name = "attn_qkv";
@@ -17,9 +18,9 @@ internal sealed record FusedRows(int First, int All)
         int all = attention.QueryWidth + 2 * attention.KvWidth;
         return slot switch
         {
-            Slot.Query => new(0, all),
-            Slot.Key => new(attention.QueryWidth, all),
-            Slot.Value => new(attention.QueryWidth + attention.KvWidth, all),
+            Slot.Query => new(0, attention.QueryWidth, all),
+            Slot.Key => new(attention.QueryWidth, attention.KvWidth, all),
+            Slot.Value => new(attention.QueryWidth + attention.KvWidth, attention.KvWidth, all),
             _ => null,
         };
     }

@@ -136,11 +136,14 @@ internal sealed class Hyperparameters(IHyperparameterSource source)
     /// <summary>The usual scale of scores, 1/√size.</summary>
     public static float RootScale(int headSize) => 1f / MathF.Sqrt(headSize);
 
-    /// <summary>Which of the slots have biases, by what the source says.</summary>
-    public SlotSet Biases(ReadOnlySpan<Slot> slots, SlotSet others = default)
+    /// <summary>Which slots have biases.</summary>
+    /// <param name="slots">Those that may, by what the source says.</param>
+    /// <param name="others">Those that do whatever it says.</param>
+    /// <param name="absent">Whether they do where it says nothing.</param>
+    public SlotSet Biases(ReadOnlySpan<Slot> slots, SlotSet others = default, bool absent = false)
     {
         foreach (Slot slot in slots)
-            others = source.HasBias(slot) ? others.With(slot) : others;
+            others = source.HasBias(slot) ?? absent ? others.With(slot) : others;
         return others;
     }
 
@@ -215,9 +218,6 @@ internal sealed class Hyperparameters(IHyperparameterSource source)
     /// <param name="key">Its key.</param>
     /// <param name="absent">Where it is not said.</param>
     public bool Flag(string key, bool absent) => source.FindFlag(key) ?? absent;
-
-    /// <summary>The error for a value that asks for what is not supported.</summary>
-    public ModelFormatException Unsupported(string key, string problem) => source.Unsupported(key, problem);
 
     private int CheckHead(int size, string key)
     {

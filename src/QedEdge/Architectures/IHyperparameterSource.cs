@@ -24,8 +24,8 @@ internal interface IHyperparameterSource
     /// <summary>A list of flags, or null.</summary>
     bool[]? FindFlags(string key);
 
-    /// <summary>Whether the matrices of a slot have biases.</summary>
-    bool HasBias(Slot slot);
+    /// <summary>Whether the matrices of a slot have biases; null where the source does not say.</summary>
+    bool? HasBias(Slot slot);
 
     /// <summary>Whether there is a head of its own beside the embedding; null where the source does not know.</summary>
     bool? HasHead();

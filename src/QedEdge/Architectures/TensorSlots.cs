@@ -101,6 +101,9 @@ internal sealed record TensorSlot(Slot Slot, int Rows, int Cols, bool HasBias = 
         _ => MatrixInput.FeedForward,
     };
 
+    /// <summary>Its weight's name in a GGUF file.</summary>
+    public string WeightIn(int layer) => NameIn(layer) + ".weight";
+
     /// <summary>Its name in a GGUF file, without ".weight" or ".bias".</summary>
     public string NameIn(int layer) => $"blk.{layer}.{TensorSlots.NameOf(Slot)}";
 }
@@ -161,6 +164,11 @@ internal static class TensorSlots
 
         void Matrix(Slot slot, int rows, int cols) => slots.Add(new TensorSlot(slot, rows, cols, layer.Biases.Contains(slot)));
     }
+
+    /// <summary>The matrices of a layer, in the order in which a token meets them.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="width">Width of the residual stream.</param>
+    public static List<TensorSlot> MatricesOf(LayerShape layer, int width) => Of(layer, width).FindAll(static slot => slot.IsMatrix);
 
     /// <summary>A slot's name in a GGUF file within its layer.</summary>
     public static string NameOf(Slot slot) => slot switch

@@ -33,7 +33,6 @@ internal static class GgufKeys
     public const string RopeFraction = "qed.rope.fraction";
     public const string RopeLocalBase = "qed.rope.freq_base_swa";
     public const string QueryScalar = "qed.attention.query_scalar";
-    public const string LogitCap = "qed.final_logit_softcapping";
     public const string RopeFreqBase = "qed.rope.freq_base";
     public const string RopeDimensionCount = "qed.rope.dimension_count";
     public const string RopeScalingType = "qed.rope.scaling.type";

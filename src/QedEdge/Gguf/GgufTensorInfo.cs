@@ -35,6 +35,19 @@ public sealed class GgufTensorInfo
     /// <summary>Whether it belongs to a baked prefix rather than to the weights.</summary>
     public bool IsBaked => GgufKeys.IsBaked(Name);
 
+    /// <summary>Compares the shape with the one that the model's dimensions require.</summary>
+    /// <param name="file">What errors call the file.</param>
+    /// <param name="shape">The shape, outermost first.</param>
+    /// <exception cref="ModelFormatException">It is another.</exception>
+    internal void RequireShape(string file, ReadOnlySpan<long> shape)
+    {
+        if (!shape.SequenceEqual(_dimensions))
+        {
+            throw new ModelFormatException(ModelFault.Damaged, file,
+                $"the shape is [{string.Join(", ", _dimensions)}], the model's dimensions require [{string.Join(", ", shape.ToArray())}]", tensor: Name, offset: Offset);
+        }
+    }
+
     /// <summary>Type, name and shape on one line, as error texts print them: <c>Q4_0 name [rows, cols]</c>.</summary>
     public override string ToString() => $"{TensorTypes.Name(Type)} {Name} [{string.Join(", ", _dimensions)}]";
 }

@@ -70,10 +70,13 @@ internal sealed class FileWeights : IDisposable
             else if (_file.Find(name + ".weight") is null && FusedRows.Of(layer.Shape.Attention, slot.Slot) is { } fused && _file.Find($"blk.{index}.{FusedRows.Name}.weight") is not null)
                 layer.Set(slot.Slot, Fused(slot, $"blk.{index}.{FusedRows.Name}", fused));
             else
-                layer.Set(slot.Slot, new Linear(Matrix(name + ".weight", slot.Rows, slot.Cols, slot.IsRotated && _config.HasInterleavedRows), Bias(slot, name)));
+                layer.Set(slot.Slot, new Linear(Matrix(name + ".weight", slot.Rows, slot.Cols, IsInterleaved(slot)), Bias(slot, name)));
         }
         return layer;
     }
+
+    /// <summary>Whether the plain layout has a slot's rows as llama.cpp turns them.</summary>
+    private bool IsInterleaved(TensorSlot slot) => slot.IsRotated && _config.HasInterleavedRows;
 
     /// <summary>Queries, keys or values out of the one matrix that other tools store them in.</summary>
     private Linear Fused(TensorSlot slot, string name, FusedRows rows)
@@ -83,12 +86,12 @@ internal sealed class FileWeights : IDisposable
             throw Unsupported(tensor, "queries, keys and values in one matrix must be of a plain type");
         NativeView data = _file.Data(tensor);
         long rowBytes = data.Length / rows.All;
-        PackedMatrix matrix = Checked(tensor, Repack(tensor, data.Slice(rows.First * rowBytes, slot.Rows * rowBytes), slot.Rows, slot.Cols, slot.IsRotated && _config.HasInterleavedRows));
+        PackedMatrix matrix = Checked(tensor, Repack(tensor, data.Slice(rows.First * rowBytes, slot.Rows * rowBytes), slot.Rows, slot.Cols, IsInterleaved(slot)));
         if (!slot.HasBias)
             return new Linear(matrix, null);
         var bias = new float[Workspace.Pad(slot.Rows)];
         Vector(name + ".bias", rows.All).AsSpan(rows.First, slot.Rows).CopyTo(bias);
-        return new Linear(matrix, slot.IsRotated && _config.HasInterleavedRows ? Halves(bias, slot.Rows) : bias);
+        return new Linear(matrix, IsInterleaved(slot) ? Halves(bias, slot.Rows) : bias);
     }
 
     private NormWeights Norm(Norm norm, string name, int size) => new(norm, Vector(name + ".weight", size), norm.Kind == NormKind.Layer ? Vector(name + ".bias", size) : null);
@@ -98,9 +101,7 @@ internal sealed class FileWeights : IDisposable
         if (!slot.HasBias)
             return null;
         float[] bias = Vector(name + ".bias", slot.BiasSize);
-        if (!slot.IsRotated || !_config.HasInterleavedRows || IsOwnOrder(name))
-            return bias;
-        return Halves(bias, slot.Rows);
+        return IsInterleaved(slot) && !IsOwnOrder(name) ? Halves(bias, slot.Rows) : bias;
     }
 
     /// <summary>A bias whose values stand as llama.cpp turns them, in our order.</summary>
@@ -140,12 +141,7 @@ internal sealed class FileWeights : IDisposable
     {
         GgufTensorInfo tensor = _file.Find(name) ?? throw new ModelFormatException(ModelFault.MissingTensor, _file.Name,
             "the tensor is missing; convert the checkpoint again", tensor: name);
-        if (!shape.SequenceEqual(tensor.Dimensions.ToArray()))
-        {
-            throw new ModelFormatException(ModelFault.Damaged, _file.Name,
-                $"the shape is [{string.Join(", ", tensor.Dimensions)}], the model's dimensions require [{string.Join(", ", shape.ToArray())}]",
-                tensor: name, offset: tensor.Offset);
-        }
+        tensor.RequireShape(_file.Name, shape);
         _used.Add(name);
         return tensor;
     }

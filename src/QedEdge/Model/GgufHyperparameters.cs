@@ -42,7 +42,7 @@ internal sealed class GgufHyperparameters(GgufFile file, string architecture) : 
     public bool[]? FindFlags(string key) => file.Metadata.IsArray(Own(key)) ? file.Metadata.FindArray(Own(key))!.Flags() : null;
 
     /// <inheritdoc/>
-    public bool HasBias(Slot slot) => file.Find($"blk.0.{TensorSlots.NameOf(slot)}.bias") is not null
+    public bool? HasBias(Slot slot) => file.Find($"blk.0.{TensorSlots.NameOf(slot)}.bias") is not null
         || (slot is Slot.Query or Slot.Key or Slot.Value && file.Find($"blk.0.{FusedRows.Name}.bias") is not null);
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ internal sealed class GptNeoXFamily() : Family("gptneox", "gpt_neox")
         var layer = new LayerShape(attention, h.FeedForward(norm, Activation, isGated: false))
         {
             Parallel = h.Flag(GgufKeys.ParallelResidual, true),
-            Biases = h.Biases(SlotSet.Attention, SlotSet.Of(Slot.Up, Slot.Down)),
+            Biases = h.Biases(SlotSet.Attention, SlotSet.Of(Slot.Up, Slot.Down), absent: true),
         };
         return h.Decoder(Name, norm, layer);
     }
