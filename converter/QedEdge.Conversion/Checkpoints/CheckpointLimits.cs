@@ -67,7 +67,7 @@ internal static class CheckpointLimits
     public const int AddedTokens = 1 << 17;
 
     /// <summary>Bytes of an added token's text: what is looked for in text.</summary>
-    public const int AddedTokenBytes = SpecialTokens.LongestText;
+    public const int AddedTokenBytes = TokenFinder.LongestText;
 
     /// <summary>Merges of a byte-pair encoding; there is one for each token but those of a byte.</summary>
     public const int Merges = GgufLimits.Merges;

@@ -4,9 +4,9 @@ namespace QedEdge.Text;
 [Flags]
 public enum EncodeOptions
 {
-    /// <summary>Everything is plain text: a special token's text gives no special token. For text from strangers.</summary>
+    /// <summary>A special token's text gives no special token; added tokens that are not special, such as runs of spaces, are found. For text from strangers.</summary>
     Plain = 0,
-    /// <summary>The text of special and added tokens, such as <c>&lt;eos&gt;</c>, gives those tokens.</summary>
+    /// <summary>The text of special tokens, such as <c>&lt;eos&gt;</c>, gives those tokens.</summary>
     ParseSpecial = 1,
     /// <summary>The begin-of-text id comes first; a text that begins with it itself gets no second one.</summary>
     AddBos = 2,

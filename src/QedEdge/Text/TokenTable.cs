@@ -60,6 +60,9 @@ internal sealed class TokenTable
     /// <summary>Whether an id is recognised in text as a whole.</summary>
     public bool IsAdded(int id) => _types[id] is TokenType.Control or TokenType.UserDefined or TokenType.Unknown;
 
+    /// <summary>Whether an id is a special token: decoding leaves it out, and text from strangers does not give it.</summary>
+    public bool IsSpecial(int id) => _types[id] is TokenType.Control or TokenType.Unknown;
+
     /// <summary>The id with this text, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text)
     {

@@ -8,14 +8,13 @@ namespace QedEdge.Text;
 
 /// <summary>
 /// An exact byte-level byte-pair encoding: the same ids as Hugging Face's tokenizers give. Immutable, for any number of threads.
-/// It also is a <see cref="Microsoft.ML.Tokenizers.Tokenizer"/>, for programs written against that.
 /// </summary>
-public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
+public sealed class Tokenizer
 {
     private readonly TokenizerData _data;
     private readonly TokenTable _tokens;
     private readonly int[] _symbols = new int[256];
-    private readonly SpecialTokens _special;
+    private readonly TokenFinder _added;
 
     /// <summary>Prepares a tokenizer for use.</summary>
     internal Tokenizer(TokenizerData data)
@@ -28,7 +27,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
             int id = _tokens.Find(symbol[..ByteAlphabet.Encode([(byte)b], symbol)]);
             _symbols[b] = id >= 0 && _tokens.Type(id) == TokenType.Normal ? id : data.UnkId;
         }
-        _special = new SpecialTokens(_tokens);
+        _added = new TokenFinder(_tokens);
     }
 
     /// <summary>The number of ids: 0 … <see cref="VocabSize"/> − 1 are valid.</summary>
@@ -82,8 +81,25 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     public void Encode(ReadOnlySpan<char> text, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
     {
         byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
-        EncodeWellFormed(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), destination, options);
+        EncodeWellFormed(new MarkedText(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8))), destination, options);
         ArrayPool<byte>.Shared.Return(utf8);
+    }
+
+    /// <summary>
+    /// Appends the ids of a text of which users typed parts: the text of a special token is that token, unless anything of it was typed. Nothing else changes there: merges
+    /// go over the borders, and added tokens that are not special are found everywhere.
+    /// </summary>
+    /// <param name="text">UTF-16; lone surrogates are read as U+FFFD.</param>
+    /// <param name="typed">The parts that were typed, in order, none overlapping another.</param>
+    /// <param name="destination">Where the ids are appended.</param>
+    /// <param name="options">What is parsed outside of these parts, and what is added.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A part is not within the text, or before the end of the one before.</exception>
+    /// <exception cref="QedException">Begin- or end-of-text is asked for and the vocabulary has none.</exception>
+    public void Encode(ReadOnlySpan<char> text, ReadOnlySpan<Range> typed, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
+    {
+        var utf8 = new byte[Encoding.UTF8.GetByteCount(text)];
+        Encoding.UTF8.GetBytes(text, utf8);
+        EncodeWellFormed(new MarkedText(utf8, MarkedText.Marks(text, typed, utf8.Length)), destination, options);
     }
 
     /// <summary>Appends a text's ids.</summary>
@@ -94,7 +110,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     public void Encode(ReadOnlySpan<byte> utf8, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
     {
         if (Utf8.IsValid(utf8))
-            EncodeWellFormed(utf8, destination, options);
+            EncodeWellFormed(new MarkedText(utf8), destination, options);
         else
             Encode(Encoding.UTF8.GetString(utf8), destination, options);
     }
@@ -124,7 +140,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     /// <summary>Whether an id is a special token, which decoding leaves out.</summary>
     /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
-    public bool IsSpecial(int id) => _tokens.Type(Checked(id)) is TokenType.Control or TokenType.Unknown;
+    public bool IsSpecial(int id) => _tokens.IsSpecial(Checked(id));
 
     /// <summary>How many bytes of a text an id stands for: none for a special token, and one for the unknown token, which takes the place of a byte.</summary>
     /// <param name="id">A token of the vocabulary.</param>
@@ -139,7 +155,7 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
     internal int CopyPiece(int id, SpecialTokenText special, Span<byte> destination) =>
         special == SpecialTokenText.Skip && IsSpecial(id) ? 0 : _tokens.CopyPiece(Checked(id), destination);
 
-    private void EncodeWellFormed(ReadOnlySpan<byte> text, List<int> destination, EncodeOptions options)
+    private void EncodeWellFormed(MarkedText text, List<int> destination, EncodeOptions options)
     {
         if (options.HasFlag(EncodeOptions.AddBos))
             destination.Add(BosId >= 0 ? BosId : throw new QedException("the vocabulary has no begin-of-text token"));
@@ -147,16 +163,14 @@ public sealed partial class Tokenizer : Microsoft.ML.Tokenizers.Tokenizer
             throw new QedException("the vocabulary has no end-of-text token");
         int begin = destination.Count;
 
-        if (options.HasFlag(EncodeOptions.ParseSpecial))
+        bool special = options.HasFlag(EncodeOptions.ParseSpecial);
+        while (_added.Find(text, special, out int start, out int length) is int id and >= 0)
         {
-            while (_special.Find(text, out int start, out int length) is int id and >= 0)
-            {
-                EncodePlain(text[..start], destination);
-                destination.Add(id);
-                text = text[(start + length)..];
-            }
+            EncodePlain(text.Bytes[..start], destination);
+            destination.Add(id);
+            text = text[(start + length)..];
         }
-        EncodePlain(text, destination);
+        EncodePlain(text.Bytes, destination);
         if (options.HasFlag(EncodeOptions.AddBos) && destination.Count > begin && destination[begin] == BosId)
             destination.RemoveAt(begin);
         if (options.HasFlag(EncodeOptions.AddEos))

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using QedEdge.Extensions.AI;
 using Tokenizer = QedEdge.Text.Tokenizer;
 
 namespace QedEdge.Tests.Text;
@@ -16,8 +17,8 @@ public sealed class TokenizerPackageTests
         Tokenizer tokenizer = TinyTokenizer.Create(unknown: true);
         var ids = new List<int>();
         tokenizer.Encode(Sample, ids);
-        Assert.Equal(ids, ((Microsoft.ML.Tokenizers.Tokenizer)tokenizer).EncodeToIds(Sample));
-        Assert.Equal(ids.Count, tokenizer.CountTokens(Sample));
+        Assert.Equal(ids, tokenizer.AsMicrosoftTokenizer().EncodeToIds(Sample));
+        Assert.Equal(ids.Count, tokenizer.AsMicrosoftTokenizer().CountTokens(Sample));
     }
 
     [Theory]
@@ -28,7 +29,7 @@ public sealed class TokenizerPackageTests
         Tokenizer tokenizer = TinyTokenizer.Create(unknown);
         // Ω has no symbols: unknown tokens, or nothing, also right before a special token.
         const string text = "abΩ<eos>Ωab aΩ";
-        IReadOnlyList<EncodedToken> tokens = tokenizer.EncodeToTokens(text, out _);
+        IReadOnlyList<EncodedToken> tokens = tokenizer.AsMicrosoftTokenizer().EncodeToTokens(text, out _);
         int last = 0;
         foreach (EncodedToken token in tokens)
         {
@@ -44,7 +45,7 @@ public sealed class TokenizerPackageTests
     [Fact]
     public void GetIndexByTokenCount_CutsTheTextWhereItsTokensAreCut()
     {
-        Tokenizer tokenizer = TinyTokenizer.Create(unknown: true);
+        var tokenizer = TinyTokenizer.Create(unknown: true).AsMicrosoftTokenizer();
         const string text = "ab ab ab a";
         int all = tokenizer.CountTokens(text);
         for (int limit = 1; limit <= all; limit++)
@@ -61,7 +62,7 @@ public sealed class TokenizerPackageTests
     [Fact]
     public void Decode_IntoASpan_StopsAtWholeTokensAndGoesOn()
     {
-        Tokenizer tokenizer = TinyTokenizer.Create(unknown: true);
+        var tokenizer = TinyTokenizer.Create(unknown: true).AsMicrosoftTokenizer();
         int[] ids = [.. tokenizer.EncodeToIds("ab ab abab")];
         var text = new StringBuilder();
         var buffer = new char[4];

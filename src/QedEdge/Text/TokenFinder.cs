@@ -6,7 +6,7 @@ namespace QedEdge.Text;
 /// The tokens that are recognised in text as a whole, sorted by their bytes, so that a place in a text costs a binary search, however many there are. All that begin
 /// a text lie before it in that order, each the beginning of the next; the last that lies before it leads to them.
 /// </summary>
-internal sealed class SpecialTokens
+internal sealed class TokenFinder
 {
     /// <summary>The longest text that is looked for, in bytes.</summary>
     public const int LongestText = 1024;
@@ -17,7 +17,7 @@ internal sealed class SpecialTokens
     private readonly SearchValues<byte> _first;
 
     /// <summary>Sorts a vocabulary's special and added tokens.</summary>
-    public SpecialTokens(TokenTable tokens)
+    public TokenFinder(TokenTable tokens)
     {
         _tokens = tokens;
         var first = new HashSet<byte>();
@@ -43,22 +43,24 @@ internal sealed class SpecialTokens
     }
 
     /// <summary>The first of the tokens in a text, the longest of those that begin there, or -1.</summary>
-    /// <param name="text">Well-formed UTF-8.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="special">Whether special tokens are looked for; of them those that nothing was typed of.</param>
     /// <param name="start">Where it begins.</param>
     /// <param name="length">Its length.</param>
-    public int Find(ReadOnlySpan<byte> text, out int start, out int length)
+    public int Find(MarkedText text, bool special, out int start, out int length)
     {
-        for (start = 0; start < text.Length; start++)
+        for (start = 0; start < text.Bytes.Length; start++)
         {
-            int skip = text[start..].IndexOfAny(_first);
+            int skip = text.Bytes[start..].IndexOfAny(_first);
             if (skip < 0)
                 break;
             start += skip;
-            int found = LongestAt(text[start..]);
-            if (found < 0)
-                continue;
-            length = Text(found).Length;
-            return _ids[found];
+            for (int found = LongestAt(text.Bytes[start..]); found >= 0; found = _inner[found])
+            {
+                length = Text(found).Length;
+                if (!_tokens.IsSpecial(_ids[found]) || special && !text.IsTyped(start, length))
+                    return _ids[found];
+            }
         }
         length = 0;
         return -1;

@@ -2,12 +2,34 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using QedEdge.Text;
+using QedTokenizer = QedEdge.Text.Tokenizer;
 
-namespace QedEdge.Text;
+namespace QedEdge.Extensions.AI;
 
-/// <summary>The interface of Microsoft.ML.Tokenizers: special tokens are parsed, none are added, as in that package's own BPE.</summary>
-public sealed partial class Tokenizer
+/// <summary>Gives a model's tokenizer to programs that are written against Microsoft.ML.Tokenizers.</summary>
+public static class MicrosoftTokenizers
 {
+    /// <summary>
+    /// The tokenizer behind that package's interface: special tokens are parsed, none are added, as in the package's own BPE. Where in the text a token lies is known of
+    /// tokenizers that leave the text as it is; of others <see cref="NotSupportedException"/> says so.
+    /// </summary>
+    /// <param name="tokenizer">A model's tokenizer.</param>
+    public static Microsoft.ML.Tokenizers.Tokenizer AsMicrosoftTokenizer(this QedTokenizer tokenizer) => new MicrosoftTokenizer(tokenizer);
+}
+
+internal sealed class MicrosoftTokenizer : Microsoft.ML.Tokenizers.Tokenizer
+{
+    private readonly QedTokenizer _tokenizer;
+    private readonly bool[] _known = new bool[256]; // bytes that the vocabulary has; others give the unknown token, or vanish
+
+    public MicrosoftTokenizer(QedTokenizer tokenizer)
+    {
+        _tokenizer = tokenizer;
+        for (int b = 0; b < _known.Length; b++)
+            _known[b] = tokenizer.Find([(byte)b]) >= 0;
+    }
+
     /// <inheritdoc/>
     protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
@@ -16,7 +38,7 @@ public sealed partial class Tokenizer
         int count = CutFromStart(ranges, settings.MaxTokenCount);
         var tokens = new EncodedToken[count];
         for (int i = 0; i < count; i++)
-            tokens[i] = new EncodedToken(ids[i], Encoding.UTF8.GetString(_tokens.Text(ids[i])), ranges[i].Chars);
+            tokens[i] = new EncodedToken(ids[i], Encoding.UTF8.GetString(_tokenizer.Piece(ids[i])), ranges[i].Chars);
         return new() { Tokens = tokens, CharsConsumed = Consumed(ranges, count, chars.Length) };
     }
 
@@ -57,13 +79,13 @@ public sealed partial class Tokenizer
     }
 
     /// <inheritdoc/>
-    public override string Decode(IEnumerable<int> ids) => Decode(CollectionsMarshal.AsSpan(ids as List<int> ?? [.. ids]));
+    public override string Decode(IEnumerable<int> ids) => _tokenizer.Decode(CollectionsMarshal.AsSpan(ids as List<int> ?? [.. ids]));
 
     /// <inheritdoc/>
     /// <remarks>Where the destination is too small, <paramref name="idsConsumed"/> stops at whole characters, so that decoding can go on behind it.</remarks>
     public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
     {
-        var decoder = new StreamingDecoder(this);
+        var decoder = new StreamingDecoder(_tokenizer);
         idsConsumed = 0;
         charsWritten = 0;
         int read = 0;
@@ -96,7 +118,7 @@ public sealed partial class Tokenizer
             throw new ArgumentOutOfRangeException(nameof(settings), "the maximum number of tokens must be positive");
         if (!settings.ConsiderPreTokenization)
             throw new NotSupportedException("this encoding is not defined without its pre-tokenizer");
-        Encode(chars, ids);
+        _tokenizer.Encode(chars, ids);
     }
 
     private (List<int> Ids, TokenRange[] Ranges) EncodeWithRanges(ReadOnlySpan<char> chars, EncodeSettings settings)
@@ -125,23 +147,18 @@ public sealed partial class Tokenizer
         }
 
         var ranges = new TokenRange[ids.Count];
-        var piece = new byte[LongestPiece];
         int position = 0;
         for (int i = 0; i < ranges.Length; i++)
         {
-            // Without an unknown token, bytes without a symbol gave none.
-            bool isAdded = _tokens.IsAdded(ids[i]);
-            while (UnkId < 0 && (isAdded ? !text.AsSpan(position).StartsWith(_tokens.Text(ids[i])) : _symbols[text[position]] < 0))
+            byte[] piece = _tokenizer.Piece(ids[i]);
+            bool isUnknown = ids[i] == _tokenizer.UnkId && !text.AsSpan(position).StartsWith(piece);
+            // Bytes that vanished lie before a piece, and between those of it that were merged over them.
+            while (_tokenizer.UnkId < 0 && position < text.Length && !_known[text[position]] && !text.AsSpan(position).StartsWith(piece))
                 position++;
             int start = position;
-            bool isByteOutside = ids[i] == UnkId && !text.AsSpan(position).StartsWith(_tokens.Text(UnkId));
-            int length = isByteOutside ? 1 : _tokens.CopyPiece(ids[i], piece);
-            for (int taken = 0; taken < length; position++)
-            {
-                if (isAdded || _symbols[text[position]] >= 0)
-                    taken++;
-            }
-            int last = charOf[position - 1];
+            for (int taken = 0; position < text.Length && taken < (isUnknown ? 1 : piece.Length); position++)
+                taken += isUnknown || text[position] == piece[taken] ? 1 : 0;
+            int last = charOf[Math.Max(start, position - 1)];
             int end = position;
             while (end < text.Length && charOf[end] == last)
                 end++;
