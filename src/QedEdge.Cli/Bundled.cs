@@ -1,6 +1,6 @@
-using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
 using QedEdge.Gguf;
+using QedEdge.Json;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli;

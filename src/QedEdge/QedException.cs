@@ -33,13 +33,13 @@ public class QedException : Exception
         return message;
     }
 
-    /// <summary>Text with its control characters as JSON writes them, <c>\u001b</c>: no terminal obeys that.</summary>
+    /// <summary>Text with its control characters and those that turn its direction as JSON writes them, <c>\u001b</c>: no terminal obeys that.</summary>
     internal static string Printable(string text)
     {
         var line = new StringBuilder(text.Length);
         foreach (char c in text)
         {
-            if (char.IsControl(c))
+            if (char.IsControl(c) || c is '\u061C' or '\u200E' or '\u200F' or (>= '\u2028' and <= '\u202E') or (>= '\u2066' and <= '\u2069'))
                 line.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture));
             else
                 line.Append(c);

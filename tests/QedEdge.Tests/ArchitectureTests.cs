@@ -25,6 +25,8 @@ public sealed partial class ArchitectureTests
         ("Quantization", ["Memory"]),
         ("Kernels", ["Quantization", "Memory"]),
         ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes
+        ("Json", []),
+        ("Templates", []),                              // knows nothing of models
         ("Text", ["Gguf"]),
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
         ("Architectures", ["Gguf"]),                    // the names of keys, and the limits

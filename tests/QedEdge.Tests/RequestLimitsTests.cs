@@ -1,9 +1,9 @@
 using System.Text;
 using QedEdge.Cli;
 using QedEdge.Cli.Batch;
-using QedEdge.Cli.Json;
 using QedEdge.Generation;
 using QedEdge.Gguf;
+using QedEdge.Json;
 using QedEdge.Model;
 using QedEdge.Quantization;
 using QedEdge.Sampling;

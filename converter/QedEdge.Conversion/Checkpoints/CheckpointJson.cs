@@ -1,5 +1,5 @@
 using System.Text.Json;
-using QedEdge.Text;
+using QedEdge.Json;
 
 namespace QedEdge.Conversion.Checkpoints;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
-using QedEdge.Cli.Json;
 using QedEdge.Generation;
+using QedEdge.Json;
 using QedEdge.Sampling;
 using QedEdge.Text;
 

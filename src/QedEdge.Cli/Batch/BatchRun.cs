@@ -5,6 +5,7 @@ using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
+using QedEdge.Json;
 using QedEdge.Sampling;
 using QedEdge.Text;
 

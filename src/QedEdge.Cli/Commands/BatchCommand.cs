@@ -2,6 +2,7 @@ using System.Globalization;
 using QedEdge.Cli.Batch;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
+using QedEdge.Json;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli.Commands;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
+using QedEdge.Json;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Evaluation;

@@ -1,4 +1,4 @@
-using QedEdge.Cli.Json;
+using QedEdge.Json;
 
 namespace QedEdge.Cli.Evaluation;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using QedEdge.Json;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli.Json;

@@ -1,8 +1,8 @@
 using QedEdge.Cli.Batch;
 using QedEdge.Cli.Evaluation;
-using QedEdge.Cli.Json;
 using QedEdge.Fuzz.Mutation;
 using QedEdge.Generation;
+using QedEdge.Json;
 
 namespace QedEdge.Fuzz.Targets;
 

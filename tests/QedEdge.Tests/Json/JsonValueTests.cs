@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
-using JsonValue = QedEdge.Cli.Json.JsonValue;
+using JsonValue = QedEdge.Json.JsonValue;
 
 namespace QedEdge.Tests.Json;
 

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using QedEdge.Text;
 
-namespace QedEdge.Cli.Json;
+namespace QedEdge.Json;
 
 /// <summary>
 /// A value of a JSON text that was checked as a whole. It is a place in the text: nothing is made of what nobody asks for, so that memory stays in proportion to the text
@@ -52,6 +51,9 @@ internal sealed class JsonValue
             throw new QedException($"is not JSON: {JsonPlace.Describe(e, utf8.Span)}", e);
         }
     }
+
+    /// <summary>The text of the value alone.</summary>
+    public ReadOnlyMemory<byte> Raw => _json[_start..End()];
 
     /// <summary>The names of an object's members.</summary>
     /// <exception cref="QedException">There are too many, or one is no text.</exception>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace QedEdge.Text;
+namespace QedEdge.Json;
 
 /// <summary>Where a JSON text is wrong, as an editor shows it: lines and characters counted from 1, where System.Text.Json counts lines and bytes from 0.</summary>
 internal static class JsonPlace
