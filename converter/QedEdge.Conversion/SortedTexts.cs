@@ -2,7 +2,7 @@ namespace QedEdge.Conversion;
 
 /// <summary>
 /// Texts in the order of their characters, for questions about beginnings that cost a binary search. All texts that begin another one lie before it, each the
-/// beginning of the next of them; all that it begins lie from it on.
+/// beginning of the next of them.
 /// </summary>
 internal sealed class SortedTexts
 {
@@ -33,13 +33,6 @@ internal sealed class SortedTexts
         while (last >= 0 && _texts[last].Length > common)
             last = _inner[last];
         return last < 0 ? null : _texts[last];
-    }
-
-    /// <summary>One of the texts that begin with another one and are longer, or null.</summary>
-    public string? Longer(ReadOnlySpan<char> beginning)
-    {
-        int next = CountNotBehind(beginning);
-        return next < _texts.Length && _texts[next].AsSpan().StartsWith(beginning) ? _texts[next] : null;
     }
 
     /// <summary>How many texts are equal to another one or before it.</summary>

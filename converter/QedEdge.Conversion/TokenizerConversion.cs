@@ -47,11 +47,16 @@ internal static class TokenizerConversion
     /// <summary>Writes vocabulary, merges and flags; the special ids but the unknown one are written with the model.</summary>
     internal static void Write(GgufWriter writer, TokenizerData data, FileLayout layout)
     {
-        writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.Model);
-        writer.Add(GgufKeys.TokenizerPre, data.PreTokenizer == PreTokenizer.Gpt2 ? TokenizerMetadata.Gpt2 : TokenizerMetadata.DigitsThenGpt2);
+        WriteRules(writer, data.Rules);
         writer.Add(GgufKeys.Tokens, [.. Enumerable.Range(0, data.Tokens.Count).Select(id => Encoding.UTF8.GetString(data.Tokens.Text(id)))]);
         writer.Add(GgufKeys.TokenType, (int[])[.. Enumerable.Range(0, data.Tokens.Count).Select(id => (int)data.Tokens.Type(id))]);
         WriteMerges(writer, data, layout);
+        if (data.Added.Any(static token => token.IsNormalized || token.StripsLeft || token.StripsRight))
+        {
+            writer.Add(GgufKeys.AddedIds, (uint[])[.. data.Added.Select(static token => (uint)token.Id)]);
+            writer.Add(GgufKeys.AddedFlags, (uint[])[.. data.Added.Select(static token =>
+                (token.IsNormalized ? TokenizerMetadata.Normalized : 0) | (token.StripsLeft ? TokenizerMetadata.StripsLeft : 0) | (token.StripsRight ? TokenizerMetadata.StripsRight : 0))]);
+        }
         if (data.UnkId >= 0)
             writer.Add(GgufKeys.UnknownTokenId, data.UnkId);
         writer.Add(GgufKeys.AddBosToken, data.AddBos);
@@ -60,30 +65,72 @@ internal static class TokenizerConversion
             writer.Add(GgufKeys.ChatTemplate, data.ChatTemplate);
     }
 
+    /// <summary>Model and pre-tokenizer by the names that other tools know, and in keys of our own what these do not say.</summary>
+    private static void WriteRules(GgufWriter writer, TokenizerRules rules)
+    {
+        string model = rules.IsByteLevel ? TokenizerMetadata.ByteLevelModel : TokenizerMetadata.CodePointModel;
+        string? pre = rules.IsByteLevel ? TokenizerMetadata.PreName(rules) : null;
+        bool prefix = rules.Normalizer == Normalizer.PrefixedSpaces;
+        writer.Add(GgufKeys.TokenizerModel, model);
+        if (pre is not null)
+            writer.Add(GgufKeys.TokenizerPre, pre);
+        else
+            writer.Add(GgufKeys.AddSpacePrefix, prefix);
+        TokenizerRules named = TokenizerMetadata.FindRules(model, pre, prefix)!;
+        if (rules.Normalizer != named.Normalizer)
+            writer.Add(GgufKeys.Normalizer, TokenizerMetadata.NormalizerName(rules.Normalizer));
+        foreach ((string key, bool value, bool usual) in new[]
+        {
+            (GgufKeys.IgnoreMerges, rules.IgnoresMerges, named.IgnoresMerges), (GgufKeys.ByteFallback, rules.HasByteFallback, named.HasByteFallback),
+            (GgufKeys.FuseUnknown, rules.FusesUnknown, named.FusesUnknown), (GgufKeys.StripSpace, rules.StripsSpace, named.StripsSpace),
+        })
+        {
+            if (value != usual)
+                writer.Add(key, value);
+        }
+    }
+
     /// <summary>Whether a key is written differently in the two layouts.</summary>
-    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds;
+    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.Scores or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds;
 
     /// <summary>Writes a file's merges in the form that a layout has.</summary>
     public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
     {
         try
         {
-            if (TokenizerMetadata.Read(source.Metadata, source.Name) is { } data)
+            if (TokenizerMetadata.Read(source.Metadata, source.Name) is not { } data)
+                return;
+            if (data.Merges.SharesRanks)
+                writer.Copy(source.Metadata, GgufKeys.Scores);
+            else
                 WriteMerges(writer, data, layout);
         }
         catch (ModelFormatException) when (!source.IsOwn)
         {
-            writer.Copy(source.Metadata, GgufKeys.Merges); // another tool's tokenizer, which runs with token ids here
+            foreach (string key in (ReadOnlySpan<string>)[GgufKeys.Merges, GgufKeys.Scores]) // another tool's tokenizer, which runs with token ids here
+            {
+                if (source.Metadata.Contains(key))
+                    writer.Copy(source.Metadata, key);
+            }
         }
     }
 
-    /// <summary>Plain: pairs of pieces as text, which every tool reads. Packed: pairs of ids, which need no look-up when the file is opened.</summary>
+    /// <summary>
+    /// Packed: pairs of ids, which need no look-up when the file is opened. Plain: pairs of pieces as text, which every tool reads; of code points scores, which say for tools that
+    /// know no merges what is joined first, and the pairs beside them.
+    /// </summary>
     private static void WriteMerges(GgufWriter writer, TokenizerData data, FileLayout layout)
     {
-        if (layout == FileLayout.Packed)
+        if (layout == FileLayout.Packed || !data.Rules.IsByteLevel)
         {
             writer.Add(GgufKeys.PackedMerges, data.Merges.Pairs.ToArray());
             writer.Add(GgufKeys.PackedMergeIds, data.Merges.MergedIds.ToArray());
+        }
+        if (layout == FileLayout.Packed)
+            return;
+        if (!data.Rules.IsByteLevel)
+        {
+            writer.Add(GgufKeys.Scores, Scores(data));
             return;
         }
         var merges = new string[data.Merges.Count];
@@ -92,6 +139,16 @@ internal static class TokenizerConversion
         writer.Add(GgufKeys.Merges, merges);
 
         string Piece(uint id) => Encoding.UTF8.GetString(data.Tokens.Text((int)id));
+    }
+
+    /// <summary>Minus the rank of the first merge that makes a token; of the others, less than all of these.</summary>
+    private static float[] Scores(TokenizerData data)
+    {
+        var scores = new float[data.Tokens.Count];
+        Array.Fill(scores, -data.Merges.Count);
+        for (int rank = data.Merges.Count - 1; rank >= 0; rank--)
+            scores[data.Merges.MergedIds[rank]] = -rank;
+        return scores;
     }
 
     private static void WriteIds(GgufWriter writer, int bos, int eos, int pad)

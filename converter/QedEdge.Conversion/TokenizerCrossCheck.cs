@@ -1,14 +1,17 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
+using QedEdge.Conversion.Checkpoints;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion;
 
 /// <summary>
-/// A second opinion on a tokenizer: Microsoft.ML.Tokenizers' byte-pair encoding with a splitter written independently of the
-/// runtime's. Both must give the same ids for the probes, otherwise the conversion stops.
+/// A second opinion on a byte-level tokenizer: Microsoft.ML.Tokenizers' byte-pair encoding with the regular expressions that the runtime does without. Both must give the same ids
+/// for the probes, otherwise the conversion stops. The package knows no tokens that are taken instead of merges, nor unknown ones that are joined: these rules
+/// are left out of both.
 /// </summary>
 internal sealed class TokenizerCrossCheck
 {
@@ -23,20 +26,21 @@ internal sealed class TokenizerCrossCheck
 
     private readonly Microsoft.ML.Tokenizers.Tokenizer _package;
     private readonly Text.Tokenizer _own;
+    private readonly Text.Normalizer _normalizer;
 
     /// <summary>Builds both from the same data.</summary>
     public TokenizerCrossCheck(TokenizerData data)
     {
-        _own = new Text.Tokenizer(data);
+        _normalizer = data.Rules.Normalizer;
+        _own = new Text.Tokenizer(data with { Rules = data.Rules with { IgnoresMerges = false, FusesUnknown = false } });
         var special = new Dictionary<string, int>();
+        foreach (AddedToken token in data.Added)
+            special[PieceText((uint)token.Id)] = token.Id;
         var vocabulary = new List<KeyValuePair<string, int>>();
         for (int id = 0; id < data.Tokens.Count; id++)
         {
-            string text = Encoding.UTF8.GetString(data.Tokens.Text(id));
-            if (data.Tokens.IsAdded(id))
-                special[text] = id;
             if (data.Tokens.Type(id) != TokenType.Unused)
-                vocabulary.Add(new(text, id));
+                vocabulary.Add(new(PieceText((uint)id), id));
         }
         var merges = new List<string>();
         for (int rank = 0; rank < data.Merges.Count; rank++)
@@ -45,7 +49,7 @@ internal sealed class TokenizerCrossCheck
         {
             Merges = merges,
             ByteLevel = true,
-            PreTokenizer = new Splitter(special.Keys, data.PreTokenizer == Text.PreTokenizer.DigitsThenGpt2),
+            PreTokenizer = new Splitter(special.Keys, data.Rules.PreTokenizer),
             SpecialTokens = special,
             UnknownToken = data.UnkId < 0 ? null : PieceText((uint)data.UnkId),
             FuseUnknownTokens = false,
@@ -58,6 +62,9 @@ internal sealed class TokenizerCrossCheck
     /// <exception cref="ModelFormatException">They differ.</exception>
     public static void Compare(TokenizerData data, string path, params ReadOnlySpan<string?> more)
     {
+        // Where tokens take white space with them, or are looked for twice, the package has no equal.
+        if (!data.Rules.IsByteLevel || data.Added.Any(static token => token.StripsLeft || token.StripsRight) || data.Added.DistinctBy(static token => token.IsNormalized).Count() > 1)
+            return;
         var check = new TokenizerCrossCheck(data);
         foreach (string? text in (ReadOnlySpan<string?>)[.. Probes, .. more])
         {
@@ -69,8 +76,12 @@ internal sealed class TokenizerCrossCheck
         }
     }
 
-    /// <summary>The package's ids; ill-formed text is mended first, since the package cannot.</summary>
-    public IReadOnlyList<int> PackageIds(string text) => _package.EncodeToIds(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)));
+    /// <summary>The package's ids; ill-formed text is mended first, since the package cannot, and it is normalized, which .NET does with other data.</summary>
+    public IReadOnlyList<int> PackageIds(string text)
+    {
+        using var normalized = new NormalizedText(_normalizer, new MarkedText(Encoding.UTF8.GetBytes(text)));
+        return _package.EncodeToIds(Encoding.UTF8.GetString(normalized.Text.Bytes));
+    }
 
     /// <summary>The runtime's ids.</summary>
     public List<int> OwnIds(string text)
@@ -80,11 +91,19 @@ internal sealed class TokenizerCrossCheck
         return ids;
     }
 
-    /// <summary>GPT-2's expression, alternative by alternative, over code points; special tokens leftmost-longest before it.</summary>
-    private sealed class Splitter(ICollection<string> special, bool digitsAlone) : Microsoft.ML.Tokenizers.PreTokenizer
+    /// <summary>The expressions as tokenizer.json has them, over text in which each character outside the basic plane is one of its kind within it; special tokens leftmost-longest before.</summary>
+    private sealed class Splitter(ICollection<string> special, Text.PreTokenizer rule) : Microsoft.ML.Tokenizers.PreTokenizer
     {
+        private const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+        private const char Letter = 'ª', Number = '²', Other = '§';
         private readonly SortedTexts _special = new(special);
         private readonly SearchValues<char> _first = SearchValues.Create([.. special.Select(static token => token[0]).Distinct()]);
+        private readonly Regex _words = new(rule switch
+        {
+            Text.PreTokenizer.Llama3 => TokenizerRulesJson.Llama3,
+            Text.PreTokenizer.Qwen2 => TokenizerRulesJson.Qwen2,
+            _ => Gpt2,
+        }, RegexOptions.CultureInvariant);
 
         public override IEnumerable<(int Offset, int Length)> PreTokenize(string text)
         {
@@ -100,6 +119,8 @@ internal sealed class TokenizerCrossCheck
             }
         }
 
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => PreTokenize(text.ToString());
+
         private (int Begin, int Length) Find(string text, int at)
         {
             for (; text.AsSpan(at).IndexOfAny(_first) is >= 0 and var skip; at++)
@@ -111,15 +132,13 @@ internal sealed class TokenizerCrossCheck
             return (text.Length, 0);
         }
 
-        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => PreTokenize(text.ToString());
-
         private IEnumerable<(int Offset, int Length)> Plain(string text, int begin, int end)
         {
             int start = begin;
-            for (int i = begin; digitsAlone && i < end;)
+            for (int i = begin; rule == Text.PreTokenizer.DigitsThenGpt2 && i < end;)
             {
-                (char kind, int length) = At(text, i);
-                if (kind == 'N')
+                int length = char.IsSurrogatePair(text, i) ? 2 : 1;
+                if (Kind(text, i) == Number)
                 {
                     foreach ((int Offset, int Length) word in Words(text, start, i))
                         yield return word;
@@ -132,53 +151,25 @@ internal sealed class TokenizerCrossCheck
                 yield return word;
         }
 
-        private static IEnumerable<(int Offset, int Length)> Words(string text, int begin, int end)
+        private IEnumerable<(int Offset, int Length)> Words(string text, int begin, int end)
         {
-            for (int i = begin; i < end;)
+            var kinds = new StringBuilder();
+            var offsets = new List<int>();
+            for (int i = begin; i < end; i += char.IsSurrogatePair(text, i) ? 2 : 1)
             {
-                int length = Word(text, i, end);
-                yield return (i, length);
-                i += length;
+                offsets.Add(i);
+                kinds.Append(char.IsSurrogatePair(text, i) ? Kind(text, i) : text[i]);
             }
+            offsets.Add(end);
+            for (Match match = _words.Match(kinds.ToString()); match.Success; match = match.NextMatch())
+                yield return (offsets[match.Index], offsets[match.Index + match.Length] - offsets[match.Index]);
         }
 
-        private static int Word(string text, int i, int end)
+        private static char Kind(string text, int i) => CharUnicodeInfo.GetUnicodeCategory(text, i) switch
         {
-            foreach (string ending in (ReadOnlySpan<string>)["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"])
-            {
-                if (end - i >= ending.Length && string.CompareOrdinal(text, i, ending, 0, ending.Length) == 0)
-                    return ending.Length;
-            }
-            int first = text[i] == ' ' && i + 1 < end ? i + 1 : i;
-            char kind = At(text, first).Kind;
-            if (kind != 'S')
-                return Run(text, first, end, kind) - i;
-            int stop = Run(text, i, end, 'S');
-            if (stop == end)
-                return stop - i;
-            // \s+(?!\S): all but the last white space, which goes with what follows; a single one stands alone.
-            return Math.Max(1, stop - i - 1);
-        }
-
-        private static int Run(string text, int i, int end, char kind)
-        {
-            while (i < end && At(text, i) is (char next, int length) && next == kind)
-                i += length;
-            return i;
-        }
-
-        private static (char Kind, int Length) At(string text, int i)
-        {
-            int length = char.IsSurrogatePair(text, i) ? 2 : 1;
-            if (length == 1 && text[i] is (>= '\t' and <= '\r') or '\u0085')
-                return ('S', 1);
-            return (CharUnicodeInfo.GetUnicodeCategory(text, i) switch
-            {
-                UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => 'S',
-                UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => 'L',
-                UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => 'N',
-                _ => 'O',
-            }, length);
-        }
+            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Letter,
+            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Number,
+            _ => Other,
+        };
     }
 }

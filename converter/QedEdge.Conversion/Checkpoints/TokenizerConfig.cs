@@ -17,6 +17,12 @@ internal sealed record NamedToken(string Key, string Text, string File)
 
     /// <summary>Whether it is looked for only behind the tokens that are not normalized.</summary>
     public bool Normalized { get; init; }
+
+    /// <summary>Whether white space before it belongs to it.</summary>
+    public bool StripsLeft { get; init; }
+
+    /// <summary>Whether white space behind it does.</summary>
+    public bool StripsRight { get; init; }
 }
 
 /// <summary>
@@ -27,6 +33,9 @@ internal sealed class TokenizerConfig
 {
     /// <summary>The file's name in a checkpoint.</summary>
     public const string FileName = "tokenizer_config.json";
+
+    /// <summary>The key of a space that is put before every text.</summary>
+    public const string PrefixSpaceKey = "add_prefix_space";
 
     private const string Decoder = "added_tokens_decoder";
     private const string MapFile = "special_tokens_map.json";
@@ -48,11 +57,9 @@ internal sealed class TokenizerConfig
         if (config is { } json)
         {
             ReadTokens(json, path);
-            foreach (string key in (ReadOnlySpan<string>)["add_prefix_space", "split_special_tokens"])
-            {
-                if (json.FindBool(key) == true)
-                    throw new ModelFormatException(ModelFault.Unsupported, path, "text cannot be tokenized so; it must be false", key);
-            }
+            if (json.FindBool("split_special_tokens") == true)
+                throw new ModelFormatException(ModelFault.Unsupported, path, "text cannot be tokenized so; it must be false", "split_special_tokens");
+            AddsPrefixSpace = json.FindBool(PrefixSpaceKey) == true;
             AddBos = json.FindBool("add_bos_token");
             AddEos = json.FindBool("add_eos_token");
         }
@@ -78,6 +85,9 @@ internal sealed class TokenizerConfig
 
     /// <summary><c>add_eos_token</c>, or null.</summary>
     public bool? AddEos { get; }
+
+    /// <summary><c>add_prefix_space</c>.</summary>
+    public bool AddsPrefixSpace { get; }
 
     /// <summary>The chat template: chat_template.jinja, or the key's text, or of several the one named "default"; or null.</summary>
     public string? ChatTemplate { get; }
@@ -134,13 +144,16 @@ internal sealed class TokenizerConfig
             return new NamedToken(key, new JsonValues(value, path).Text(value, key), path);
         var json = new JsonValues(value, path);
         string text = json.FindString("content") ?? throw json.Wrong(key, "the token has no content");
-        foreach (string flag in (ReadOnlySpan<string>)["lstrip", "rstrip", "single_word"])
-        {
-            if (json.FindBool(flag) == true)
-                throw new ModelFormatException(ModelFault.Unsupported, path, $"'{ModelFormatException.OneLine(text)}' with {flag} cannot be tokenized exactly and is not supported", key);
-        }
+        if (json.FindBool("single_word") == true)
+            throw new ModelFormatException(ModelFault.Unsupported, path, $"'{ModelFormatException.OneLine(text)}' with single_word cannot be tokenized exactly and is not supported", key);
         // A token with a role is special, whatever its object says.
-        return new NamedToken(key, text, path) { Special = key != Decoder || json.FindBool("special") == true, Normalized = json.FindBool("normalized") == true };
+        return new NamedToken(key, text, path)
+        {
+            Special = key != Decoder || json.FindBool("special") == true,
+            Normalized = json.FindBool("normalized") == true,
+            StripsLeft = json.FindBool("lstrip") == true,
+            StripsRight = json.FindBool("rstrip") == true,
+        };
     }
 
     private static string? ReadTemplate(JsonValues json)

@@ -32,7 +32,9 @@ internal static class TokenizerJson
     public static TokenizerData Read(string path, Checkpoint checkpoint, TokenizerConfig config, List<string> warnings)
     {
         using JsonDocument document = CheckpointJson.ReadObject(path, CheckpointLimits.TokenizerBytes);
-        TokenizerData data = Read(document.RootElement, path, checkpoint.Config.VocabSize, config.Tokens);
+        TokenizerData data = Read(document.RootElement, path, checkpoint.Config.VocabSize, config.Tokens, warnings);
+        if (config.AddsPrefixSpace && data.Rules.IsByteLevel)
+            throw new ModelFormatException(ModelFault.Unsupported, config.Path, "text cannot be tokenized so; it must be false", TokenizerConfig.PrefixSpaceKey);
         var template = ReadTemplate(document.RootElement, data.Tokens, path);
         var ids = SpecialIds.Of(checkpoint, Id("bos_token", template?.Bos, config.AddBos), Id("eos_token", template?.Eos, config.AddEos), Find("pad_token"), warnings);
         if (config.AddBos == true && ids.Bos is null)
@@ -41,17 +43,13 @@ internal static class TokenizerJson
             throw Damaged(config.Path, "add_eos_token", "no file names the token that ends a text");
         if (config.AddEos == true)
             warnings.Add($"{TokenizerConfig.FileName} sets add_eos_token: every prompt ends with token {ids.Eos}, as in Hugging Face; set it to false if prompts are to be continued");
-        return new TokenizerData
+        return data with
         {
-            Tokens = data.Tokens,
-            Merges = data.Merges,
-            PreTokenizer = data.PreTokenizer,
-            UnkId = data.UnkId,
             BosId = ids.Bos ?? -1,
             EosId = ids.Eos ?? -1,
             PadId = ids.Pad ?? -1,
-            // A template without <bos> says that prompts have none; without any template they are QED's.
-            AddBos = config.AddBos ?? (template is { } known ? known.Bos is not null : ids.Bos is not null),
+            // A template without <bos> says that prompts have none, and so do files without a template: but QED's.
+            AddBos = config.AddBos ?? (template is { } known ? known.Bos is not null : ids.Bos is not null && checkpoint.Config.Family.Name == GgufKeys.Qed),
             // Not from the template: QED's prompts end without <eos>, and its tokenizers add it to other texts.
             AddEos = config.AddEos ?? false,
             ChatTemplate = config.ChatTemplate ?? ChatTemplate.Jinja,
@@ -70,25 +68,22 @@ internal static class TokenizerJson
         }
     }
 
-    /// <summary>Reads vocabulary, merges and pre-tokenizer.</summary>
+    /// <summary>Reads vocabulary, merges and pipeline.</summary>
     /// <param name="root">The file's object.</param>
     /// <param name="path">The file's name, for errors.</param>
     /// <param name="vocabSize">Ids the model has; 0 for as many as the file defines.</param>
     /// <param name="named">Further tokens that are added ones.</param>
-    internal static TokenizerData Read(JsonElement root, string path, int vocabSize, IEnumerable<NamedToken>? named = null)
+    /// <param name="warnings">Takes what the user should know.</param>
+    internal static TokenizerData Read(JsonElement root, string path, int vocabSize, IEnumerable<NamedToken>? named = null, List<string>? warnings = null)
     {
         if (Property(root, "model") is not { } model)
             throw Damaged(path, "model", "the key is missing");
-        if (Property(root, "normalizer") is { } normalizer)
-            throw Unsupported(path, "normalizer", $"normalizer '{TypeName(normalizer, path)}'");
-        PreTokenizer preTokenizer = ReadPreTokenizer(Property(root, "pre_tokenizer"), path);
-        if (Property(root, "decoder") is not { } decoder || TypeName(decoder, path) != "ByteLevel")
-            throw Unsupported(path, "decoder", "any decoder but 'ByteLevel'");
-        CheckModel(model, path);
-
+        TokenizerRules rules = new TokenizerRulesJson(root, path).Read(model);
         var texts = new VocabularyTexts(path);
         ReadVocabulary(model, texts, path);
-        AddedTokens.Read(Property(root, "added_tokens"), named ?? [], texts, path);
+        AddedToken[] added = AddedTokens.Read(Property(root, "added_tokens"), named ?? [], texts, rules.IsByteLevel, vocabSize, path, warnings ?? []);
+        if (rules.HasByteFallback)
+            texts.MarkBytes();
         TokenTable tokens = texts.ToTable(vocabSize);
         int unknown = -1;
         if (Property(model, "unk_token") is { } text)
@@ -97,36 +92,24 @@ internal static class TokenizerJson
             if (unknown < 0)
                 throw Damaged(path, "model.unk_token", "the token is not in the vocabulary");
         }
-        return new TokenizerData { Tokens = tokens, Merges = ReadMerges(model, tokens, path), PreTokenizer = preTokenizer, UnkId = unknown };
-    }
-
-    private static void CheckModel(JsonElement model, string path)
-    {
-        // Older files leave the type out; a model with merges can only be BPE.
-        if (Property(model, "type") is { } type && Text(type, "model.type", path) is not "BPE" and string other)
-            throw Unsupported(path, "model.type", $"model '{ModelFormatException.OneLine(other)}'");
-        if (Property(model, "dropout") is { } dropout && (dropout.ValueKind != JsonValueKind.Number || dropout.GetDouble() != 0))
-            throw Unsupported(path, "model.dropout", "dropout");
-        foreach (string key in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
-        {
-            if (Property(model, key) is { } affix && Text(affix, $"model.{key}", path) != "")
-                throw Unsupported(path, $"model.{key}", key);
-        }
-        foreach (string key in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges", "fuse_unk"])
-        {
-            if (Property(model, key) is { ValueKind: JsonValueKind.True })
-                throw Unsupported(path, $"model.{key}", key);
-        }
+        return new TokenizerData { Tokens = tokens, Merges = ReadMerges(model, tokens, path), Rules = rules, Added = added, UnkId = unknown };
     }
 
     /// <summary>The tokens that the post-processor puts around a text, or null where it is no template. Only begin- and end-of-text may be.</summary>
     internal static (int? Bos, int? Eos)? ReadTemplate(JsonElement root, TokenTable tokens, string path)
     {
-        // The byte-level one only moves offsets.
-        if (Property(root, PostProcessor) is not { } processor || TypeName(processor, path) == "ByteLevel")
+        if (Property(root, PostProcessor) is not { } first)
             return null;
-        if (TypeName(processor, path) != "TemplateProcessing")
-            throw Unsupported(path, PostProcessor, $"post-processor '{TypeName(processor, path)}'");
+        bool several = TypeName(first, path) == "Sequence";
+        if (several && Property(first, "processors") is not { ValueKind: JsonValueKind.Array })
+            throw Damaged(path, PostProcessor, "the sequence has no array 'processors'");
+        // The byte-level one only moves offsets.
+        JsonElement[] others = [.. (several ? first.GetProperty("processors").EnumerateArray() : Enumerable.Repeat(first, 1)).Where(step => TypeName(step, path) != "ByteLevel")];
+        if (others.Length == 0)
+            return null;
+        JsonElement processor = others[0];
+        if (others.Length > 1 || TypeName(processor, path) != "TemplateProcessing")
+            throw Unsupported(path, PostProcessor, $"post-processor '{string.Join("', '", others.Select(step => TypeName(step, path)))}'");
         JsonElement[] parts = Property(processor, "single") is { ValueKind: JsonValueKind.Array } single ? [.. single.EnumerateArray()] : [];
         int text = Array.FindIndex(parts, static part => Property(part, "Sequence") is not null);
         if (text is < 0 or > 1 || parts.Length - text > 2)
@@ -144,38 +127,6 @@ internal static class TokenizerJson
                 known = ids.GetArrayLength() == 1 && ids[0].ValueKind == JsonValueKind.Number && ids[0].TryGetInt32(out int one) && one < tokens.Count ? one : -1;
             return known >= 0 ? known : throw Damaged(path, PostProcessor, $"'{ModelFormatException.OneLine(name)}' is no token of the vocabulary");
         }
-    }
-
-    private static PreTokenizer ReadPreTokenizer(JsonElement? element, string path)
-    {
-        const string key = "pre_tokenizer";
-        if (element is not { } preTokenizer)
-            throw new ModelFormatException(ModelFault.Unsupported, path, $"none is set, and only byte-level ones are supported; {WithoutTokenizer}", key);
-        if (TypeName(preTokenizer, path) != "Sequence")
-        {
-            RequireByteLevel(preTokenizer, path);
-            return PreTokenizer.Gpt2;
-        }
-        JsonElement[] steps = Property(preTokenizer, "pretokenizers") is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
-        if (steps.Length is 0 or > 2)
-            throw Unsupported(path, key, $"a sequence of {steps.Length} pre-tokenizers");
-        RequireByteLevel(steps[^1], path);
-        if (steps.Length == 1)
-            return PreTokenizer.Gpt2;
-        if (TypeName(steps[0], path) != "Digits" || Property(steps[0], "individual_digits") is not { ValueKind: JsonValueKind.True })
-            throw Unsupported(path, key, $"pre-tokenizer '{TypeName(steps[0], path)}' (only 'Digits' with individual digits)");
-        return PreTokenizer.DigitsThenGpt2;
-    }
-
-    private static void RequireByteLevel(JsonElement step, string path)
-    {
-        const string key = "pre_tokenizer";
-        if (TypeName(step, path) != "ByteLevel")
-            throw Unsupported(path, key, $"pre-tokenizer '{TypeName(step, path)}'");
-        if (Property(step, "add_prefix_space") is { ValueKind: JsonValueKind.True })
-            throw Unsupported(path, key, "add_prefix_space");
-        if (Property(step, "use_regex") is { ValueKind: JsonValueKind.False })
-            throw Unsupported(path, key, "a byte-level pre-tokenizer without its regular expression");
     }
 
     private static void ReadVocabulary(JsonElement model, VocabularyTexts texts, string path)
@@ -231,7 +182,7 @@ internal static class TokenizerJson
     internal static JsonElement? Property(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
-    private static string TypeName(JsonElement element, string path) =>
+    internal static string TypeName(JsonElement element, string path) =>
         Property(element, "type") is { } type ? ModelFormatException.OneLine(Text(type, "type", path)) : "?";
 
     /// <summary>A value's text; JSON may hold other values there, or half a surrogate pair, which .NET reports only when asked.</summary>

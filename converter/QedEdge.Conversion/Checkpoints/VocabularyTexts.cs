@@ -9,6 +9,9 @@ internal sealed class VocabularyTexts(string path)
 {
     private readonly SortedDictionary<int, (string Text, TokenType Type, string Key)> _entries = [];
 
+    /// <summary>Whether an id has a text.</summary>
+    public bool Contains(int id) => _entries.ContainsKey(id);
+
     /// <summary>An id's text.</summary>
     public string Text(int id) => _entries[id].Text;
 
@@ -29,6 +32,16 @@ internal sealed class VocabularyTexts(string path)
 
     /// <summary>Gives an id another type.</summary>
     public void SetType(int id, TokenType type) => _entries[id] = _entries[id] with { Type = type };
+
+    /// <summary>Gives the tokens of byte fallback their type.</summary>
+    public void MarkBytes()
+    {
+        foreach (int id in _entries.Keys.ToArray())
+        {
+            if (Type(id) == TokenType.Normal && PieceDecoder.ByteOf(Encoding.UTF8.GetBytes(Text(id))) >= 0)
+                SetType(id, TokenType.Byte);
+        }
+    }
 
     /// <summary>The first id of each text.</summary>
     public Dictionary<string, int> Ids()

@@ -45,6 +45,9 @@ internal static class GgufLimits
     /// <summary>Bytes of a token's text; bounds the decoder's buffers.</summary>
     public const int TokenBytes = 64 * 1024;
 
+    /// <summary>Bytes of a token of a vocabulary with scores instead of merges: each way to cut it in two is tried.</summary>
+    public const int ScoredTokenBytes = 256;
+
     /// <summary>Merges of a tokenizer; there is one for each token but those of a byte.</summary>
     public const int Merges = 2 * Size;
 }

@@ -14,18 +14,22 @@ internal sealed class MergeTable
 
     private readonly uint[] _pairs;
     private readonly uint[] _merged;
+    private readonly uint[]? _ranks; // of each pair; null: where it stands
     private readonly HashSlots _slots;
 
     /// <summary>Takes over the arrays and indexes the pairs.</summary>
     /// <param name="pairs">[merges, 2]: left and right id, in rank order; at most <see cref="GgufLimits.Merges"/> merges.</param>
-    /// <param name="merged">The id that each pair becomes.</param>
-    public MergeTable(uint[] pairs, uint[] merged)
+    /// <param name="merged">The id that the pair of each rank becomes.</param>
+    /// <param name="ranks">The rank of each pair, where several have one; null where each has its own, in order.</param>
+    public MergeTable(uint[] pairs, uint[] merged, uint[]? ranks = null)
     {
+        int count = pairs.Length / 2;
+        _ranks = ranks;
         _pairs = pairs;
         _merged = merged;
-        _slots = new HashSlots(Math.Max(1, merged.Length));
+        _slots = new HashSlots(Math.Max(1, count));
         Duplicate = -1;
-        for (int rank = 0; rank < merged.Length; rank++)
+        for (int rank = 0; rank < count; rank++)
         {
             ulong hash = Hash(pairs[2 * rank], pairs[2 * rank + 1]);
             int slot = Search(pairs[2 * rank], pairs[2 * rank + 1], hash, out int found);
@@ -37,7 +41,7 @@ internal sealed class MergeTable
     }
 
     /// <summary>The number of merges.</summary>
-    public int Count => _merged.Length;
+    public int Count => _pairs.Length / 2;
 
     /// <summary>The rank of a merge whose pair an earlier merge has too, or -1. A table with one must not be used.</summary>
     public int Duplicate { get; }
@@ -48,12 +52,15 @@ internal sealed class MergeTable
     /// <summary>The id that each merge makes, in rank order.</summary>
     public ReadOnlySpan<uint> MergedIds => _merged;
 
+    /// <summary>Whether several pairs may have one rank: those that make the same token.</summary>
+    public bool SharesRanks => _ranks is not null;
+
     /// <summary>The rank of a pair of neighbours, or <see cref="NoRank"/>. Low ranks merge first.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Rank(int left, int right)
     {
         Search((uint)left, (uint)right, Hash((uint)left, (uint)right), out int found);
-        return found;
+        return _ranks is null || found == NoRank ? found : (int)_ranks[found];
     }
 
     /// <summary>The id that the merge of a rank makes.</summary>

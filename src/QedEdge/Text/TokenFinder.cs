@@ -3,7 +3,7 @@ using System.Buffers;
 namespace QedEdge.Text;
 
 /// <summary>
-/// The tokens that are recognised in text as a whole, sorted by their bytes, so that a place in a text costs a binary search, however many there are. All that begin
+/// Tokens that are recognised in text as a whole, sorted by their bytes, so that a place in a text costs a binary search, however many there are. All that begin
 /// a text lie before it in that order, each the beginning of the next; the last that lies before it leads to them.
 /// </summary>
 internal sealed class TokenFinder
@@ -12,44 +12,63 @@ internal sealed class TokenFinder
     public const int LongestText = 1024;
 
     private readonly TokenTable _tokens;
-    private readonly int[] _ids;    // by their texts
-    private readonly int[] _inner;  // for each, where its longest proper beginning that is a token too stands, or -1
+    private readonly AddedToken[] _added;   // by their texts
+    private readonly byte[]?[] _normalized; // texts that the vocabulary has otherwise
+    private readonly int[] _inner;          // for each, where its longest proper beginning that is a token too stands, or -1
     private readonly SearchValues<byte> _first;
 
-    /// <summary>Sorts a vocabulary's special and added tokens.</summary>
-    public TokenFinder(TokenTable tokens)
+    /// <summary>Sorts the tokens of one pass.</summary>
+    /// <param name="data">The tokenizer.</param>
+    /// <param name="normalized">Whether those are meant that are looked for in normalized text.</param>
+    public TokenFinder(TokenizerData data, bool normalized)
     {
-        _tokens = tokens;
-        var first = new HashSet<byte>();
-        var ids = new List<int>();
-        for (int id = 0; id < tokens.Count; id++)
+        _tokens = data.Tokens;
+        var added = new List<AddedToken>();
+        foreach (AddedToken token in data.Added)
         {
-            if (!tokens.IsAdded(id) || tokens.Text(id).Length > LongestText)
-                continue;
-            first.Add(tokens.Text(id)[0]);
-            ids.Add(id);
+            if (token.IsNormalized == normalized && data.Tokens.Text(token.Id).Length <= LongestText)
+                added.Add(token);
         }
-        ids.Sort((a, b) => tokens.Text(a).SequenceCompareTo(tokens.Text(b)));
-        _first = SearchValues.Create([.. first]);
-        _ids = [.. ids];
-        _inner = new int[_ids.Length];
-        for (int i = 0; i < _ids.Length; i++)
+        _added = [.. added];
+        _normalized = new byte[_added.Length][];
+        for (int i = 0; normalized && i < _added.Length; i++)
         {
+            ReadOnlySpan<byte> text = _tokens.Text(_added[i].Id);
+            using var own = new NormalizedText(data.Rules.Normalizer, new MarkedText(text));
+            if (!own.Text.Bytes.SequenceEqual(text))
+                _normalized[i] = own.Text.Bytes.ToArray();
+        }
+        Sort();
+        var first = new bool[256];
+        _inner = new int[_added.Length];
+        for (int i = 0; i < _added.Length; i++)
+        {
+            first[Text(i)[0]] = true;
             int inner = i - 1;
             while (inner >= 0 && !Text(i).StartsWith(Text(inner)))
                 inner = _inner[inner];
             _inner[i] = inner;
         }
+        var bytes = new List<byte>();
+        for (int b = 0; b < first.Length; b++)
+        {
+            if (first[b])
+                bytes.Add((byte)b);
+        }
+        _first = SearchValues.Create([.. bytes]);
     }
 
-    /// <summary>The first of the tokens in a text, the longest of those that begin there, or -1.</summary>
+    /// <summary>Whether there are none.</summary>
+    public bool IsEmpty => _added.Length == 0;
+
+    /// <summary>The first of the tokens in a text, the longest of those that begin there, or null.</summary>
     /// <param name="text">The text.</param>
     /// <param name="special">Whether special tokens are looked for; of them those that nothing was typed of.</param>
-    /// <param name="start">Where it begins.</param>
+    /// <param name="start">Where to begin; where the token begins.</param>
     /// <param name="length">Its length.</param>
-    public int Find(MarkedText text, bool special, out int start, out int length)
+    public AddedToken? Find(MarkedText text, bool special, ref int start, out int length)
     {
-        for (start = 0; start < text.Bytes.Length; start++)
+        for (; start < text.Length; start++)
         {
             int skip = text.Bytes[start..].IndexOfAny(_first);
             if (skip < 0)
@@ -58,17 +77,17 @@ internal sealed class TokenFinder
             for (int found = LongestAt(text.Bytes[start..]); found >= 0; found = _inner[found])
             {
                 length = Text(found).Length;
-                if (!_tokens.IsSpecial(_ids[found]) || special && !text.IsTyped(start, length))
-                    return _ids[found];
+                if (!_tokens.IsSpecial(_added[found].Id) || special && !text.IsTyped(start, length))
+                    return _added[found];
             }
         }
         length = 0;
-        return -1;
+        return null;
     }
 
     private int LongestAt(ReadOnlySpan<byte> text)
     {
-        int low = 0, high = _ids.Length; // those before low are not behind the text, those from high on are
+        int low = 0, high = _added.Length; // those before low are not behind the text, those from high on are
         while (low < high)
         {
             int middle = (low + high) >>> 1;
@@ -84,5 +103,23 @@ internal sealed class TokenFinder
         return last;
     }
 
-    private ReadOnlySpan<byte> Text(int index) => _tokens.Text(_ids[index]);
+    private ReadOnlySpan<byte> Text(int index) => _normalized[index] ?? _tokens.Text(_added[index].Id);
+
+    private void Sort()
+    {
+        for (int i = 1; i < _added.Length; i++)
+        {
+            if (Text(i - 1).SequenceCompareTo(Text(i)) <= 0)
+                continue;
+            var order = new int[_added.Length];
+            for (int j = 0; j < order.Length; j++)
+                order[j] = j;
+            order.AsSpan().Sort((a, b) => Text(a).SequenceCompareTo(Text(b)) is not 0 and var sign ? sign : a - b);
+            AddedToken[] added = [.. _added];
+            byte[]?[] normalized = [.. _normalized];
+            for (int j = 0; j < order.Length; j++)
+                (_added[j], _normalized[j]) = (added[order[j]], normalized[order[j]]);
+            return;
+        }
+    }
 }

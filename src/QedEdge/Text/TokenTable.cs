@@ -57,9 +57,6 @@ internal sealed class TokenTable
     /// <summary>An id's type.</summary>
     public TokenType Type(int id) => _types[id];
 
-    /// <summary>Whether an id is recognised in text as a whole.</summary>
-    public bool IsAdded(int id) => _types[id] is TokenType.Control or TokenType.UserDefined or TokenType.Unknown;
-
     /// <summary>Whether an id is a special token: decoding leaves it out, and text from strangers does not give it.</summary>
     public bool IsSpecial(int id) => _types[id] is TokenType.Control or TokenType.Unknown;
 
@@ -68,43 +65,6 @@ internal sealed class TokenTable
     {
         Search(text, XxHash3.HashToUInt64(text, Seed), out int found);
         return found;
-    }
-
-    /// <summary>The id of the normal token that stands for exactly these bytes, else of the added one with this text, or -1.</summary>
-    public int FindPiece(ReadOnlySpan<byte> bytes)
-    {
-        var text = new byte[ByteAlphabet.MaxSymbolBytes * bytes.Length];
-        int id = Find(text.AsSpan(0, ByteAlphabet.Encode(bytes, text)));
-        if (id >= 0 && _types[id] == TokenType.Normal)
-            return id;
-        id = Find(bytes);
-        return id >= 0 && _types[id] != TokenType.Unused && Piece(id).AsSpan().SequenceEqual(bytes) ? id : -1;
-    }
-
-    /// <summary>The bytes that an id stands for.</summary>
-    public byte[] Piece(int id)
-    {
-        var piece = new byte[Text(id).Length];
-        return piece[..CopyPiece(id, piece)];
-    }
-
-    /// <summary>
-    /// Writes the bytes that an id stands for. Added tokens are their own text; so is a normal token that is not wholly in the
-    /// byte alphabet, as in Hugging Face's decoder.
-    /// </summary>
-    /// <param name="id">A valid id.</param>
-    /// <param name="destination">At least as long as the id's text.</param>
-    /// <returns>The number of bytes written.</returns>
-    public int CopyPiece(int id, Span<byte> destination)
-    {
-        var text = Text(id);
-        if (_types[id] == TokenType.Unused)
-            return 0;
-        int written = _types[id] == TokenType.Normal ? ByteAlphabet.Decode(text, destination) : -1;
-        if (written >= 0)
-            return written;
-        text.CopyTo(destination);
-        return text.Length;
     }
 
     /// <summary>Finds a text's id, or the empty slot where it belongs.</summary>

@@ -13,4 +13,6 @@ internal enum TokenType : byte
     UserDefined = 4,
     /// <summary>Fills an id that no text leads to; decoded as nothing.</summary>
     Unused = 5,
+    /// <summary>A byte, written <c>&lt;0x41&gt;</c>: no text gives it but what the vocabulary lacks.</summary>
+    Byte = 6,
 }

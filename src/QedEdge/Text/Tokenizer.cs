@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 using QedEdge.Gguf;
@@ -7,27 +6,22 @@ using QedEdge.Gguf;
 namespace QedEdge.Text;
 
 /// <summary>
-/// An exact byte-level byte-pair encoding: the same ids as Hugging Face's tokenizers give. Immutable, for any number of threads.
+/// An exact byte-pair encoding, of bytes as GPT-2's or of code points as SentencePiece's: the same ids and texts as Hugging Face's tokenizers give. Immutable, for any number of
+/// threads.
 /// </summary>
 public sealed class Tokenizer
 {
     private readonly TokenizerData _data;
     private readonly TokenTable _tokens;
-    private readonly int[] _symbols = new int[256];
-    private readonly TokenFinder _added;
+    private readonly TextEncoder _encoder;
 
     /// <summary>Prepares a tokenizer for use.</summary>
     internal Tokenizer(TokenizerData data)
     {
         _data = data;
         _tokens = data.Tokens;
-        Span<byte> symbol = stackalloc byte[ByteAlphabet.MaxSymbolBytes];
-        for (int b = 0; b < _symbols.Length; b++)
-        {
-            int id = _tokens.Find(symbol[..ByteAlphabet.Encode([(byte)b], symbol)]);
-            _symbols[b] = id >= 0 && _tokens.Type(id) == TokenType.Normal ? id : data.UnkId;
-        }
-        _added = new TokenFinder(_tokens);
+        Pieces = new PieceDecoder(_tokens, data.Rules);
+        _encoder = new TextEncoder(data, Pieces);
     }
 
     /// <summary>The number of ids: 0 … <see cref="VocabSize"/> − 1 are valid.</summary>
@@ -36,10 +30,10 @@ public sealed class Tokenizer
     /// <summary>The id that begins a text, or -1.</summary>
     public int BosId => _data.BosId;
 
-    /// <summary>The id that ends a text, or -1.</summary>
+    /// <summary>The id that is put behind a text, or -1; others may end one too (<c>ModelConfig.EndIds</c>).</summary>
     public int EosId => _data.EosId;
 
-    /// <summary>The id that stands for each byte outside the vocabulary, or -1: such bytes vanish.</summary>
+    /// <summary>The id that stands for what is outside the vocabulary, or -1: that vanishes.</summary>
     public int UnkId => _data.UnkId;
 
     /// <summary>The id that fills a batch's short rows, or -1.</summary>
@@ -52,11 +46,21 @@ public sealed class Tokenizer
     /// <summary>The chat template as the model file has it, or null.</summary>
     public string? ChatTemplateText => _data.ChatTemplate;
 
-    /// <summary>The fewest ids that a text of so many bytes can have: none stands for more than the longest piece, and ill-formed UTF-8 only grows when it is read.</summary>
-    internal long FewestTokens(long bytes) => Array.IndexOf(_symbols, -1) >= 0 ? 0 : (bytes + LongestPiece - 1) / LongestPiece; // bytes outside the vocabulary may vanish
+    /// <summary>The pipeline.</summary>
+    internal TokenizerRules Rules => _data.Rules;
 
-    /// <summary>The length of the longest piece in bytes.</summary>
-    internal int LongestPiece => _tokens.LongestText;
+    /// <summary>What tokens stand for.</summary>
+    internal PieceDecoder Pieces { get; }
+
+    /// <summary>The fewest ids that a text of so many bytes can have: none stands for more than the longest piece, and ill-formed UTF-8 only grows when it is read.</summary>
+    internal long FewestTokens(long bytes)
+    {
+        if (_encoder.MayVanish)
+            return 0;
+        if (_data.Rules.Normalizer == Normalizer.Nfc)
+            bytes /= Nfc.MostBytesForOne;
+        return (bytes + Pieces.LongestPiece - 1) / Pieces.LongestPiece;
+    }
 
     /// <summary>Reads the tokenizer from a model file, or returns null where the file has none (it then works with ids only).</summary>
     /// <param name="file">An open file.</param>
@@ -78,12 +82,7 @@ public sealed class Tokenizer
     /// <param name="destination">Where the ids are appended.</param>
     /// <param name="options">Whether special tokens are parsed, and what is added.</param>
     /// <exception cref="QedException">Begin- or end-of-text is asked for and the vocabulary has none.</exception>
-    public void Encode(ReadOnlySpan<char> text, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
-    {
-        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
-        EncodeWellFormed(new MarkedText(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8))), destination, options);
-        ArrayPool<byte>.Shared.Return(utf8);
-    }
+    public void Encode(ReadOnlySpan<char> text, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial) => Encode(text, [], destination, options);
 
     /// <summary>
     /// Appends the ids of a text of which users typed parts: the text of a special token is that token, unless anything of it was typed. Nothing else changes there: merges
@@ -97,9 +96,10 @@ public sealed class Tokenizer
     /// <exception cref="QedException">Begin- or end-of-text is asked for and the vocabulary has none.</exception>
     public void Encode(ReadOnlySpan<char> text, ReadOnlySpan<Range> typed, List<int> destination, EncodeOptions options = EncodeOptions.ParseSpecial)
     {
-        var utf8 = new byte[Encoding.UTF8.GetByteCount(text)];
-        Encoding.UTF8.GetBytes(text, utf8);
-        EncodeWellFormed(new MarkedText(utf8, MarkedText.Marks(text, typed, utf8.Length)), destination, options);
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetByteCount(text));
+        int bytes = Encoding.UTF8.GetBytes(text, utf8);
+        EncodeWellFormed(new MarkedText(utf8.AsSpan(0, bytes), MarkedText.Marks(text, typed, bytes)), destination, options);
+        ArrayPool<byte>.Shared.Return(utf8);
     }
 
     /// <summary>Appends a text's ids.</summary>
@@ -131,11 +131,11 @@ public sealed class Tokenizer
     /// <summary>The bytes that an id stands for (often no whole character); a special token's are those of its name.</summary>
     /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
-    public byte[] Piece(int id) => _tokens.Piece(Checked(id));
+    public byte[] Piece(int id) => Pieces.Piece(Checked(id));
 
     /// <summary>The id that stands for exactly these bytes, or -1. A special token is found by its name.</summary>
     /// <param name="piece">A token's bytes.</param>
-    public int Find(ReadOnlySpan<byte> piece) => _tokens.FindPiece(piece);
+    public int Find(ReadOnlySpan<byte> piece) => Pieces.Find(piece);
 
     /// <summary>Whether an id is a special token, which decoding leaves out.</summary>
     /// <param name="id">A token of the vocabulary.</param>
@@ -145,15 +145,12 @@ public sealed class Tokenizer
     /// <summary>How many bytes of a text an id stands for: none for a special token, and one for the unknown token, which takes the place of a byte.</summary>
     /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
-    public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : _tokens.Piece(id).Length;
+    public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : Pieces.Piece(id).Length;
 
-    /// <summary>Writes the bytes that an id adds to a text.</summary>
-    /// <param name="id">The id.</param>
-    /// <param name="special">What to do with special tokens.</param>
-    /// <param name="destination">At least <see cref="LongestPiece"/> bytes.</param>
-    /// <returns>The number of bytes written.</returns>
-    internal int CopyPiece(int id, SpecialTokenText special, Span<byte> destination) =>
-        special == SpecialTokenText.Skip && IsSpecial(id) ? 0 : _tokens.CopyPiece(Checked(id), destination);
+    /// <summary>Whether an id is one of the vocabulary's; it is returned.</summary>
+    /// <exception cref="InvalidOptionException">It is not.</exception>
+    internal int Checked(int id) =>
+        (uint)id < (uint)_tokens.Count ? id : throw new InvalidOptionException($"token id {id} is outside the vocabulary of {_tokens.Count} entries");
 
     private void EncodeWellFormed(MarkedText text, List<int> destination, EncodeOptions options)
     {
@@ -162,49 +159,10 @@ public sealed class Tokenizer
         if (options.HasFlag(EncodeOptions.AddEos) && EosId < 0)
             throw new QedException("the vocabulary has no end-of-text token");
         int begin = destination.Count;
-
-        bool special = options.HasFlag(EncodeOptions.ParseSpecial);
-        while (_added.Find(text, special, out int start, out int length) is int id and >= 0)
-        {
-            EncodePlain(text.Bytes[..start], destination);
-            destination.Add(id);
-            text = text[(start + length)..];
-        }
-        EncodePlain(text.Bytes, destination);
+        _encoder.Encode(text, options.HasFlag(EncodeOptions.ParseSpecial), destination);
         if (options.HasFlag(EncodeOptions.AddBos) && destination.Count > begin && destination[begin] == BosId)
             destination.RemoveAt(begin);
         if (options.HasFlag(EncodeOptions.AddEos))
             destination.Add(EosId);
     }
-
-    private void EncodePlain(ReadOnlySpan<byte> text, List<int> destination)
-    {
-        while (!text.IsEmpty)
-        {
-            int length = WordSplitter.FirstWord(text, _data.PreTokenizer);
-            EncodeWord(text[..length], destination);
-            text = text[length..];
-        }
-    }
-
-    /// <summary>Appends a word's symbols, and merges them where they stand.</summary>
-    private void EncodeWord(ReadOnlySpan<byte> word, List<int> destination)
-    {
-        int count = destination.Count;
-        CollectionsMarshal.SetCount(destination, count + word.Length);
-        var ids = CollectionsMarshal.AsSpan(destination)[count..];
-        int symbols = 0;
-        foreach (byte b in word)
-        {
-            int id = _symbols[b];
-            if (id >= 0)
-                ids[symbols++] = id;
-        }
-        if (symbols > 1)
-            symbols = WordMerger.Merge(_data.Merges, ids[..symbols]);
-        CollectionsMarshal.SetCount(destination, count + symbols);
-    }
-
-    private int Checked(int id) =>
-        (uint)id < (uint)_tokens.Count ? id : throw new InvalidOptionException($"token id {id} is outside the vocabulary of {_tokens.Count} entries");
 }

@@ -1,7 +1,14 @@
 namespace QedEdge.Text;
 
+/// <summary>A token that is recognised in text as a whole.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="IsNormalized">Whether it is looked for in normalized text, behind the others; its own text is normalized then.</param>
+/// <param name="StripsLeft">Whether white space before it belongs to it.</param>
+/// <param name="StripsRight">Whether white space behind it does.</param>
+internal sealed record AddedToken(int Id, bool IsNormalized = false, bool StripsLeft = false, bool StripsRight = false);
+
 /// <summary>What a tokenizer consists of, as read from a model file or a checkpoint. Immutable and checked: every id is in range.</summary>
-internal sealed class TokenizerData
+internal sealed record TokenizerData
 {
     /// <summary>The vocabulary.</summary>
     public required TokenTable Tokens { get; init; }
@@ -9,16 +16,19 @@ internal sealed class TokenizerData
     /// <summary>The merges.</summary>
     public required MergeTable Merges { get; init; }
 
-    /// <summary>How text is cut into words.</summary>
-    public required PreTokenizer PreTokenizer { get; init; }
+    /// <summary>The pipeline.</summary>
+    public required TokenizerRules Rules { get; init; }
+
+    /// <summary>The tokens that are recognised in text as a whole: those of types that say so.</summary>
+    public required AddedToken[] Added { get; init; }
 
     /// <summary>The id that begins a text, or -1.</summary>
     public int BosId { get; init; } = -1;
 
-    /// <summary>The id that ends a text, or -1.</summary>
+    /// <summary>The id that is put behind a text, or -1.</summary>
     public int EosId { get; init; } = -1;
 
-    /// <summary>The id that stands for a byte outside the vocabulary, or -1: such bytes vanish.</summary>
+    /// <summary>The id that stands for what is outside the vocabulary, or -1: that vanishes.</summary>
     public int UnkId { get; init; } = -1;
 
     /// <summary>The id that fills a batch's short rows, or -1.</summary>

@@ -5,17 +5,61 @@ namespace QedEdge.Text;
 /// <summary>Reads a tokenizer from a model file's metadata. Whatever is wrong there is an error that names the key.</summary>
 internal static class TokenizerMetadata
 {
-    /// <summary>The only tokenizer model: byte-level byte-pair encoding.</summary>
-    public const string Model = "gpt2";
+    /// <summary>Byte-level byte-pair encoding.</summary>
+    public const string ByteLevelModel = "gpt2";
+
+    /// <summary>Byte-pair encoding of code points as SentencePiece's.</summary>
+    public const string CodePointModel = "llama";
 
     /// <summary>What stands instead of a tokenizer model where a file takes token ids only.</summary>
     public const string NoModel = "no_vocab";
 
-    /// <summary>The name of <see cref="PreTokenizer.Gpt2"/>.</summary>
-    public const string Gpt2 = "gpt-2";
+    /// <summary>Bits of <see cref="GgufKeys.AddedFlags"/>.</summary>
+    public const uint Normalized = 1, StripsLeft = 2, StripsRight = 4;
 
-    /// <summary>The name of <see cref="PreTokenizer.DigitsThenGpt2"/>.</summary>
-    public const string DigitsThenGpt2 = "smollm";
+    /// <summary>What <see cref="GgufKeys.TokenizerPre"/> says of byte-level vocabularies; of several names for the same the first is written.</summary>
+    private static readonly (string Name, TokenizerRules Rules)[] Known =
+    [
+        ("gpt-2", TokenizerRules.ByteLevel),
+        ("smollm", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.DigitsThenGpt2 }),
+        ("llama-bpe", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.Llama3, IgnoresMerges = true }),
+        ("smaug-bpe", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.Llama3 }),
+        ("qwen2", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.Qwen2, Normalizer = Normalizer.Nfc }),
+        ("olmo", TokenizerRules.ByteLevel with { Normalizer = Normalizer.Nfc }),
+    ];
+
+    private static readonly string[] Normalizers = ["none", "nfc", "spaces", "prefixed-spaces"]; // in the order of the enumeration
+
+    /// <summary>The name of a byte-level pipeline's cut into words.</summary>
+    public static string PreName(TokenizerRules rules)
+    {
+        string? name = null;
+        foreach ((string Name, TokenizerRules Rules) known in Known)
+        {
+            if (known.Rules.PreTokenizer == rules.PreTokenizer && (name is null || known.Rules.IgnoresMerges == rules.IgnoresMerges && known.Rules.Normalizer == rules.Normalizer))
+                name = known.Name;
+        }
+        return name!;
+    }
+
+    /// <summary>What a file's names say of the pipeline, or null where the pre-tokenizer is not known.</summary>
+    /// <param name="model">One of the two.</param>
+    /// <param name="pre">The pre-tokenizer of a byte-level vocabulary.</param>
+    /// <param name="prefix">Whether a space is put before a text of code points.</param>
+    public static TokenizerRules? FindRules(string model, string? pre, bool prefix)
+    {
+        if (model == CodePointModel)
+            return TokenizerRules.CodePoints with { Normalizer = prefix ? Normalizer.PrefixedSpaces : Normalizer.Spaces, StripsSpace = prefix };
+        foreach ((string Name, TokenizerRules Rules) known in Known)
+        {
+            if (known.Name == pre)
+                return known.Rules;
+        }
+        return null;
+    }
+
+    /// <summary>The name of a normalizer.</summary>
+    public static string NormalizerName(Normalizer normalizer) => Normalizers[(int)normalizer];
 
     /// <summary>Reads the tokenizer, or returns null where the file has none.</summary>
     /// <param name="metadata">The file's metadata; not needed afterwards.</param>
@@ -25,27 +69,19 @@ internal static class TokenizerMetadata
     {
         if (metadata.FindString(GgufKeys.TokenizerModel) is not string model || model == NoModel)
             return null;
-        if (model != Model)
-            throw new ModelFormatException(ModelFault.Unsupported, file, $"only the tokenizer model '{Model}' is supported", GgufKeys.TokenizerModel);
-        var preTokenizer = metadata.GetString(GgufKeys.TokenizerPre) switch
-        {
-            Gpt2 => PreTokenizer.Gpt2,
-            DigitsThenGpt2 => PreTokenizer.DigitsThenGpt2,
-            _ => throw new ModelFormatException(ModelFault.Unsupported, file, $"only the pre-tokenizers '{Gpt2}' and '{DigitsThenGpt2}' are supported", GgufKeys.TokenizerPre),
-        };
-
-        var tokens = ReadTokens(metadata, file);
+        TokenizerRules rules = ReadRules(metadata, model, file);
+        TokenTable tokens = VocabularyMetadata.ReadTokens(metadata, file);
         var data = new TokenizerData
         {
             Tokens = tokens,
-            Merges = metadata.Contains(GgufKeys.PackedMerges) ? ReadPackedMerges(metadata, tokens.Count, file) : ReadPlainMerges(metadata, tokens, file),
-            PreTokenizer = preTokenizer,
+            Merges = VocabularyMetadata.ReadMerges(metadata, tokens, file),
+            Rules = rules,
+            Added = ReadAdded(metadata, tokens, file),
             BosId = SpecialId(metadata, GgufKeys.BosTokenId, tokens.Count, file),
             EosId = SpecialId(metadata, GgufKeys.EosTokenId, tokens.Count, file),
             PadId = SpecialId(metadata, GgufKeys.PaddingTokenId, tokens.Count, file),
             UnkId = SpecialId(metadata, GgufKeys.UnknownTokenId, tokens.Count, file),
-            // Where another tool's file does not say it, the tools that run such files add nothing.
-            AddBos = metadata.FindBool(GgufKeys.AddBosToken) ?? (metadata.FindString(GgufKeys.Architecture) == GgufKeys.Qed && metadata.Contains(GgufKeys.BosTokenId)),
+            AddBos = metadata.FindBool(GgufKeys.AddBosToken) ?? (metadata.Contains(GgufKeys.BosTokenId) && AddsBos(metadata, rules)),
             AddEos = metadata.FindBool(GgufKeys.AddEosToken) ?? false,
             ChatTemplate = metadata.FindString(GgufKeys.ChatTemplate),
         };
@@ -56,94 +92,57 @@ internal static class TokenizerMetadata
         return data;
     }
 
-    private static TokenTable ReadTokens(GgufMetadata metadata, string file)
-    {
-        var texts = metadata.GetArray(GgufKeys.Tokens);
-        if (texts.Count is 0 or > GgufLimits.Size)
-            throw Damaged(file, GgufKeys.Tokens, $"{texts.Count} tokens; 1 to {GgufLimits.Size} are possible");
-        var types = metadata.GetArray(GgufKeys.TokenType);
-        if (types.Count != texts.Count)
-            throw Damaged(file, GgufKeys.TokenType, $"{types.Count} types for {texts.Count} tokens");
+    /// <summary>Where a file does not say it: what the tools that run such files add, and QED's own rule.</summary>
+    private static bool AddsBos(GgufMetadata metadata, TokenizerRules rules) =>
+        !rules.IsByteLevel || rules.IgnoresMerges || metadata.FindString(GgufKeys.Architecture) == GgufKeys.Qed;
 
-        var ends = new int[texts.Count];
-        int length = 0;
-        for (int id = 0; id < ends.Length; id++)
+    private static TokenizerRules ReadRules(GgufMetadata metadata, string model, string file)
+    {
+        string? pre = model == ByteLevelModel ? metadata.GetString(GgufKeys.TokenizerPre) : null;
+        if (model is not (ByteLevelModel or CodePointModel))
+            throw Unsupported(file, GgufKeys.TokenizerModel, $"the tokenizer model '{ModelFormatException.OneLine(model)}' is not supported; {ByteLevelModel} and {CodePointModel} are");
+        TokenizerRules rules = FindRules(model, pre, metadata.FindBool(GgufKeys.AddSpacePrefix) ?? true) ?? throw Unsupported(file, GgufKeys.TokenizerPre,
+            $"the pre-tokenizer '{ModelFormatException.OneLine(pre!)}' is not supported; gpt-2, smollm, llama-bpe, smaug-bpe, qwen2 and olmo are");
+        return rules with
         {
-            int bytes = texts.Utf8(id).Length;
-            if (bytes is 0 or > GgufLimits.TokenBytes)
-                throw Damaged(file, GgufKeys.Tokens, $"token {id} has {bytes} bytes; 1 to {GgufLimits.TokenBytes} are possible");
-            ends[id] = length += bytes;
-        }
-        var bytesOfAll = new byte[length];
-        var typeOfEach = new TokenType[ends.Length];
-        var values = types.Int32();
-        for (int id = 0; id < ends.Length; id++)
+            Normalizer = ReadNormalizer(metadata, file) ?? rules.Normalizer,
+            IgnoresMerges = metadata.FindBool(GgufKeys.IgnoreMerges) ?? rules.IgnoresMerges,
+            HasByteFallback = metadata.FindBool(GgufKeys.ByteFallback) ?? rules.HasByteFallback,
+            FusesUnknown = metadata.FindBool(GgufKeys.FuseUnknown) ?? rules.FusesUnknown,
+            StripsSpace = metadata.FindBool(GgufKeys.StripSpace) ?? rules.StripsSpace,
+        };
+    }
+
+    private static Normalizer? ReadNormalizer(GgufMetadata metadata, string file)
+    {
+        if (metadata.FindString(GgufKeys.Normalizer) is not string name)
+            return null;
+        int found = Array.IndexOf(Normalizers, name);
+        return found >= 0 ? (Normalizer)found : throw Unsupported(file, GgufKeys.Normalizer, $"the normalizer '{ModelFormatException.OneLine(name)}' is not known");
+    }
+
+    private static AddedToken[] ReadAdded(GgufMetadata metadata, TokenTable tokens, string file)
+    {
+        var added = new List<AddedToken>();
+        if (metadata.FindArray(GgufKeys.AddedIds) is not { } listed)
         {
-            var text = texts.Utf8(id);
-            text.CopyTo(bytesOfAll.AsSpan(ends[id] - text.Length));
-            if (values[id] is < (int)TokenType.Normal or > (int)TokenType.Unused)
-                throw Damaged(file, GgufKeys.TokenType, $"token {id} is of type {values[id]}, which byte-level encodings do not have");
-            typeOfEach[id] = (TokenType)values[id];
+            for (int id = 0; id < tokens.Count; id++)
+            {
+                if (tokens.Type(id) is TokenType.Control or TokenType.Unknown or TokenType.UserDefined)
+                    added.Add(new AddedToken(id));
+            }
+            return [.. added];
         }
-        var table = new TokenTable(bytesOfAll, ends, typeOfEach);
-        return table.Duplicate < 0 ? table : throw Damaged(file, GgufKeys.Tokens, $"token {table.Duplicate} has the text of an earlier one");
-    }
-
-    private static MergeTable ReadPackedMerges(GgufMetadata metadata, int vocabSize, string file)
-    {
-        var pairs = metadata.GetArray(GgufKeys.PackedMerges).UInt32();
-        var merged = metadata.GetArray(GgufKeys.PackedMergeIds).UInt32();
-        RequireCount(pairs.Length / 2, GgufKeys.PackedMerges, file);
-        if (pairs.Length != 2L * merged.Length)
-            throw Damaged(file, GgufKeys.PackedMergeIds, $"{merged.Length} ids for {pairs.Length} halves of merges");
-        RequireIds(pairs, vocabSize, GgufKeys.PackedMerges, file);
-        RequireIds(merged, vocabSize, GgufKeys.PackedMergeIds, file);
-        return Unique(new MergeTable(pairs.ToArray(), merged.ToArray()), GgufKeys.PackedMerges, file);
-    }
-
-    private static MergeTable ReadPlainMerges(GgufMetadata metadata, TokenTable tokens, string file)
-    {
-        var merges = metadata.GetArray(GgufKeys.Merges);
-        RequireCount(merges.Count, GgufKeys.Merges, file);
-        var pairs = new uint[2 * merges.Count];
-        var merged = new uint[merges.Count];
-        var joined = new byte[2 * GgufLimits.TokenBytes];
-        for (int rank = 0; rank < merged.Length; rank++)
+        ReadOnlySpan<uint> ids = listed.UInt32(), flags = metadata.GetArray(GgufKeys.AddedFlags).UInt32();
+        if (flags.Length != ids.Length)
+            throw Damaged(file, GgufKeys.AddedFlags, $"{flags.Length} flags for {ids.Length} tokens");
+        for (int i = 0; i < ids.Length; i++)
         {
-            var merge = merges.Utf8(rank);
-            int separator = merge.IndexOf((byte)' ');
-            if (separator < 0 || merge[(separator + 1)..].Contains((byte)' '))
-                throw Damaged(file, GgufKeys.Merges, $"merge {rank} is not two pieces parted by one space");
-            var left = merge[..separator];
-            var right = merge[(separator + 1)..];
-            if (merge.Length > joined.Length)
-                throw Damaged(file, GgufKeys.Merges, $"merge {rank} has {merge.Length} bytes");
-            left.CopyTo(joined);
-            right.CopyTo(joined.AsSpan(left.Length));
-            pairs[2 * rank] = Known(left);
-            pairs[2 * rank + 1] = Known(right);
-            merged[rank] = Known(joined.AsSpan(0, left.Length + right.Length));
-
-            uint Known(ReadOnlySpan<byte> text) => tokens.Find(text) is int id and >= 0 ? (uint)id
-                : throw Damaged(file, GgufKeys.Merges, $"merge {rank} needs a piece that is not in the vocabulary");
+            if (ids[i] >= (uint)tokens.Count || tokens.Type((int)ids[i]) is not (TokenType.Control or TokenType.Unknown or TokenType.UserDefined))
+                throw Damaged(file, GgufKeys.AddedIds, $"element {i} is token {ids[i]}, which is no added token of the vocabulary");
+            added.Add(new AddedToken((int)ids[i], (flags[i] & Normalized) != 0, (flags[i] & StripsLeft) != 0, (flags[i] & StripsRight) != 0));
         }
-        return Unique(new MergeTable(pairs, merged), GgufKeys.Merges, file);
-    }
-
-    private static MergeTable Unique(MergeTable merges, string key, string file) =>
-        merges.Duplicate < 0 ? merges : throw Damaged(file, key, $"merge {merges.Duplicate} repeats an earlier one");
-
-    private static void RequireCount(int count, string key, string file)
-    {
-        if (count > GgufLimits.Merges)
-            throw Damaged(file, key, $"{count} merges; at most {GgufLimits.Merges} are possible");
-    }
-
-    private static void RequireIds(ReadOnlySpan<uint> ids, int vocabSize, string key, string file)
-    {
-        int wrong = ids.IndexOfAnyExceptInRange(0u, (uint)vocabSize - 1);
-        if (wrong >= 0)
-            throw Damaged(file, key, $"element {wrong} is token {ids[wrong]}, outside the vocabulary of {vocabSize}");
+        return [.. added];
     }
 
     private static int SpecialId(GgufMetadata metadata, string key, int vocabSize, string file)
@@ -154,4 +153,6 @@ internal static class TokenizerMetadata
     }
 
     private static ModelFormatException Damaged(string file, string key, string problem) => new(ModelFault.Damaged, file, problem, key);
+
+    private static ModelFormatException Unsupported(string file, string key, string problem) => new(ModelFault.Unsupported, file, problem, key);
 }

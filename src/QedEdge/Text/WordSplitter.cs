@@ -4,8 +4,9 @@ using System.Text;
 namespace QedEdge.Text;
 
 /// <summary>
-/// Cuts text into words as GPT-2's expression does, by code point:
-/// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.
+/// Cuts text into words as these expressions do, by code point:
+/// GPT-2's <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>, and that of Llama 3 (n = 3) and Qwen (n = 1)
+/// <c>(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>.
 /// </summary>
 internal static class WordSplitter
 {
@@ -24,10 +25,35 @@ internal static class WordSplitter
     /// <summary>The length in bytes of the first word.</summary>
     /// <param name="text">Well-formed UTF-8, not empty.</param>
     /// <param name="preTokenizer">How to cut.</param>
-    public static int FirstWord(ReadOnlySpan<byte> text, PreTokenizer preTokenizer)
+    public static int FirstWord(ReadOnlySpan<byte> text, PreTokenizer preTokenizer) => preTokenizer switch
     {
-        bool digits = preTokenizer == PreTokenizer.DigitsThenGpt2;
-        if (text[0] == (byte)'\'' && Contraction(text) is int length and > 0)
+        PreTokenizer.Gpt2 => Gpt2Word(text, digits: false),
+        PreTokenizer.DigitsThenGpt2 => Gpt2Word(text, digits: true),
+        PreTokenizer.Llama3 => Llama3Word(text, digits: 3),
+        PreTokenizer.Qwen2 => Llama3Word(text, digits: 1),
+        _ => text.Length,
+    };
+
+    /// <summary>The length of the white space at the begin of a text, in bytes.</summary>
+    public static int SpaceAtStart(ReadOnlySpan<byte> text) => RunEnd(text, 0, Space);
+
+    /// <summary>The length of the white space at the end of a text, in bytes.</summary>
+    public static int SpaceAtEnd(ReadOnlySpan<byte> text)
+    {
+        int begin = text.Length;
+        while (begin > 0)
+        {
+            Rune.DecodeLastFromUtf8(text[..begin], out var rune, out int bytes);
+            if (ClassOf(rune) != Space)
+                break;
+            begin -= bytes;
+        }
+        return text.Length - begin;
+    }
+
+    private static int Gpt2Word(ReadOnlySpan<byte> text, bool digits)
+    {
+        if (text[0] == (byte)'\'' && Contraction(text, ignoreCase: false) is int length and > 0)
             return length;
 
         int start = text[0] == (byte)' ' && text.Length > 1 ? 1 : 0;
@@ -37,13 +63,44 @@ internal static class WordSplitter
             // A number character takes no leading space, and what stands before it ends as if the text ended there.
             return start == 0 ? bytes : 1;
         }
-        if (kind == Space)
-            return WhiteSpace(text, digits);
+        return kind == Space ? WhiteSpace(text, digits) : RunEnd(text, start + bytes, kind);
+    }
 
-        int end = start + bytes;
-        while (end < text.Length && Class(text, end, out bytes) == kind)
-            end += bytes;
-        return end;
+    private static int Llama3Word(ReadOnlySpan<byte> text, int digits)
+    {
+        if (text[0] == (byte)'\'' && Contraction(text, ignoreCase: true) is int length and > 0)
+            return length;
+        byte kind = Class(text, 0, out int bytes);
+        if (kind == Letter)
+            return RunEnd(text, bytes, Letter);
+        if (kind == Number)
+        {
+            int end = bytes;
+            for (int i = 1; i < digits && end < text.Length && Class(text, end, out bytes) == Number; i++)
+                end += bytes;
+            return end;
+        }
+        // Any one character but a line end leads a word; a space alone leads punctuation.
+        if (text[0] is not ((byte)'\r' or (byte)'\n') && bytes < text.Length && Class(text, bytes, out int more) == Letter)
+            return RunEnd(text, bytes + more, Letter);
+        int start = text[0] == (byte)' ' && text.Length > 1 ? 1 : 0;
+        if (Class(text, start, out bytes) == Other)
+        {
+            int end = RunEnd(text, start + bytes, Other);
+            while (end < text.Length && text[end] is (byte)'\r' or (byte)'\n')
+                end++;
+            return end;
+        }
+        int spaces = RunEnd(text, 0, Space), lines = text[..spaces].LastIndexOfAny((byte)'\r', (byte)'\n');
+        return lines >= 0 ? lines + 1 : WhiteSpace(text, digits: false);
+    }
+
+    /// <summary>Where the run of a class ends that goes on at a position.</summary>
+    private static int RunEnd(ReadOnlySpan<byte> text, int position, byte kind)
+    {
+        while (position < text.Length && Class(text, position, out int bytes) == kind)
+            position += bytes;
+        return position;
     }
 
     /// <summary>White space up to the end of the text; before a word without its last character, which the word may take.</summary>
@@ -62,13 +119,17 @@ internal static class WordSplitter
         return end;
     }
 
-    private static int Contraction(ReadOnlySpan<byte> text)
+    private static int Contraction(ReadOnlySpan<byte> text, bool ignoreCase)
     {
         if (text.Length < 2)
             return 0;
-        if (text[1] is (byte)'s' or (byte)'t' or (byte)'m' or (byte)'d')
+        int fold = ignoreCase ? 0x20 : 0;
+        int first = text[1] | fold, second = text.Length > 2 ? text[2] | fold : 0;
+        if (first is 's' or 't' or 'm' or 'd')
             return 2;
-        return text.Length > 2 && (text[1], text[2]) is ((byte)'r', (byte)'e') or ((byte)'v', (byte)'e') or ((byte)'l', (byte)'l') ? 3 : 0;
+        if (ignoreCase && text[1..].StartsWith("ſ"u8)) // the only other character whose case folds to one of these letters
+            return 3;
+        return (first, second) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 
     private static byte Class(ReadOnlySpan<byte> text, int position, out int bytes)

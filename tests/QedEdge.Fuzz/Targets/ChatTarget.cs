@@ -28,7 +28,7 @@ internal sealed class ChatTarget : Target
     public override string Execute(Input input)
     {
         string[] parts = Encoding.UTF8.GetString(input.Bytes).Split('\0');
-        var tokenizer = new Tokenizer(new TokenizerData { Tokens = _data.Tokens, Merges = _data.Merges, PreTokenizer = _data.PreTokenizer, UnkId = _data.UnkId, BosId = 1, EosId = 1, ChatTemplate = parts[0] });
+        var tokenizer = new Tokenizer(_data with { BosId = 1, EosId = 1, ChatTemplate = parts[0] });
         ChatTemplate.EnsureSupported(tokenizer, "model.gguf");
         ChatMessage[] messages = [.. parts.Skip(1).Select((text, i) => new ChatMessage(Roles[text.Length % 7 == 6 ? 3 + i % 2 : i % 3], text))];
         List<int> ids = ChatTemplate.Encode(tokenizer, messages);

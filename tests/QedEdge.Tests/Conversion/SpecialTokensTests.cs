@@ -112,7 +112,6 @@ public sealed class SpecialTokensTests : IDisposable
     [InlineData(TokenizerConfig, """{"added_tokens_decoder":{"4":{"content":"<eos>","special":true}}}""", "added_tokens_decoder", "<eos>")]
     [InlineData(TokensMap, """{"pad_token":"<nobody>"}""", "pad_token", "<nobody>")]
     // What is not exact, or no token at all.
-    [InlineData(TokenizerConfig, """{"eos_token":{"content":"<eos>","lstrip":true}}""", "eos_token", "lstrip")]
     [InlineData(TokenizerConfig, """{"added_tokens_decoder":{"2":{"content":"<eos>","single_word":true}}}""", "added_tokens_decoder", "single_word")]
     [InlineData(TokenizerConfig, """{"mask_token":"a"}""", "mask_token", "byte alphabet")]
     [InlineData(TokenizerConfig, """{"bos_token":1}""", "bos_token", "no text")]

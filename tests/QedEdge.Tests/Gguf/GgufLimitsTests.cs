@@ -115,6 +115,9 @@ public sealed class GgufLimitsTests
     [Limit(typeof(GgufLimits), nameof(GgufLimits.Merges), GgufKeys.PackedMergeIds)]
     public void Merges(LimitTrial trial, string key) => trial.CheckLengthAlone(() => Tokenizer(["a", "b", "ab"], [.. Enumerable.Repeat("a b", trial.Count)], key));
 
+    [Theory, Limit(typeof(GgufLimits), nameof(GgufLimits.ScoredTokenBytes))]
+    public void BytesOfATokenWithAScore(LimitTrial trial) => trial.Check(() => Tokenizer(["a", new string('t', trial.Count)], [], GgufKeys.Scores));
+
     private static Dictionary<string, object?> Heads(uint width, uint heads, uint headSize) => new()
     {
         [GgufKeys.EmbeddingLength] = width,
@@ -134,8 +137,8 @@ public sealed class GgufLimitsTests
     {
         var changes = new Dictionary<string, object?>
         {
-            [GgufKeys.TokenizerModel] = TokenizerMetadata.Model,
-            [GgufKeys.TokenizerPre] = TokenizerMetadata.Gpt2,
+            [GgufKeys.TokenizerModel] = TokenizerMetadata.ByteLevelModel,
+            [GgufKeys.TokenizerPre] = "gpt-2",
             [GgufKeys.Tokens] = tokens,
             [GgufKeys.TokenType] = tokens.Select(static _ => 1).ToArray(),
             [GgufKeys.BosTokenId] = null,
@@ -145,6 +148,11 @@ public sealed class GgufLimitsTests
         };
         if (key == GgufKeys.Merges)
             changes[key] = merges;
+        else if (key == GgufKeys.Scores)
+        {
+            changes[GgufKeys.TokenizerModel] = TokenizerMetadata.CodePointModel;
+            changes[key] = new float[tokens.Length];
+        }
         else
         {
             changes[GgufKeys.PackedMerges] = merges.SelectMany(static _ => new uint[] { 0, 1 }).ToArray();

@@ -42,6 +42,6 @@ internal static class TinyTokenizer
         if (!unknown)
             json["model"]!["unk_token"] = null;
         TokenizerData data = Read(json.ToJsonString());
-        return new Tokenizer(new TokenizerData { Tokens = data.Tokens, Merges = data.Merges, PreTokenizer = data.PreTokenizer, UnkId = data.UnkId, EosId = 1 });
+        return new Tokenizer(data with { EosId = 1 });
     }
 }

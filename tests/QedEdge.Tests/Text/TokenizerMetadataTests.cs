@@ -11,9 +11,9 @@ public sealed class TokenizerMetadataTests : IDisposable
 
     public static TheoryData<string, object?> Damages => new()
     {
-        { GgufKeys.TokenizerModel, "llama" },
+        { GgufKeys.TokenizerModel, "bert" },
         { GgufKeys.TokenizerPre, null },
-        { GgufKeys.TokenizerPre, "qwen2" },
+        { GgufKeys.TokenizerPre, "falcon" },
         { GgufKeys.Tokens, null },
         { GgufKeys.Tokens, Array.Empty<string>() },
         { GgufKeys.Tokens, new[] { "<eos>", "a", "b", "" } },
@@ -23,7 +23,7 @@ public sealed class TokenizerMetadataTests : IDisposable
         { GgufKeys.TokenType, null },
         { GgufKeys.TokenType, new[] { 3, 1, 1 } },
         { GgufKeys.TokenType, new[] { 3, 1, 1, 0 } },
-        { GgufKeys.TokenType, new[] { 3, 1, 1, 6 } },
+        { GgufKeys.TokenType, new[] { 3, 1, 1, 7 } },
         { GgufKeys.TokenType, new uint[] { 3, 1, 1, 1 } },
         { GgufKeys.Merges, null },
         { GgufKeys.Merges, new[] { "ab" } },
@@ -117,8 +117,8 @@ public sealed class TokenizerMetadataTests : IDisposable
 
     private static Dictionary<string, object?> Sound() => new()
     {
-        [GgufKeys.TokenizerModel] = TokenizerMetadata.Model,
-        [GgufKeys.TokenizerPre] = TokenizerMetadata.Gpt2,
+        [GgufKeys.TokenizerModel] = TokenizerMetadata.ByteLevelModel,
+        [GgufKeys.TokenizerPre] = "gpt-2",
         [GgufKeys.Tokens] = new[] { "<eos>", "a", "b", "ab" },
         [GgufKeys.TokenType] = new[] { 3, 1, 1, 1 },
         [GgufKeys.Merges] = new[] { "a b" },

@@ -1,0 +1,43 @@
+using QedEdge.Conversion;
+using QedEdge.Gguf;
+using QedEdge.Text;
+
+namespace QedEdge.Tests.Text;
+
+/// <summary>A model file that holds a tokenizer alone, deleted when it is not needed any more.</summary>
+internal sealed class TokenizerFile : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
+
+    private TokenizerFile(TokenizerData data, FileLayout layout, string architecture)
+    {
+        var writer = new GgufWriter();
+        writer.Add(GgufKeys.Architecture, architecture);
+        TokenizerConversion.Write(writer, data, layout);
+        if (data.BosId >= 0)
+            writer.Add(GgufKeys.BosTokenId, data.BosId);
+        if (data.EosId >= 0)
+            writer.Add(GgufKeys.EosTokenId, data.EosId);
+        Path = System.IO.Path.Combine(_folder, $"{layout}.gguf");
+        using (FileStream stream = System.IO.File.Create(Path))
+        {
+            writer.Begin(stream);
+            writer.End();
+        }
+        File = GgufFile.Open(Path);
+    }
+
+    /// <summary>Where it lies.</summary>
+    public string Path { get; }
+
+    /// <summary>The file, open.</summary>
+    public GgufFile File { get; }
+
+    public static TokenizerFile Write(TokenizerData data, FileLayout layout, string architecture = "llama") => new(data, layout, architecture);
+
+    public void Dispose()
+    {
+        File.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
