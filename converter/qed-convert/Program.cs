@@ -11,6 +11,7 @@ internal static class Program
     private static int Run(string[] args)
     {
         ProgramStart.Prepare();
+        (Interrupt.Listen, Interrupt.Act) = (Signals.Listen, Signals.Act);
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         using var interrupt = new Interrupt(); // before any work starts, lest a signal leave a temporary file
         Command root = ConvertCommand.Create(interrupt.Token,

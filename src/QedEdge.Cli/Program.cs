@@ -12,6 +12,7 @@ internal static class Program
     private static int Run(string[] args)
     {
         ProgramStart.Prepare();
+        (Interrupt.Listen, Interrupt.Act) = (Signals.Listen, Signals.Act);
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         Command root = BuildRoot();
         return CommandLineProgram.Run(root, ProgramVersion.Full, Bundled.Arguments(root, args), new Screen(text => Terminal.Write(text), Terminal.NotePart, StandardStreams.OutputWidth), Bundled.Complete, CheckFiles);

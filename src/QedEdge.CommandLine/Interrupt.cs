@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace QedEdge.CommandLine;
@@ -13,12 +12,18 @@ public sealed class Interrupt : IDisposable
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource _source = new(); // left to the collector: a handler may be running still
-    private readonly PosixSignalRegistration?[] _registrations;
+    private readonly IDisposable?[] _listeners;
     private int _signals;
     private volatile bool _disposed;
 
     /// <summary>Begins to listen.</summary>
-    public Interrupt() => _registrations = [Listen(PosixSignal.SIGINT, Handle), Listen(PosixSignal.SIGTERM, Handle), Listen(PosixSignal.SIGHUP, Handle)];
+    public Interrupt() => _listeners = [ListenTo(PosixSignal.SIGINT), ListenTo(PosixSignal.SIGTERM), ListenTo(PosixSignal.SIGHUP)];
+
+    /// <summary>Calls a method when a signal comes, which says whether the signal is to have no effect; null where nobody can listen. Set once, by Main.</summary>
+    public static Func<PosixSignal, Func<bool>, IDisposable?> Listen { get; set; } = static (_, _) => null;
+
+    /// <summary>Gives a signal its usual effect; set once, by Main.</summary>
+    public static Action<PosixSignal> Act { get; set; } = static _ => { };
 
     /// <summary>Whether a thread of the program waits for input; set once, by Main.</summary>
     public static Func<bool> IsWaiting { get; set; } = () => false;
@@ -26,40 +31,38 @@ public sealed class Interrupt : IDisposable
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>
-    /// Listens to a signal; null where the system has no thread or pipe for it. Then the signal keeps its effect and ends the program at once: a run that cannot be ended in order is better than none.
-    /// </summary>
-    public static PosixSignalRegistration? Listen(PosixSignal signal, Action<PosixSignalContext> handler)
-    {
-        try
-        {
-            // First, lest it fail within the next call: a registration made in vain would end the program when it is collected.
-            RuntimeHelpers.RunClassConstructor(typeof(PosixSignalRegistration).TypeHandle);
-            return PosixSignalRegistration.Create(signal, handler);
-        }
-        catch (Exception e) when (e is TypeInitializationException or IOException or UnauthorizedAccessException or OutOfMemoryException)
-        {
-            return null;
-        }
-    }
-
     /// <summary>Signals do again what they did before.</summary>
     public void Dispose()
     {
         _disposed = true;
-        foreach (PosixSignalRegistration? registration in _registrations)
-            registration?.Dispose();
+        foreach (IDisposable? listener in _listeners)
+            listener?.Dispose();
     }
 
-    /// <summary>Runs on a thread of its own; what it leaves in <see cref="PosixSignalContext.Cancel"/> counts when it returns.</summary>
-    private void Handle(PosixSignalContext context)
+    private IDisposable? ListenTo(PosixSignal signal) => Listen(signal, () => Handle(signal));
+
+    private bool Handle(PosixSignal signal)
     {
         if (Interlocked.Increment(ref _signals) > 1)
-            return;
+            return false;
         _source.Cancel();
+        try
+        {
+            new Thread(() => EndWhereItWaits(signal), 64 * 1024) { IsBackground = true, Name = "qed signal" }.Start();
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            return !IsWaiting(); // nobody can look later: a program that waits then is ended by the second signal
+        }
+        return true;
+    }
+
+    private void EndWhereItWaits(PosixSignal signal)
+    {
         // Twice in a row: a pipe that is being read waits for a moment now and then.
         for (bool waited = false, waits = IsWaiting(); !_disposed && !(waited && waits); waited = waits, waits = IsWaiting())
             Thread.Sleep(BetweenLooks);
-        context.Cancel = _disposed;
+        if (!_disposed)
+            Act(signal);
     }
 }

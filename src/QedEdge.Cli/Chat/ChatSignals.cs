@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
-using QedEdge.CommandLine;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Chat;
 
 /// <summary>Ctrl-C stops the answer and not the program; SIGTERM ends both.</summary>
 internal sealed class ChatSignals : IDisposable
 {
-    private readonly PosixSignalRegistration? _interrupt, _terminate;
+    private readonly IDisposable? _interrupt, _terminate;
     private readonly Action _onIdle;
     private CancellationTokenSource? _answer;
 
@@ -14,21 +14,21 @@ internal sealed class ChatSignals : IDisposable
     public ChatSignals(Action onIdle)
     {
         _onIdle = onIdle;
-        _interrupt = Interrupt.Listen(PosixSignal.SIGINT, context =>
+        _interrupt = Signals.Listen(PosixSignal.SIGINT, () =>
         {
-            context.Cancel = true;
             if (Volatile.Read(ref _answer) is { } answer)
                 answer.Cancel();
             else
                 _onIdle();
+            return true;
         });
-        _terminate = Interrupt.Listen(PosixSignal.SIGTERM, context =>
+        _terminate = Signals.Listen(PosixSignal.SIGTERM, () =>
         {
             IsEnding = true;
             if (Volatile.Read(ref _answer) is not { } answer)
-                return; // waiting for input: the signal does what it does
-            context.Cancel = true;
+                return false; // waiting for input: the signal does what it does
             answer.Cancel();
+            return true;
         });
     }
 

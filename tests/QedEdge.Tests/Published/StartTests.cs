@@ -34,7 +34,7 @@ public sealed class StartTests : IDisposable
             wait
             """;
         string model = Model();
-        ProgramResult result = Tools.Run("bash", ["-c", script, PublishedPrograms.File(Program, "x64"), model]);
+        ProgramResult result = WithNull("666", script, Program, model); // one of its own: on a busy machine others lock theirs
         Assert.Equal((0, "", ""), (result.ExitCode, result.Output, result.Error));
         AssertWorks(Tools.Run("flock", [model, PublishedPrograms.File(Program, "x64"), "generate", "-m", model, "Once", "-n", "1"]));
     }
@@ -101,6 +101,33 @@ public sealed class StartTests : IDisposable
             Assert.True(converted.ExitCode == 0, converted.Error);
             Assert.Equal(File.ReadAllBytes(expected), File.ReadAllBytes(file));
         }
+    }
+
+    /// <summary>A signal that comes when no thread can be started for it: work ends in order, waiting at once.</summary>
+    [Theory]
+    [InlineData(2, 130, "", Program, "generate", "-m", "MODEL", "Once", "-n", "100000000", "--overflow", "slide", "--ignore-eos", "-t", "8")]
+    [InlineData(1, 130, "", Program, "generate", "-m", "MODEL", "Once", "-n", "100000000", "--overflow", "slide", "--ignore-eos", "-t", "8")]
+    [InlineData(15, 143, "", Program, "batch", "-m", "MODEL", "-i", "PIPE")]
+    [InlineData(15, 130, "error: interrupted; nothing was written\n", Converter, "random", "CONFIG", "-o", "OUTPUT")]
+    public void ASignalWithoutAThreadToSpare_EndsTheProgram(int signal, int exitCode, string error, string program, params string[] arguments)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only the superuser can become another");
+        Tools.Require("setpriv");
+        string pipe = Path.Combine(_folder, "pipe"), config = Path.Combine(_folder, "config.json"), output = Path.Combine(_folder, "output");
+        Assert.Equal(0, Tools.Run("mkfifo", ["-m", "666", pipe]).ExitCode);
+        OpenToAll(Directory.CreateDirectory(output).FullName, everything: true);
+        File.WriteAllText(config, File.ReadAllText(Path.Combine(TestData.TinyQed, "config.json")).Replace("\"n_layers\": 8", "\"n_layers\": 800").Replace("\"d_model\": 128", "\"d_model\": 1024"));
+        string[] given = [.. arguments.Select(argument => argument switch { "MODEL" => Model(), "PIPE" => pipe, "CONFIG" => config, "OUTPUT" => output, _ => argument })];
+        const string script = """
+            env --default-signal setpriv --reuid 64318 --regid 64318 --clear-groups bash -c 'ulimit -u 3; exec "$0" "$@"' "${@:2}" &
+            until grep -qs 'Threads:.*3' /proc/$!/status; do sleep 0.05; done
+            sleep 0.3
+            kill -$1 $!
+            wait $!
+            """;
+        ProgramResult result = Tools.Run("bash", ["-c", script, "bash", $"{signal}", Copy(program), .. given]);
+        Assert.Equal((exitCode, error), (result.ExitCode, result.Error));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(output));
     }
 
     private static void AssertWorks(ProgramResult result) => Assert.Equal((0, ""), (result.ExitCode, result.Error));
