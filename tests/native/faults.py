@@ -167,11 +167,8 @@ class Runner:
 
 
 def fell_in_runtime(fault, call):
-    """Whether the runtime itself does not survive that there is no memory: at an address that is none, or where it initializes a type of its own while it ends."""
-    if call not in ("malloc", "calloc", "realloc"):
-        return False
-    ending = fault.error.startswith("Unhandled exception. System.TypeInitializationException") and "System.OutOfMemoryException" in fault.error
-    return fault.code == -signal.SIGSEGV or (fault.code == -signal.SIGABRT and ending)
+    """Whether the runtime itself does not survive that there is no memory: it runs into an address that is none."""
+    return call in ("malloc", "calloc", "realloc") and fault.code == -signal.SIGSEGV
 
 
 def judge(name, sound, fault, call):

@@ -53,6 +53,8 @@ internal sealed class WorkerTeam : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, MaxSize);
         _round = size;
+        Prepare(_door);
+        Prepare(_bench);
         _threads = new List<Thread>(size - 1);
         try
         {
@@ -142,6 +144,13 @@ internal sealed class WorkerTeam : IDisposable
         }
         foreach (Thread thread in _threads)
             thread.Join();
+    }
+
+    /// <summary>Waits for nothing: .NET makes what it waits with at the first time, and an error for want of memory can be caught here, but not in a member.</summary>
+    private static void Prepare(object gate)
+    {
+        lock (gate)
+            Monitor.Wait(gate, 0);
     }
 
     private void Serve(int worker, int round)
