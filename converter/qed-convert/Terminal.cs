@@ -69,17 +69,12 @@ internal static class Terminal
     {
         foreach (string warning in report.Warnings)
             Note("warning: " + warning);
-        var table = new Table { Border = TableBorder.Simple };
-        table.AddColumn("type");
-        foreach (string title in (string[])["tensors", "values", "bits/value", "size", "largest weight error", "mean weight error"])
-            table.AddColumn(new TableColumn(title).RightAligned());
-        foreach (var type in report.Types)
-        {
-            table.AddRow(TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", ByteSize.Text(type.Bytes),
-                Digits(type.LargestError), Digits(type.MeanError));
-        }
-        table.AddRow("all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", ByteSize.Text(report.Bytes), "", "");
-        Try(() => Console.Write(table));
+        PrintTable(["type", "tensors", "values", "bits/value", "size", "largest error", "mean error"],
+        [
+            .. report.Types.Select(type => (string[])[TensorTypes.Name(type.Type), $"{type.TensorCount}", $"{type.ValueCount:N0}", $"{type.BitsPerValue:F2}", ByteSize.Text(type.Bytes),
+                Digits(type.LargestError), Digits(type.MeanError)]),
+            ["all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", ByteSize.Text(report.Bytes), "", ""],
+        ]);
         if (report.MergedMatrices > 0)
             Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
         if (showCard)
@@ -87,6 +82,23 @@ internal static class Terminal
         Note($"wrote {output} ({ByteSize.Text(report.FileBytes)})");
 
         static string Digits(double error) => error == 0 ? "0" : error.ToString("G3");
+    }
+
+    /// <summary>A table; on a terminal that is too narrow for it a value in each line, so that no number is broken.</summary>
+    private static void PrintTable(string[] titles, string[][] rows)
+    {
+        int[] widths = [.. titles.Select((title, i) => rows.Max(row => Math.Max(title.Length, row[i].Length)))];
+        if (StandardStreams.ErrorWidth < widths.Sum() + widths.Length - 1)
+        {
+            foreach (string[] row in rows)
+            {
+                foreach (var (title, value) in titles.Zip(row).Where(cell => cell.Second != ""))
+                    Note($"{(title == titles[0] ? "" : "  ")}{title} {value}");
+            }
+            return;
+        }
+        foreach (string[] row in rows.Prepend(titles))
+            Note(string.Join(' ', row.Select((value, i) => i == 0 ? value.PadRight(widths[i]) : value.PadLeft(widths[i]))).TrimEnd());
     }
 
     private static void PrintCard(string model)

@@ -29,6 +29,9 @@ internal static class StandardStreams
     /// <summary>The columns of the terminal on standard output, or null.</summary>
     public static int? OutputWidth => OperatingSystem.IsWindows() ? null : PosixStream.Width(StandardOutput);
 
+    /// <summary>The columns of the terminal on standard error, or null.</summary>
+    public static int? ErrorWidth => OperatingSystem.IsWindows() ? null : PosixStream.Width(StandardError);
+
     /// <summary>Whether somebody reads standard error on a terminal.</summary>
     public static bool ErrorIsTerminal => OperatingSystem.IsWindows() ? !Console.IsErrorRedirected : PosixStream.IsTerminal(StandardError);
 

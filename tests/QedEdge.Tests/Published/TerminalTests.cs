@@ -55,6 +55,18 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Contains(expected, Tools.Run("script", ["-qec", command, "/dev/null"]).Output.Replace("\r\n", "\n"));
     }
 
+    [Theory]
+    [InlineData(80, "type        tensors  values bits/value     size largest error mean error\n")]
+    [InlineData(40, "type F32\n  tensors ")]
+    public void Convert_PrintsATableWhereItFits(int columns, string expected)
+    {
+        Tools.Require("script");
+        string command = $"stty cols {columns}; {PublishedPrograms.File("qed-convert", "x64")} {TestData.GoldenCases.First()} -o {Path.Combine(_folder, "model.gguf")}";
+        ProgramResult result = Tools.Run("script", ["-qec", command, "/dev/null"]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(expected, result.Output.Replace("\r\n", "\n"));
+    }
+
     /// <summary>Names are bytes that .NET cannot say where they are no UTF-8: refused, and the conversation goes on.</summary>
     [Fact]
     public void Chat_AFileNameThatIsNoUtf8_IsRefused()
