@@ -165,7 +165,11 @@ internal sealed class Hyperparameters(IHyperparameterSource source)
     {
         var layers = new LayerShape[LayerCount];
         for (int i = 0; i < layers.Length; i++)
+        {
             layers[i] = layerAt(i);
+            if (layers[i] is { Parallel: true } and ({ Attention.PostNorm: not null } or { FeedForward.PostNorm: not null }))
+                throw new ArgumentException("the halves of a parallel layer have no norms behind them: they are one branch", nameof(layerAt));
+        }
         return new Architecture
         {
             Name = name,

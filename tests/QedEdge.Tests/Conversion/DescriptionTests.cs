@@ -1,6 +1,8 @@
 using QedEdge.Architectures;
 using QedEdge.Conversion;
 using QedEdge.Conversion.Checkpoints;
+using QedEdge.Gguf;
+using QedEdge.Model;
 using QedEdge.Quantization;
 using QedEdge.Tests.Model;
 
@@ -35,5 +37,20 @@ public sealed class DescriptionTests : IDisposable
             Assert.Equal(ModelFingerprintTests.Fingerprint(expected), ModelFingerprintTests.Fingerprint(actual));
             Assert.Equal(config.RotaryFactors, model.Weights.RotaryFactors?[..(expected.HeadSize / 2)]);
         }
+    }
+
+    /// <summary>A branch that both halves make has no norm of either: the forward pass would drop it.</summary>
+    [Fact]
+    public void AParallelLayerWithANormBehindAHalf_IsRefused()
+    {
+        string path = Path.Combine(_folder, "model.gguf");
+        CheckpointConverter.Convert(TestData.GoldenCases.First(), path, new ConversionOptions());
+        using GgufFile file = GgufFile.Open(path);
+        var source = new Hyperparameters(new GgufHyperparameters(file, file.Metadata.GetString(GgufKeys.Architecture)));
+        var norm = new Norm(NormKind.Rms, 1e-5f);
+        var layer = new LayerShape(new AttentionShape(norm, 1, 1, 8) { Scale = 1 }, new FeedForwardShape(norm, 8, Activation.Silu, IsGated: true)) { Parallel = true };
+        Assert.Equal(layer, source.Decoder("x", norm, layer).Layers[0]);
+        Assert.Throws<ArgumentException>(() => source.Decoder("x", norm, layer with { Attention = layer.Attention with { PostNorm = norm } }));
+        Assert.Throws<ArgumentException>(() => source.Decoder("x", norm, layer with { FeedForward = layer.FeedForward with { PostNorm = norm } }));
     }
 }
