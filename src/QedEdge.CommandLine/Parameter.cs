@@ -34,6 +34,9 @@ public abstract class Parameter
     /// <summary>Whether it names what the command writes; files and folders are read otherwise.</summary>
     public bool IsWritten { get; init; }
 
+    /// <summary>Whether - stands for standard output, as it does for standard input where a file is read.</summary>
+    public bool TakesStandardOutput { get; init; }
+
     /// <summary>Whether the command cannot do without it.</summary>
     public bool IsRequired { get; init; }
 
@@ -86,6 +89,8 @@ public abstract class Parameter
         }
         if (text == "" && Kind is ValueKind.File or ValueKind.Folder) // from a variable that is not set: a mistake and no default
             return $"{Name} needs a {(Kind == ValueKind.File ? "file" : "folder")} name";
+        if (text == "-" && IsWritten && !TakesStandardOutput)
+            return $"{Name} takes a file, and no standard output; a file of that name is ./-";
         return Type(text) is { } expected ? $"{Name}: '{text}' is not {expected}" : Check?.Invoke(text);
     }
 

@@ -35,7 +35,7 @@ public sealed class ParseResult
     /// <summary>An option's number, or null.</summary>
     public double? GetValue(NumberOption option) => Last(option) is { } text ? NumberOption.Value(text) : null;
 
-    /// <summary>The files and folders that were named, without standard input.</summary>
+    /// <summary>The files and folders that were named, without standard input and output.</summary>
     /// <param name="written">Those that the command writes, or those that it only reads.</param>
     public IEnumerable<string> Files(bool written)
     {
@@ -47,7 +47,7 @@ public sealed class ParseResult
             foreach (string text in texts)
             {
                 string file = parameter.ValueLabel == NameAndFile ? text[(text.IndexOf('=', StringComparison.Ordinal) + 1)..] : text;
-                if (file.Length > 0 && (file != "-" || written)) // of an empty name the command says what is wrong
+                if (file is not ("" or "-")) // of an empty name the command says what is wrong
                     yield return file;
             }
         }

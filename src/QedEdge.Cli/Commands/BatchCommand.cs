@@ -13,7 +13,7 @@ internal sealed class BatchCommand
     private readonly CommonOptions _common = new();
     private readonly SamplingInput _sampling = new();
     private readonly TextOption _input = new("--input", "-i") { ValueName = "FILE", Description = "Lines with a prompt, messages, tokens, or a score or choices (docs/json.md); - reads standard input", IsRequired = true };
-    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given", IsWritten = true };
+    private readonly TextOption _output = new("--output", "-o") { ValueName = "FILE", Description = "Receives a line for each, in order; standard output if not given, or -", IsWritten = true, TakesStandardOutput = true };
     private readonly Flag _resume = new("--resume") { Description = "Go on where a run with the same model and options that was stopped has left FILE.part" };
     private readonly Flag _force = new("--force") { Description = "Replace an existing output file, and what a stopped run left" };
     private readonly TextOption _shard = new("--shard") { ValueName = "I/N", Description = "Only every N-th line, from the I-th on (1/4, 2/4, 3/4, 4/4)" };
@@ -34,7 +34,7 @@ internal sealed class BatchCommand
     {
         (int shard, int shards) = Shard(parsed.GetValue(_shard));
         string input = parsed.GetValue(_input)!;
-        string? path = parsed.GetValue(_output);
+        string? path = parsed.GetValue(_output) is var file and not "-" ? file : null;
         bool resume = parsed.GetValue(_resume), force = parsed.GetValue(_force);
         if (resume && (path is null || force))
             throw new UsageException("--resume goes with --output, and not with --force");

@@ -179,12 +179,13 @@ public sealed class BatchRequestTests : IDisposable
     }
 
     [Fact]
-    public void Dash_IsStandardInput_WhateverTheFolderHolds()
+    public void Dash_IsAStandardStream_WhateverTheFolderHolds()
     {
         string expected = Records(0, Sound)[0] + "\n", program = PublishedPrograms.File("qed", "x64");
         foreach (string name in new[] { "-", "standard input" })
             File.WriteAllText(Path.Combine(_folder, name), "not this\n");
         Assert.Equal(expected, Piped(Sound, "batch", "-i", "-", "--seed", "8").Output);
+        Assert.Equal(expected, Piped(Sound, "batch", "-i", "-", "-o", "-", "--seed", "8").Output);
         Assert.Equal("{\"ids\":[1686]}\n", Piped("{\"text\":\"Once\"}", "tokenize", "--jsonl", "-").Output);
         Assert.Equal("{\"text\":\"Once\"}\n", Piped("{\"ids\":[1686]}", "detokenize", "--jsonl", "-").Output);
         Assert.Equal("1686\n", Piped("Once", "tokenize", "-").Output);
