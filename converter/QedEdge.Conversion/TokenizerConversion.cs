@@ -31,7 +31,7 @@ internal static class TokenizerConversion
             return null;
         }
         TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));
-        WriteIds(writer, data.BosId, data.EosId, data.PadId);
+        WriteIds(writer, data.BosId, data.EndIds, data.PadId);
         Write(writer, data, options.Layout);
         return new Tokenizer(data);
     }
@@ -39,7 +39,7 @@ internal static class TokenizerConversion
     private static void WriteIdsAlone(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
         var ids = SpecialIds.Of(checkpoint, warnings);
-        WriteIds(writer, ids.Bos ?? -1, ids.Eos ?? -1, ids.Pad ?? -1);
+        WriteIds(writer, ids.Bos ?? -1, ids.Ends, ids.Pad ?? -1);
         if (options.Architecture == FileArchitecture.Qwen2 || checkpoint.Config.Family.Name != GgufKeys.Qed)
             writer.Add(GgufKeys.TokenizerModel, TokenizerMetadata.NoModel); // other tools ask for it
     }
@@ -151,12 +151,16 @@ internal static class TokenizerConversion
         return scores;
     }
 
-    private static void WriteIds(GgufWriter writer, int bos, int eos, int pad)
+    /// <summary>Other tools know up to three tokens that end a text; where there are more, a key of our own has all.</summary>
+    private static void WriteIds(GgufWriter writer, int bos, IReadOnlyList<int> ends, int pad)
     {
         if (bos >= 0)
             writer.Add(GgufKeys.BosTokenId, bos);
-        if (eos >= 0)
-            writer.Add(GgufKeys.EosTokenId, eos);
+        string[] keys = [GgufKeys.EosTokenId, GgufKeys.EotTokenId, GgufKeys.EomTokenId];
+        for (int i = 0; i < Math.Min(keys.Length, ends.Count); i++)
+            writer.Add(keys[i], ends[i]);
+        if (ends.Count > keys.Length)
+            writer.Add(GgufKeys.EndIds, (uint[])[.. ends.Select(static id => (uint)id)]);
         if (pad >= 0)
             writer.Add(GgufKeys.PaddingTokenId, pad);
     }

@@ -88,6 +88,21 @@ internal static unsafe class ModelFunctions
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "qed_end_ids")]
+    public static long GetEndIds(nint model, int* ids, nuint capacity)
+    {
+        try
+        {
+            using Handles.Lease<QedModel> lease = Handles.Use<QedModel>(model);
+            Text.Buffer(ids, capacity);
+            return Text.Write((int[])[.. lease.Target.Config.EndIds], ids, capacity);
+        }
+        catch (Exception e)
+        {
+            return LastError.Set(e);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "qed_model_name")]
     public static long GetName(nint model, byte* buffer, nuint capacity)
     {

@@ -150,7 +150,7 @@ typedef struct qed_model_info {
     int32_t layer_count;
     int32_t hidden_size;
     int32_t bos_id; /* begins a text; -1: none */
-    int32_t eos_id; /* ends a text; -1: none */
+    int32_t eos_id; /* put behind a text; -1: none. qed_end_ids has all that end one */
     int32_t pad_id; /* -1: none */
     int32_t unk_id; /* -1: none */
     int32_t has_tokenizer; /* 1, or 0 where the model takes and gives ids only */
@@ -165,6 +165,15 @@ typedef struct qed_model_info {
  * Errors: QED_ERROR_HANDLE, QED_ERROR_ARGUMENT, QED_ERROR_MODEL (a damaged tokenizer). Threads: any.
  */
 QED_API int32_t qed_get_model_info(qed_model *model, qed_model_info *info);
+
+/*
+ * The ids that end a text: at each of them qed_generate ends.
+ *
+ *   ids, capacity  receives the ids
+ *
+ * Returns their number. Errors: QED_ERROR_HANDLE, QED_ERROR_ARGUMENT. Threads: any.
+ */
+QED_API int64_t qed_end_ids(qed_model *model, int32_t *ids, size_t capacity);
 
 /*
  * The model's name as its file has it ("" for none), or the instruction set that was chosen.

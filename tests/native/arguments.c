@@ -65,6 +65,7 @@ static void handles(const char *path)
         GIVES(QED_ERROR_HANDLE, qed_tokenize(m, "a", 1, 0, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_detokenize(m, &id, 1, 0, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_piece(m, 1, NULL, 0));
+        GIVES(QED_ERROR_HANDLE, qed_end_ids(m, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_session_open(m, NULL, &closed_session));
         CHECK(closed_session == NULL);
         GIVES(QED_ERROR_HANDLE, qed_sampler_open(m, NULL, &closed_sampler));

@@ -3,13 +3,16 @@ namespace QedEdge.Conversion.Checkpoints;
 /// <summary>
 /// The ids that begin, end and pad a text. The model's own files are generation_config.json and, for what that leaves out, config.json, as
 /// Hugging Face generates. The tokenizer's files are tokenizer_config.json and, for what that leaves out, the template in tokenizer.json.
-/// Where both name an id for the begin or the end of a text, they must agree: a model file has one. Padding is the tokenizer's to say.
+/// Where both name an id for the begin of a text, they must agree: a model file has one. All that they name for its end end it. Padding is the tokenizer's to say.
 /// </summary>
 /// <param name="Bos">Begins a text, or null.</param>
-/// <param name="Eos">Ends a text, or null.</param>
+/// <param name="Ends">End a text; the first is the one that is put behind it: the tokenizer's where that names one.</param>
 /// <param name="Pad">Fills a batch's short rows, or null.</param>
-internal sealed record SpecialIds(int? Bos, int? Eos, int? Pad)
+internal sealed record SpecialIds(int? Bos, IReadOnlyList<int> Ends, int? Pad)
 {
+    /// <summary>Is put behind a text, or null.</summary>
+    public int? Eos => Ends.Count > 0 ? Ends[0] : null;
+
     /// <summary>The ids of a checkpoint without a tokenizer.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="warnings">Takes what the user should know.</param>
@@ -25,27 +28,21 @@ internal sealed record SpecialIds(int? Bos, int? Eos, int? Pad)
     public static SpecialIds Of(Checkpoint checkpoint, TokenizerId bos, TokenizerId eos, int? pad, List<string> warnings)
     {
         var (config, generation) = (checkpoint.Config, checkpoint.Generation);
-        return new SpecialIds(
-            One("bos_token_id", "begins", bos, List(generation?.BosId), List(config.BosId)),
-            One("eos_token_id", "ends", eos, generation?.EosIds ?? [], config.EosIds),
-            pad ?? generation?.PadId ?? config.PadId);
-
-        int? One(string key, string does, TokenizerId tokenizer, IReadOnlyList<int> generated, IReadOnlyList<int> configured)
+        IReadOnlyList<int> begins = Named("bos_token_id", List(generation?.BosId), List(config.BosId), out string file);
+        if (bos.Id is int other && begins.Count > 0 && begins[0] != other)
         {
-            var (ids, file) = generated.Count > 0 ? (generated, GenerationConfig.FileName) : (configured, CheckpointConfig.FileName);
+            throw new ModelFormatException(ModelFault.Damaged, Path.Combine(checkpoint.Folder, file),
+                $"token {begins[0]} begins a text, and by {bos.Source} token {other} does; a model file has one such token, so correct one of the two", "bos_token_id");
+        }
+        IReadOnlyList<int> ends = Named("eos_token_id", generation?.EosIds ?? [], config.EosIds, out _);
+        return new SpecialIds(bos.Id ?? (begins.Count > 0 ? begins[0] : null), [.. List(eos.Id).Union(ends)], pad ?? generation?.PadId ?? config.PadId);
+
+        IReadOnlyList<int> Named(string key, IReadOnlyList<int> generated, IReadOnlyList<int> configured, out string file)
+        {
+            (var ids, file) = generated.Count > 0 ? (generated, GenerationConfig.FileName) : (configured, CheckpointConfig.FileName);
             if (generated.Count > 0 && configured.Except(generated).Any())
                 warnings.Add($"{CheckpointConfig.FileName} has {key} {Text(configured)}; {file} has {Text(generated)}, which is taken, as Hugging Face does");
-            if (ids.Count == 0)
-                return tokenizer.Id;
-            int id = tokenizer.Id is int named && ids.Contains(named) ? named : ids[0];
-            if (tokenizer.Id is int other && other != id)
-            {
-                throw new ModelFormatException(ModelFault.Damaged, Path.Combine(checkpoint.Folder, file),
-                    $"token {Text(ids)} {does} a text, and by {tokenizer.Source} token {other} does; a model file has one such token, so correct one of the two", key);
-            }
-            if (ids.Count > 1)
-                warnings.Add($"{file} has several tokens that end a text ({key} {Text(ids)}); the model file has one: text ends at {id} only");
-            return id;
+            return ids;
         }
 
         static IReadOnlyList<int> List(int? id) => id is int value ? [value] : [];

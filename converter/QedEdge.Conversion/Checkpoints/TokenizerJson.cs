@@ -47,6 +47,7 @@ internal static class TokenizerJson
         {
             BosId = ids.Bos ?? -1,
             EosId = ids.Eos ?? -1,
+            EndIds = [.. ids.Ends],
             PadId = ids.Pad ?? -1,
             // A template without <bos> says that prompts have none, and so do files without a template: but QED's.
             AddBos = config.AddBos ?? (template is { } known ? known.Bos is not null : ids.Bos is not null && checkpoint.Config.Family.Name == GgufKeys.Qed),

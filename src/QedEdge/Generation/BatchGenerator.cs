@@ -102,7 +102,7 @@ public sealed class BatchGenerator(SessionBatch batch)
     {
         private GenerationRequest? _request;
         private Sampler? _sampler;
-        private int? _end;
+        private int[] _ends = [];
         private int _generated;
 
         public bool IsFree => _request is null;
@@ -130,7 +130,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                 request.OnError(e);
                 return;
             }
-            _end = request.Options.End(session.Model);
+            _ends = request.Options.Ends(session.Model);
             _generated = 0;
             if (request.Prompt.Length == 0)
                 End(FinishReason.Length);
@@ -157,7 +157,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                 Fail(e);
                 return;
             }
-            if (id == _end)
+            if (Array.IndexOf(_ends, id) >= 0)
             {
                 End(FinishReason.Eos);
                 return;

@@ -12,7 +12,7 @@ public sealed record GenerationOptions
     /// <summary>The largest number of new tokens.</summary>
     public int MaxTokens { get; init; } = 64;
 
-    /// <summary>The token that ends generation; null is the model's.</summary>
+    /// <summary>The token that ends generation; null is all that end a text by the model's file.</summary>
     public int? EosId { get; init; }
 
     /// <summary>Goes on to <see cref="MaxTokens"/> whatever is chosen.</summary>
@@ -49,8 +49,8 @@ public sealed record GenerationOptions
             : throw new ModelFormatException(ModelFault.Damaged, file.Name, $"the value {value} is too large", key: key);
     }
 
-    /// <summary>The token that ends a model's generation, or null.</summary>
-    internal int? End(QedModel model) => IgnoreEos ? null : EosId ?? model.Config.EosId;
+    /// <summary>The tokens that end a model's generation.</summary>
+    internal int[] Ends(QedModel model) => IgnoreEos ? [] : EosId is { } id ? [id] : [.. model.Config.EndIds];
 
     /// <summary>Receives how many of the prompt's tokens are done and how many there are: once before it is fed, then after each chunk.</summary>
     public Action<int, int>? OnPrefill { get; init; }

@@ -9,7 +9,7 @@ public sealed class Generator
     private readonly Session _session;
     private readonly GenerationOptions _options;
     private readonly Sampler _sampler;
-    private readonly int? _end;
+    private readonly int[] _ends;
     private readonly int[] _next = new int[1];
 
     /// <summary>A generator for a session.</summary>
@@ -21,7 +21,7 @@ public sealed class Generator
         Check(options);
         _session = session;
         _options = options;
-        _end = options.End(session.Model);
+        _ends = options.Ends(session.Model);
         _sampler = SamplerOf(session, options);
     }
 
@@ -35,9 +35,9 @@ public sealed class Generator
             throw new InvalidOptionException($"the number of tokens must be 0 or more, got {options.MaxTokens}");
     }
 
-    /// <summary>Feeds a prompt and generates until the end token, the largest number of tokens, a full context, or the receiver's word.</summary>
+    /// <summary>Feeds a prompt and generates until an end token, the largest number of tokens, a full context, or the receiver's word.</summary>
     /// <param name="prompt">Token ids; may be empty when the session has logits.</param>
-    /// <param name="onToken">Receives every new token except the end token.</param>
+    /// <param name="onToken">Receives every new token except the one that ends the text.</param>
     /// <param name="cancellation">Ends the run between tokens, or within the prompt.</param>
     /// <param name="fed">How many of the prompt's tokens the session holds already; an empty one takes over what is baked into the model.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
@@ -80,7 +80,7 @@ public sealed class Generator
             }
             ReadOnlySpan<float> logits = _session.Held;
             int id = _sampler.Next(logits);
-            if (id == _end)
+            if (Array.IndexOf(_ends, id) >= 0)
             {
                 finish = FinishReason.Eos;
                 break;

@@ -45,6 +45,9 @@ internal static class GgufLimits
     /// <summary>Bytes of a token's text; bounds the decoder's buffers.</summary>
     public const int TokenBytes = 64 * 1024;
 
+    /// <summary>Tokens that end a text.</summary>
+    public const int EndTokens = 1024;
+
     /// <summary>Bytes of a token of a vocabulary with scores instead of merges: each way to cut it in two is tried.</summary>
     public const int ScoredTokenBytes = 256;
 

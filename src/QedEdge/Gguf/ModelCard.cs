@@ -34,6 +34,8 @@ public static class ModelCard
         }
         if (metadata.FindString(GgufKeys.DigestValue) is { } digest)
             Add("digest", $"{digest} ({metadata.FindUInt32(GgufKeys.DigestCount)} greedy tokens)");
+        if (file.Metadata.FindArray(GgufKeys.Tokens) is { ElementType: GgufValueType.String } tokens && EndTokens.Of(file, tokens.Count) is { Length: > 0 } ends)
+            Add("ends a text", string.Join(", ", Array.ConvertAll(ends, id => $"{id} {tokens.String(id)}")));
         return lines;
 
         void Add(string label, string value) => lines.Add(new(label, value));

@@ -48,8 +48,11 @@ public sealed record ModelConfig
     /// <summary>The token that starts a text, or null where the file names none.</summary>
     public int? BosId { get; private init; }
 
-    /// <summary>The token that ends a text, or null.</summary>
+    /// <summary>The token that is put behind a text, or null.</summary>
     public int? EosId { get; private init; }
+
+    /// <summary>The tokens that end a text, <see cref="EosId"/> first where there is one.</summary>
+    public IReadOnlyList<int> EndIds { get; private init; } = [];
 
     /// <summary>The padding token, or null.</summary>
     public int? PadId { get; private init; }
@@ -123,6 +126,7 @@ public sealed record ModelConfig
             RopeTheta = attention.Rotary?.Theta ?? 0f,
             BosId = Token(file, GgufKeys.BosTokenId, vocabSize),
             EosId = Token(file, GgufKeys.EosTokenId, vocabSize),
+            EndIds = EndTokens.Of(file, vocabSize),
             PadId = Token(file, GgufKeys.PaddingTokenId, vocabSize),
             UnkId = Token(file, GgufKeys.UnknownTokenId, vocabSize),
             TiedHead = architecture.TiedHead,

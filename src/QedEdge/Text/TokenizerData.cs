@@ -28,6 +28,9 @@ internal sealed record TokenizerData
     /// <summary>The id that is put behind a text, or -1.</summary>
     public int EosId { get; init; } = -1;
 
+    /// <summary>All ids that end a text, where a file is written from this.</summary>
+    public int[] EndIds { get; init; } = [];
+
     /// <summary>The id that stands for what is outside the vocabulary, or -1: that vanishes.</summary>
     public int UnkId { get; init; } = -1;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using QedEdge.Conversion;
 using QedEdge.Gguf;
+using QedEdge.Model;
 using QedEdge.Sampling;
 using QedEdge.Text;
 
@@ -82,24 +83,28 @@ public sealed class SpecialTokensTests : IDisposable
         Assert.Contains(_warnings, static warning => warning.Contains("eos_token_id 5, 6", StringComparison.Ordinal));
     }
 
+    /// <summary>All that a file names end a text; the tokenizer's is the one that is put behind texts.</summary>
     [Theory]
-    [InlineData("""{"eos_token_id":[7,2,2,9]}""", 2, "7, 2, 9")] // the tokenizer's among several
-    [InlineData("""{"eos_token_id":[2]}""", 2, null)]
-    [InlineData("""{"eos_token_id":[]}""", 2, null)]
-    public void Convert_SeveralEnds_TakesTheTokenizersAndWarns(string generation, int eos, string? warned)
+    [InlineData(null, """{"eos_token_id":[7,2,2,9]}""", "2,7,9")]
+    [InlineData(null, """{"eos_token_id":[2]}""", "2")]
+    [InlineData(null, """{"eos_token_id":[]}""", "2")]
+    [InlineData(null, """{"eos_token_id":9}""", "2,9")] // tokenizer.json's template has 2
+    [InlineData("""{"eos_token":{"content":"<unk>"},"add_eos_token":false}""", null, "3,2")]
+    [InlineData(null, """{"eos_token_id":[7,8,9,10,11]}""", "2,7,8,9,10,11")]
+    public void Convert_EveryEnd_EndsAText(string? tokenizerConfig, string? generation, string ends)
     {
+        Write(TokenizerConfig, tokenizerConfig);
         Write(Generation, generation);
         using var file = Convert();
-        Assert.Equal(eos, Ids(file).Eos);
-        Assert.Equal(warned is not null, _warnings.Any(warning => warning.Contains($"eos_token_id {warned}", StringComparison.Ordinal)));
+        Assert.Equal(ends, string.Join(',', ModelConfig.Read(file).EndIds));
+        Assert.Equal(int.Parse(ends.Split(',')[0], CultureInfo.InvariantCulture), Ids(file).Eos);
+        Assert.Contains(ModelCard.Of(file), line => line.Key == "ends a text" && line.Value.Split(", ").Select(static end => end.Split(' ')[0]).SequenceEqual(ends.Split(',')));
     }
 
     [Theory]
     [InlineData(TokenizerConfig, """{"bos_token":"<unk>","add_bos_token":true}""", "bos_token_id", "tokenizer_config.json's bos_token token 3")]
-    [InlineData(TokenizerConfig, """{"eos_token":{"content":"<unk>"},"add_eos_token":false}""", "eos_token_id", "tokenizer_config.json's eos_token token 3")]
     [InlineData(TokenizerConfig, """{"bos_token":"<unk>"}""", "post_processor", "bos_token 3")]
     [InlineData(TokensMap, """{"eos_token":"<unk>"}""", "post_processor", "special_tokens_map.json has the eos_token 3")]
-    [InlineData(Generation, """{"eos_token_id":9}""", "eos_token_id", "post_processor token 2")]
     [InlineData(Generation, """{"bos_token_id":3}""", "bos_token_id", "post_processor token 1")]
     [InlineData(Generation, """{"eos_token_id":[5,2048]}""", "eos_token_id", "2047")]
     [InlineData(Generation, """{"eos_token_id":"<eos>"}""", "eos_token_id", "whole number")]
@@ -190,7 +195,7 @@ public sealed class SpecialTokensTests : IDisposable
         Write(Generation, """{"eos_token_id":[5,7]}""");
         using var file = Convert();
         Assert.Equal((1, 5, 0), Ids(file));
-        Assert.Contains(_warnings, static warning => warning.Contains("5 only", StringComparison.Ordinal));
+        Assert.Equal([5, 7], ModelConfig.Read(file).EndIds);
     }
 
     [Fact]

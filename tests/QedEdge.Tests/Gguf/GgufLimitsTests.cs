@@ -118,6 +118,9 @@ public sealed class GgufLimitsTests
     [Theory, Limit(typeof(GgufLimits), nameof(GgufLimits.ScoredTokenBytes))]
     public void BytesOfATokenWithAScore(LimitTrial trial) => trial.Check(() => Tokenizer(["a", new string('t', trial.Count)], [], GgufKeys.Scores));
 
+    [Theory, Limit(typeof(GgufLimits), nameof(GgufLimits.EndTokens))]
+    public void TokensThatEndAText(LimitTrial trial) => trial.Check(() => Read(new() { [GgufKeys.EndIds] = new uint[trial.Count] }));
+
     private static Dictionary<string, object?> Heads(uint width, uint heads, uint headSize) => new()
     {
         [GgufKeys.EmbeddingLength] = width,

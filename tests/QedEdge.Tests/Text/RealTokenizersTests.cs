@@ -25,6 +25,19 @@ public sealed class RealTokenizersTests
         }
     }
 
+    /// <summary>What other tools write: nothing but their own keys. Merges that are scores, pipelines by their names.</summary>
+    [Theory]
+    [MemberData(nameof(Foreign))]
+    public void FilesOfOtherTools_GiveTheSame(string name)
+    {
+        using TokenizerFile written = TokenizerFile.Write(RealTokenizers.Data(name), FileLayout.Plain);
+        using TokenizerFile foreign = written.WithoutOurKeys();
+        Check(name, Tokenizer.Open(foreign.File)!);
+    }
+
+    /// <summary>Tokens with white space (Phi-3), and a vocabulary without bytes (babyllama), have no names elsewhere.</summary>
+    public static TheoryData<string> Foreign => [.. RealTokenizers.Names.Except(["phi3", "babyllama105"])];
+
     /// <summary>A token at a time gives what all at once give, and never half a character.</summary>
     [Theory]
     [MemberData(nameof(Names))]

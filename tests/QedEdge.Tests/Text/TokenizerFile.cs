@@ -9,16 +9,11 @@ internal sealed class TokenizerFile : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
 
-    private TokenizerFile(TokenizerData data, FileLayout layout, string architecture)
+    private TokenizerFile(string name, Action<GgufWriter> fill)
     {
         var writer = new GgufWriter();
-        writer.Add(GgufKeys.Architecture, architecture);
-        TokenizerConversion.Write(writer, data, layout);
-        if (data.BosId >= 0)
-            writer.Add(GgufKeys.BosTokenId, data.BosId);
-        if (data.EosId >= 0)
-            writer.Add(GgufKeys.EosTokenId, data.EosId);
-        Path = System.IO.Path.Combine(_folder, $"{layout}.gguf");
+        fill(writer);
+        Path = System.IO.Path.Combine(_folder, name);
         using (FileStream stream = System.IO.File.Create(Path))
         {
             writer.Begin(stream);
@@ -33,7 +28,22 @@ internal sealed class TokenizerFile : IDisposable
     /// <summary>The file, open.</summary>
     public GgufFile File { get; }
 
-    public static TokenizerFile Write(TokenizerData data, FileLayout layout, string architecture = "llama") => new(data, layout, architecture);
+    public static TokenizerFile Write(TokenizerData data, FileLayout layout, string architecture = "llama") => new($"{layout}.gguf", writer =>
+    {
+        writer.Add(GgufKeys.Architecture, architecture);
+        TokenizerConversion.Write(writer, data, layout);
+        if (data.BosId >= 0)
+            writer.Add(GgufKeys.BosTokenId, data.BosId);
+        if (data.EosId >= 0)
+            writer.Add(GgufKeys.EosTokenId, data.EosId);
+    });
+
+    /// <summary>The same with the keys alone that other tools know.</summary>
+    public TokenizerFile WithoutOurKeys() => new("foreign.gguf", writer =>
+    {
+        foreach (string key in File.Metadata.Keys.Where(static key => !GgufKeys.IsOurs(key)))
+            writer.Copy(File.Metadata, key);
+    });
 
     public void Dispose()
     {
