@@ -26,7 +26,7 @@ internal static class Program
         Calibration.ConversionPausedException => new(ExitCode.Interrupted, e.Message),
         ModelFormatException => new(ExitCode.Model, e.Message),
         QedException => new(ExitCode.Failed, e.Message),
-        OutOfMemoryException => new(ExitCode.Failed, "not enough memory; try --threads 1"),
+        OutOfMemoryException => new(ExitCode.Failed, $"not enough memory; try --threads 1; {MappedFile.AddressSpaceAdvice}"),
         _ => null,
     };
 }

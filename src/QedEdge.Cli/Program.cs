@@ -32,7 +32,7 @@ internal static class Program
         InvalidOptionException => new(ExitCode.Usage, e.Message),
         ModelFormatException model => new(ExitCode.Model, e.Message + ModelSource.Remark(model.File)),
         QedException => new(ExitCode.Failed, e.Message),
-        OutOfMemoryException => new(ExitCode.Failed, "memory is short; a smaller --ctx-size, --kv-type q8_0 or fewer --sequences take less, and 'qed plan' says how much"),
+        OutOfMemoryException => new(ExitCode.Failed, $"memory is short; a smaller --ctx-size, --kv-type q8_0 or fewer --sequences take less, and 'qed plan' says how much; {MappedFile.AddressSpaceAdvice}"),
         _ => null,
     };
 

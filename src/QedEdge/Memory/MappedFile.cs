@@ -10,6 +10,9 @@ namespace QedEdge.Memory;
 /// </summary>
 internal sealed unsafe partial class MappedFile : IDisposable
 {
+    /// <summary>What helps where memory is short, but only because a limit on addresses is: glibc reserves 64 MB of them for each thread.</summary>
+    internal const string AddressSpaceAdvice = "under 'ulimit -v', MALLOC_ARENA_MAX=1 in the environment takes less";
+
     private readonly IDisposable? _mapping;
 
     private MappedFile(string path, IDisposable? mapping, NativeView view, string? refusal = null)
@@ -66,7 +69,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         int error = Marshal.GetLastPInvokeError();
         const int NoMemory = 12; // ENOMEM
         if (error == NoMemory)
-            throw new IOException($"there is no room to map its {length} bytes: memory or address space ('ulimit -v') is short");
+            throw new IOException($"there is no room to map its {length} bytes: memory or address space is short; {AddressSpaceAdvice}");
         AlignedBuffer<byte> copy = Allocate(length);
         try
         {

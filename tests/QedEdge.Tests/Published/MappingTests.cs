@@ -120,7 +120,7 @@ public sealed class MappingTests : IDisposable
             file.SetLength(8L << 30); // what stands behind the last tensor does not matter, but takes room
         ProgramResult result = Tools.Run("bash", ["-c", "ulimit -v 2000000; ulimit -m 1000; MALLOC_ARENA_MAX=1 exec \"$@\"", "bash", PublishedPrograms.File("qed", "x64"), .. Generate(), "--load", load]);
         OneLine.AssertError(3, result);
-        Assert.Contains("ulimit -v", result.Error);
+        Assert.Contains("under 'ulimit -v', MALLOC_ARENA_MAX=1", result.Error);
     }
 
     /// <summary>A conversation that has given the beginning of its first answer.</summary>
