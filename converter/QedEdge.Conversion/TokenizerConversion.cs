@@ -8,6 +8,9 @@ namespace QedEdge.Conversion;
 /// <summary>Writes a checkpoint's tokenizer into a file's metadata.</summary>
 internal static class TokenizerConversion
 {
+    /// <summary>From as many tokens on, hash tables of texts and merges are stored.</summary>
+    internal const int FewestForSlots = 1 << 14;
+
     /// <summary>Writes the special ids and the tokenizer, or a warning where the checkpoint has none; returns it.</summary>
     public static Tokenizer? Write(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)
     {
@@ -91,7 +94,7 @@ internal static class TokenizerConversion
     }
 
     /// <summary>Whether a key is written differently in the two layouts.</summary>
-    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.Scores or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds;
+    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.Scores or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds or GgufKeys.TokenSlots or GgufKeys.MergeSlots;
 
     /// <summary>Writes a file's merges in the form that a layout has.</summary>
     public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
@@ -127,7 +130,15 @@ internal static class TokenizerConversion
             writer.Add(GgufKeys.PackedMergeIds, data.Merges.MergedIds.ToArray());
         }
         if (layout == FileLayout.Packed)
+        {
+            // Smaller ones are indexed in less than a millisecond when the file is opened.
+            if (data.Tokens.Count >= FewestForSlots && data.Tokens.StoredSlots() is { } tokens && data.Merges.StoredSlots() is { } pairs)
+            {
+                writer.Add(GgufKeys.TokenSlots, tokens);
+                writer.Add(GgufKeys.MergeSlots, pairs);
+            }
             return;
+        }
         if (!data.Rules.IsByteLevel)
         {
             writer.Add(GgufKeys.Scores, Scores(data));

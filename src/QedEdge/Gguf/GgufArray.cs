@@ -26,6 +26,9 @@ public sealed class GgufArray
         Count = entry.Count;
     }
 
+    /// <summary>What it is part of.</summary>
+    internal GgufFile File => _file;
+
     /// <summary>The type of all elements; those of an array of arrays can only be counted.</summary>
     public GgufValueType ElementType { get; }
 

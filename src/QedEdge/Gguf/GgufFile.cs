@@ -18,7 +18,8 @@ public sealed class GgufFile : IDisposable
     private readonly IDisposable? _owner;
     private readonly GgufTensorInfo[] _tensors;
     private readonly Dictionary<string, GgufTensorInfo> _byName;
-    private bool _disposed;
+    private int _users = 1; // the owner, and calls that read the file meanwhile
+    private volatile bool _disposed;
 
     private GgufFile(NativeView view, string name, IDisposable? owner)
     {
@@ -197,7 +198,26 @@ public sealed class GgufFile : IDisposable
         if (_disposed)
             return;
         _disposed = true;
-        _owner?.Dispose();
+        Release();
+    }
+
+    /// <summary>Keeps the mapping for a call that reads it, though the file is disposed meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
+    internal void Retain()
+    {
+        for (int users = Volatile.Read(ref _users); ; users = Volatile.Read(ref _users))
+        {
+            ObjectDisposedException.ThrowIf(users == 0 || _disposed, this);
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users)
+                return;
+        }
+    }
+
+    /// <summary>Ends what <see cref="Retain"/> began.</summary>
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+            _owner?.Dispose();
     }
 
     /// <summary>Says why a path cannot be read and what to do.</summary>

@@ -53,6 +53,8 @@ internal static class GgufKeys
     public const string Merges = "tokenizer.ggml.merges";
     public const string PackedMerges = "qed.tokenizer.merges";
     public const string PackedMergeIds = "qed.tokenizer.merge_ids";
+    public const string TokenSlots = "qed.tokenizer.token_slots";
+    public const string MergeSlots = "qed.tokenizer.merge_slots";
     public const string Scores = "tokenizer.ggml.scores";
     public const string AddSpacePrefix = "tokenizer.ggml.add_space_prefix";
     public const string Normalizer = "qed.tokenizer.normalizer";

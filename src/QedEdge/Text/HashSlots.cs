@@ -7,21 +7,30 @@ namespace QedEdge.Text;
 /// The slots of an open-addressing table in one array of 32-bit words: an item's index + 1 in the low bits, bits of its hash above
 /// them (so most mismatches are seen without touching the item), 0 for empty. At most half full. The items lie elsewhere.
 /// </summary>
-internal readonly struct HashSlots
+internal readonly ref struct HashSlots
 {
-    private readonly uint[] _slots;
+    /// <summary>Slots that are looked at before an item is taken for absent: a table that is stored holds each item within as many, and none can make a search long.</summary>
+    public const int MostProbes = 256;
+
+    private readonly ReadOnlySpan<uint> _words;
+    private readonly int _count;
     private readonly uint _indexMask;
     private readonly int _shift;
 
-    /// <summary>Makes room.</summary>
-    /// <param name="count">The number of items, at most 2^24.</param>
-    public HashSlots(int count)
+    /// <summary>Looks into slots.</summary>
+    /// <param name="words">As many as <see cref="Length"/> says.</param>
+    /// <param name="count">The number of items.</param>
+    public HashSlots(ReadOnlySpan<uint> words, int count)
     {
-        int bits = BitOperations.Log2((uint)count) + 2;
-        _slots = new uint[1 << bits];
+        int bits = Bits(count);
+        _words = words;
+        _count = count;
         _shift = 64 - bits;
         _indexMask = (1u << (bits - 1)) - 1;
     }
+
+    /// <summary>How many slots a number of items has, at most 2^24 of them.</summary>
+    public static int Length(int count) => 1 << Bits(count);
 
     /// <summary>The slot at which the search for a hash begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -29,20 +38,22 @@ internal readonly struct HashSlots
 
     /// <summary>The slot after another, around the end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Next(int slot) => slot + 1 & _slots.Length - 1;
+    public int Next(int slot) => slot + 1 & _words.Length - 1;
 
     /// <summary>A slot's word; 0 ends the search.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint Word(int slot) => _slots[slot];
+    public uint Word(int slot) => _words[slot];
 
-    /// <summary>Whether a slot's item may be the one with this hash.</summary>
+    /// <summary>The item of a slot that may be the one with this hash, or -1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool MayHold(uint word, ulong hash) => ((word ^ (uint)hash) & ~_indexMask) == 0;
-
-    /// <summary>The item of a slot that is not empty.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Item(uint word) => (int)(word & _indexMask) - 1;
+    public int Item(uint word, ulong hash)
+    {
+        int item = (int)(word & _indexMask) - 1;
+        return ((word ^ (uint)hash) & ~_indexMask) == 0 && (uint)item < (uint)_count ? item : -1;
+    }
 
     /// <summary>Fills an empty slot.</summary>
-    public void Set(int slot, int item, ulong hash) => _slots[slot] = (uint)(item + 1) | (uint)hash & ~_indexMask;
+    public void Set(uint[] words, int slot, int item, ulong hash) => words[slot] = (uint)(item + 1) | (uint)hash & ~_indexMask;
+
+    private static int Bits(int count) => BitOperations.Log2((uint)Math.Max(1, count)) + 2;
 }

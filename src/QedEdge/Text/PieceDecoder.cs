@@ -19,6 +19,7 @@ internal sealed class PieceDecoder(TokenTable tokens, TokenizerRules rules)
     {
         if (tokens.Type(id) == TokenType.Unused)
             return 0;
+        using TokenTable.FileHold hold = tokens.Hold();
         ReadOnlySpan<byte> text = tokens.Text(id);
         if (rules.IsByteLevel)
         {
@@ -46,7 +47,11 @@ internal sealed class PieceDecoder(TokenTable tokens, TokenizerRules rules)
     }
 
     /// <summary>The byte that a token of byte fallback stands for, or -1.</summary>
-    public int ByteOf(int id) => rules.HasByteFallback ? ByteOf(tokens.Text(id)) : -1;
+    public int ByteOf(int id)
+    {
+        using TokenTable.FileHold hold = tokens.Hold();
+        return rules.HasByteFallback ? ByteOf(tokens.Text(id)) : -1;
+    }
 
     /// <summary>The byte whose token has this text, or -1.</summary>
     public static int ByteOf(ReadOnlySpan<byte> text) =>
@@ -55,6 +60,7 @@ internal sealed class PieceDecoder(TokenTable tokens, TokenizerRules rules)
     /// <summary>The bytes that an id stands for.</summary>
     public byte[] Piece(int id)
     {
+        using TokenTable.FileHold hold = tokens.Hold();
         var piece = new byte[tokens.Text(id).Length];
         return piece[..Copy(id, piece)];
     }
@@ -62,6 +68,7 @@ internal sealed class PieceDecoder(TokenTable tokens, TokenizerRules rules)
     /// <summary>The id that stands for exactly these bytes, or -1: the normal token, else the one with this text.</summary>
     public int Find(ReadOnlySpan<byte> bytes)
     {
+        using TokenTable.FileHold hold = tokens.Hold();
         int id = tokens.Find(Written(bytes));
         if (id >= 0 && tokens.Type(id) == TokenType.Normal)
             return id;

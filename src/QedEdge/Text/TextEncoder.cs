@@ -21,7 +21,8 @@ internal sealed class TextEncoder
     private readonly int[] _symbols;          // the token of each byte, or of each ASCII character, or -1
     private readonly int[] _bytes;            // the token of byte fallback for each byte, or -1
     private readonly byte[] _whole;           // for each token: whether merging its own symbols gives it, once that was asked; any thread writes the same
-    private int _cutsAtMarks;                 // whether words may be cut before each ▁: 1 yes, -1 no, 0 not asked yet
+    private readonly WordCache _words = new();
+    private bool[]? _joined;                  // bytes before a ▁ where a word may not be cut; null: not asked yet
 
     /// <summary>Prepares a tokenizer's use.</summary>
     public TextEncoder(TokenizerData data, PieceDecoder pieces)
@@ -50,7 +51,11 @@ internal sealed class TextEncoder
     /// <param name="text">The text.</param>
     /// <param name="special">Whether special tokens are parsed.</param>
     /// <param name="ids">Where they are appended.</param>
-    public void Encode(MarkedText text, bool special, List<int> ids) => Encode(text, normalized: false, special, ids);
+    public void Encode(MarkedText text, bool special, List<int> ids)
+    {
+        using TokenTable.FileHold hold = _tokens.Hold();
+        Encode(text, normalized: false, special, ids);
+    }
 
     private void Encode(MarkedText text, bool normalized, bool special, List<int> ids)
     {
@@ -88,24 +93,29 @@ internal sealed class TextEncoder
 
     private void EncodeWords(ReadOnlySpan<byte> text, List<int> ids)
     {
-        if (_cutsAtMarks == 0)
-            _cutsAtMarks = NoTokenCrossesAMark() ? 1 : -1;
+        bool cuts = !_rules.IsByteLevel && _rules.PreTokenizer == PreTokenizer.None && !_rules.IgnoresMerges && FindText("▁"u8) >= 0;
+        bool[] joined = cuts ? _joined ??= JoinedBeforeMark() : [];
         while (!text.IsEmpty)
         {
-            int length = _cutsAtMarks > 0 ? WordBeforeMark(text) : WordSplitter.FirstWord(text, _rules.PreTokenizer);
+            int length = cuts ? WordBeforeMark(text, joined) : WordSplitter.FirstWord(text, _rules.PreTokenizer);
             EncodeWord(text[..length], ids);
             text = text[length..];
         }
     }
 
-    /// <summary>The length of what stands before the next ▁ that follows something else.</summary>
-    private static int WordBeforeMark(ReadOnlySpan<byte> text)
+    /// <summary>The length of what stands before the next ▁ that no token has behind what is before it.</summary>
+    private static int WordBeforeMark(ReadOnlySpan<byte> text, bool[] joined)
     {
-        int begin = 0;
-        while (text[begin..].StartsWith("▁"u8))
-            begin += "▁"u8.Length;
-        int length = text[begin..].IndexOf("▁"u8);
-        return length < 0 ? text.Length : begin + length;
+        int length = 0;
+        do
+        {
+            int more = text[(length + 1)..].IndexOf("▁"u8);
+            if (more < 0)
+                return text.Length;
+            length += 1 + more;
+        }
+        while (joined[text[length - 1]] || text[..length].EndsWith("▁"u8));
+        return length;
     }
 
     /// <summary>Appends a word's ids: of one that is a token which its merges lead to (most words are), that is found at once.</summary>
@@ -126,6 +136,12 @@ internal sealed class TextEncoder
                 return;
             }
         }
+        int slot = -1;
+        if (word.Length <= WordCache.LongestWord && _words.Find(word, out slot) is { IsEmpty: false } kept)
+        {
+            ids.AddRange(kept);
+            return;
+        }
         int count = ids.Count;
         CollectionsMarshal.SetCount(ids, count + word.Length);
         Span<int> symbols = CollectionsMarshal.AsSpan(ids)[count..];
@@ -133,6 +149,8 @@ internal sealed class TextEncoder
         int merged = symbols.Length > 1 ? WordMerger.Merge(_data.Merges, symbols) : symbols.Length;
         if (id >= 0 && _whole[id] == WholeUnknown)
             _whole[id] = merged == 1 && symbols[0] == id ? Whole : NotWhole;
+        if (slot >= 0 && merged > 1)
+            _words.Set(slot, word, symbols[..merged]);
         CollectionsMarshal.SetCount(ids, count + merged);
     }
 
@@ -196,18 +214,21 @@ internal sealed class TextEncoder
     }
 
     /// <summary>
-    /// Whether no token has a ▁ behind anything but ▁: no merge goes over that place then, and a text without a pre-tokenizer can be merged word by word, with the same result.
+    /// What bytes tokens have before a ▁, but for its own. Elsewhere no merge goes over that place, and a text without a pre-tokenizer can be merged word by word, with the same
+    /// result: words are short then, and most are tokens.
     /// </summary>
-    private bool NoTokenCrossesAMark()
+    private bool[] JoinedBeforeMark()
     {
-        if (_rules.IsByteLevel || _rules.PreTokenizer != PreTokenizer.None || _rules.IgnoresMerges || FindText("▁"u8) < 0)
-            return false;
+        var joined = new bool[256];
         for (int id = 0; id < _tokens.Count; id++)
         {
-            ReadOnlySpan<byte> text = _tokens.Text(id);
-            if (_tokens.Type(id) is TokenType.Normal or TokenType.UserDefined && WordBeforeMark(text) < text.Length)
-                return false;
+            ReadOnlySpan<byte> text = _tokens.Type(id) is TokenType.Normal or TokenType.UserDefined ? _tokens.Text(id) : default;
+            for (int at = 1; at < text.Length && text[at..].IndexOf("▁"u8) is >= 0 and var more; at++)
+            {
+                at += more;
+                joined[text[at - 1]] |= !text[..at].EndsWith("▁"u8);
+            }
         }
-        return true;
+        return joined;
     }
 }

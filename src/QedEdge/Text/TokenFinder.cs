@@ -15,6 +15,7 @@ internal sealed class TokenFinder
     private readonly AddedToken[] _added;   // by their texts
     private readonly byte[]?[] _normalized; // texts that the vocabulary has otherwise
     private readonly int[] _inner;          // for each, where its longest proper beginning that is a token too stands, or -1
+    private readonly int[] _groups = new int[257]; // where the tokens stand that begin with a byte, and those with the next
     private readonly SearchValues<byte> _first;
 
     /// <summary>Sorts the tokens of one pass.</summary>
@@ -39,21 +40,21 @@ internal sealed class TokenFinder
                 _normalized[i] = own.Text.Bytes.ToArray();
         }
         Sort();
-        var first = new bool[256];
         _inner = new int[_added.Length];
         for (int i = 0; i < _added.Length; i++)
         {
-            first[Text(i)[0]] = true;
+            _groups[Text(i)[0] + 1] = i + 1;
             int inner = i - 1;
             while (inner >= 0 && !Text(i).StartsWith(Text(inner)))
                 inner = _inner[inner];
             _inner[i] = inner;
         }
         var bytes = new List<byte>();
-        for (int b = 0; b < first.Length; b++)
+        for (int b = 0; b < 256; b++)
         {
-            if (first[b])
+            if (_groups[b + 1] > 0)
                 bytes.Add((byte)b);
+            _groups[b + 1] = Math.Max(_groups[b], _groups[b + 1]);
         }
         _first = SearchValues.Create([.. bytes]);
     }
@@ -87,7 +88,7 @@ internal sealed class TokenFinder
 
     private int LongestAt(ReadOnlySpan<byte> text)
     {
-        int low = 0, high = _added.Length; // those before low are not behind the text, those from high on are
+        int low = _groups[text[0]], high = _groups[text[0] + 1]; // those before low are not behind the text, those from high on are
         while (low < high)
         {
             int middle = (low + high) >>> 1;

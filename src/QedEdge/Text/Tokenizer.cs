@@ -62,7 +62,7 @@ public sealed class Tokenizer
         return (bytes + Pieces.LongestPiece - 1) / Pieces.LongestPiece;
     }
 
-    /// <summary>Reads the tokenizer from a model file, or returns null where the file has none (it then works with ids only).</summary>
+    /// <summary>Reads the tokenizer from a model file, or returns null where the file has none (it then works with ids only). It uses the file in place, and so only while that is open.</summary>
     /// <param name="file">An open file.</param>
     /// <exception cref="ModelFormatException">A key is missing, damaged, or names what this version does not have.</exception>
     public static Tokenizer? Open(GgufFile file) =>

@@ -21,40 +21,41 @@ internal static class VocabularyMetadata
         if (types.Count != texts.Count)
             throw Damaged(file, GgufKeys.TokenType, $"{types.Count} types for {texts.Count} tokens");
 
-        var ends = new int[texts.Count];
-        int length = 0;
-        for (int id = 0; id < ends.Length; id++)
+        var values = types.Int32();
+        var typeOfEach = new TokenType[texts.Count];
+        for (int id = 0; id < typeOfEach.Length; id++)
         {
             int bytes = texts.Utf8(id).Length;
             if (bytes is 0 or > GgufLimits.TokenBytes)
                 throw Damaged(file, GgufKeys.Tokens, $"token {id} has {bytes} bytes; 1 to {GgufLimits.TokenBytes} are possible");
-            ends[id] = length += bytes;
-        }
-        var bytesOfAll = new byte[length];
-        var typeOfEach = new TokenType[ends.Length];
-        var values = types.Int32();
-        for (int id = 0; id < ends.Length; id++)
-        {
-            var text = texts.Utf8(id);
-            text.CopyTo(bytesOfAll.AsSpan(ends[id] - text.Length));
             if (values[id] is < (int)TokenType.Normal or > (int)TokenType.Byte)
                 throw Damaged(file, GgufKeys.TokenType, $"token {id} is of type {values[id]}, which is none");
             typeOfEach[id] = (TokenType)values[id];
         }
-        var table = new TokenTable(bytesOfAll, ends, typeOfEach);
+        var table = new TokenTable(texts, typeOfEach, Slots(metadata, GgufKeys.TokenSlots, typeOfEach.Length, file));
         return table.Duplicate < 0 ? table : throw Damaged(file, GgufKeys.Tokens, $"token {table.Duplicate} has the text of an earlier one");
+    }
+
+    /// <summary>A hash table that was stored with what it leads to, or null. What it holds is checked when it is used.</summary>
+    private static GgufArray? Slots(GgufMetadata metadata, string key, int count, string file)
+    {
+        if (metadata.FindArray(key) is not { } slots)
+            return null;
+        return slots.UInt32().Length == HashSlots.Length(count) ? slots : throw Damaged(file, key, $"{slots.Count} slots for {count} entries; {HashSlots.Length(count)} are needed");
     }
 
     private static MergeTable ReadPackedMerges(GgufMetadata metadata, int vocabSize, string file)
     {
-        var pairs = metadata.GetArray(GgufKeys.PackedMerges).UInt32();
-        var merged = metadata.GetArray(GgufKeys.PackedMergeIds).UInt32();
+        GgufArray storedPairs = metadata.GetArray(GgufKeys.PackedMerges), storedIds = metadata.GetArray(GgufKeys.PackedMergeIds);
+        ReadOnlySpan<uint> pairs = storedPairs.UInt32(), merged = storedIds.UInt32();
         RequireCount(pairs.Length / 2, GgufKeys.PackedMerges, file);
         if (pairs.Length != 2L * merged.Length)
             throw Damaged(file, GgufKeys.PackedMergeIds, $"{merged.Length} ids for {pairs.Length} halves of merges");
         RequireIds(pairs, vocabSize, GgufKeys.PackedMerges, file);
         RequireIds(merged, vocabSize, GgufKeys.PackedMergeIds, file);
-        return Unique(new MergeTable(pairs.ToArray(), merged.ToArray()), GgufKeys.PackedMerges, file);
+        return Slots(metadata, GgufKeys.MergeSlots, merged.Length, file) is { } slots
+            ? new MergeTable(Numbers.Of(storedPairs), Numbers.Of(storedIds), Numbers.Of(slots))
+            : Unique(new MergeTable(Numbers.Of(storedPairs), Numbers.Of(storedIds)), GgufKeys.PackedMerges, file);
     }
 
     private static MergeTable ReadPlainMerges(GgufMetadata metadata, TokenTable tokens, string file)
@@ -124,7 +125,7 @@ internal static class VocabularyMetadata
             }
         }
         RequireCount(ranks.Count, GgufKeys.Scores, file);
-        return new MergeTable([.. pairs], merged, [.. ranks]);
+        return new MergeTable(pairs.ToArray(), merged, ranks.ToArray());
 
         bool IsText(int id) => tokens.Type(id) is TokenType.Normal or TokenType.UserDefined;
     }

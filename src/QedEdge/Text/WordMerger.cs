@@ -16,9 +16,9 @@ internal static class WordMerger
     /// <param name="ids">The word's symbols; overwritten from the front by the result.</param>
     /// <returns>The number of ids that are left.</returns>
     public static int Merge(MergeTable merges, Span<int> ids) =>
-        ids.Length <= ShortWord ? MergeShort(merges, ids) : MergeLong(merges, ids);
+        ids.Length <= ShortWord ? MergeShort(merges.Open(), ids) : MergeLong(merges.Open(), ids);
 
-    private static int MergeShort(MergeTable merges, Span<int> ids)
+    private static int MergeShort(MergeTable.Lookup merges, Span<int> ids)
     {
         // ranks[i] belongs to the pair (i, i + 1).
         Span<int> ranks = stackalloc int[ShortWord];
@@ -50,7 +50,7 @@ internal static class WordMerger
     }
 
     /// <summary>The same with a linked list and a heap: n log n, so a word of 100,000 characters takes milliseconds.</summary>
-    private static int MergeLong(MergeTable merges, Span<int> ids)
+    private static int MergeLong(MergeTable.Lookup merges, Span<int> ids)
     {
         int count = ids.Length;
         int[] links = ArrayPool<int>.Shared.Rent(checked(3 * count));
@@ -66,7 +66,7 @@ internal static class WordMerger
             previous[i] = i - 1;
         }
         for (int i = 0; i < count; i++)
-            Rank(merges, ids, next, ranks, i, ref heap);
+            Rank(in merges, ids, next, ranks, i, ref heap);
 
         while (heap.Count > 0)
         {
@@ -81,9 +81,9 @@ internal static class WordMerger
             next[left] = next[right];
             if (next[left] < count)
                 previous[next[left]] = left;
-            Rank(merges, ids, next, ranks, left, ref heap);
+            Rank(in merges, ids, next, ranks, left, ref heap);
             if (previous[left] >= 0)
-                Rank(merges, ids, next, ranks, previous[left], ref heap);
+                Rank(in merges, ids, next, ranks, previous[left], ref heap);
         }
 
         int written = 0;
@@ -95,7 +95,7 @@ internal static class WordMerger
     }
 
     /// <summary>Notes the rank of the pair that begins at a position, and queues it if there is one.</summary>
-    private static void Rank(MergeTable merges, ReadOnlySpan<int> ids, ReadOnlySpan<int> next, Span<int> ranks, int left, ref Heap heap)
+    private static void Rank(in MergeTable.Lookup merges, ReadOnlySpan<int> ids, ReadOnlySpan<int> next, Span<int> ranks, int left, ref Heap heap)
     {
         int right = next[left];
         ranks[left] = right < ids.Length ? merges.Rank(ids[left], ids[right]) : MergeTable.NoRank;

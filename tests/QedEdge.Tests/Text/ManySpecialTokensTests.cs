@@ -127,7 +127,7 @@ public sealed class ManySpecialTokensTests
         return new Tokenizer(new TokenizerData
         {
             Tokens = new TokenTable(bytes, ends, types),
-            Merges = new MergeTable([], []),
+            Merges = new MergeTable(Array.Empty<uint>(), Array.Empty<uint>()),
             Rules = TokenizerRules.ByteLevel,
             Added = [.. Enumerable.Range(0, special.Length).Select(static id => new AddedToken(id))],
         });

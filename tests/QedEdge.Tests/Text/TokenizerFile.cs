@@ -45,6 +45,16 @@ internal sealed class TokenizerFile : IDisposable
             writer.Copy(File.Metadata, key);
     });
 
+    /// <summary>The same with values changed: <paramref name="change"/> says whether it wrote a key's.</summary>
+    public TokenizerFile Changed(Func<string, GgufWriter, bool> change) => new("changed.gguf", writer =>
+    {
+        foreach (string key in File.Metadata.Keys)
+        {
+            if (!change(key, writer))
+                writer.Copy(File.Metadata, key);
+        }
+    });
+
     public void Dispose()
     {
         File.Dispose();
