@@ -3,6 +3,7 @@ using BenchmarkDotNet.Configs;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Benchmarks;
 
@@ -42,7 +43,7 @@ public class GemmBenchmarks
         BlockFormat format = Enum.Parse<BlockFormat>(Format);
         _kernels = KernelRegistry.Select(Set);
         int rows = Rows(format, Tokens);
-        _weights = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, Cols));
+        _weights = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, Cols));
         _weights.Span.Fill(0x11); // finite scales, small values
         _matrix = new PackedMatrix(format, rows, Cols, _weights.View);
         _input = new Activations(Tokens, Cols);
@@ -62,16 +63,16 @@ public class GemmBenchmarks
     }
 
     [Benchmark]
-    public void Gemm() => _kernels.Gemm(_matrix, _input, Tokens, 0, _matrix.Groups, _output, _matrix.Rows);
+    public void Gemm() => _kernels.Gemm(new(_matrix, _input, Tokens, 0, _matrix.Groups, _output, _matrix.Rows));
 
     private static int Rows(BlockFormat format, int tokens) =>
-        tokens == 1 ? (int)(DecodeBytes / PackedLayout.GroupBytes(format, Cols)) * PackedLayout.GroupRows : PrefillRows;
+        tokens == 1 ? (int)(DecodeBytes / format.Info().GroupBytes(Cols)) * PackedLayout.GroupRows : PrefillRows;
 
     /// <summary>What a run reads and multiplies.</summary>
     private sealed class Columns : ManualConfig
     {
         public Columns() => AddColumn(
-            new RateColumn("GB/s of weights", run => PackedLayout.MatrixBytes(run.Format, run.Rows, Cols)),
+            new RateColumn("GB/s of weights", run => run.Format.Info().MatrixBytes(run.Rows, Cols)),
             new RateColumn("products/cycle", run => (double)run.Rows * Cols * run.Tokens / ProcessorClock.Gigahertz));
     }
 

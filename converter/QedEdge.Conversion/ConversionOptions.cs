@@ -1,4 +1,5 @@
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Threading;
 
 namespace QedEdge.Conversion;
@@ -81,5 +82,5 @@ internal sealed record ConversionOptions
     public bool Overwrite { get; init; }
 
     /// <summary>The format of the embedding and the head.</summary>
-    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (PackedLayout.HasNibbles(Type) ? BlockFormat.Q8_0 : Type);
+    public BlockFormat EffectiveEmbeddingType => EmbeddingType ?? (Type.Info().HasNibbles ? BlockFormat.Q8_0 : Type);
 }

@@ -4,6 +4,7 @@ using QedEdge.Evaluation;
 using QedEdge.Generation;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion;
 
@@ -19,10 +20,10 @@ namespace QedEdge.Conversion;
 internal sealed class Provenance(ConversionOptions options, TensorPlan plan, LoraAdapter? adapter, Calibrated calibrated, int[] prompt)
 {
     /// <summary>Whether a text had a part in what the weights became.</summary>
-    public bool IsCalibrated => calibrated.CalibrationText is not null && (options.Method == QuantizationMethod.Search ? Has(PackedLayout.HasNibbles) : Has(PackedLayout.HasScales));
+    public bool IsCalibrated => calibrated.CalibrationText is not null && (options.Method == QuantizationMethod.Search ? Has(static format => format.HasNibbles) : Has(static format => format.HasScales));
 
     /// <summary>A digest takes a run of the finished file: for those that are made to be run.</summary>
-    private readonly bool _hasDigest = plan.Tensors.Any(static tensor => tensor.IsMatrix && PackedLayout.HasScales(tensor.Format));
+    private readonly bool _hasDigest = plan.Tensors.Any(static tensor => tensor.IsMatrix && tensor.Format.Info().HasScales);
 
     /// <summary>Adds the keys.</summary>
     public void Write(GgufWriter writer)
@@ -105,8 +106,8 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         string embedding = Name(plan.Tensors[0].Format);
         string method = options.Method switch
         {
-            QuantizationMethod.Search when Has(PackedLayout.HasNibbles) => !IsCalibrated ? ", scales by search" : ", scales by search, weighted by calibration",
-            QuantizationMethod.ErrorFeedback when Has(PackedLayout.HasScales) => ", error feedback (GPTQ) by calibration",
+            QuantizationMethod.Search when Has(static format => format.HasNibbles) => !IsCalibrated ? ", scales by search" : ", scales by search, weighted by calibration",
+            QuantizationMethod.ErrorFeedback when Has(static format => format.HasScales) => ", error feedback (GPTQ) by calibration",
             _ => "",
         };
         string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {Texts.ChecksumOf(adapter.WeightsFile):x16})";
@@ -115,5 +116,5 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }
 
-    private bool Has(Func<BlockFormat, bool> kind) => plan.Tensors.Any(tensor => tensor.IsMatrix && kind(tensor.Format));
+    private bool Has(Func<FormatInfo, bool> kind) => plan.Tensors.Any(tensor => tensor.IsMatrix && kind(tensor.Format.Info()));
 }

@@ -3,6 +3,7 @@ using QedEdge.Architectures.Families;
 using QedEdge.Gguf;
 using QedEdge.Model;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion;
 
@@ -144,7 +145,7 @@ internal sealed class RepackPlan
         bool matrix = tensor.Dimensions.Count == 2;
         int rows = matrix ? (int)tensor.Dimensions[0] : 1, cols = (int)tensor.Dimensions[^1];
         bool toPacked = matrix && _layout == FileLayout.Packed;
-        var to = !toPacked && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0 ? BlockFormat.F16 : format;
+        var to = !toPacked && format.Info().HasScales && cols % PackedLayout.BlockSize != 0 ? BlockFormat.F16 : format;
         return new RepackedTensor(tensor.Name, [tensor], rows, cols, matrix, format, packed is not null, to, toPacked);
 
         ModelFormatException Unsupported(string problem) =>

@@ -2,6 +2,7 @@ using CommunityToolkit.HighPerformance.Buffers;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion;
 
@@ -27,13 +28,13 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
     public long[] Dimensions => IsMatrix ? [Rows, Cols] : [Math.Max(Rows, Cols)];
 
     /// <summary>Its bytes.</summary>
-    public long Bytes => ToPacked ? PackedLayout.MatrixBytes(To, Rows, Cols) : Rows * BlockCodec.RowBytes(To, Cols);
+    public long Bytes => ToPacked ? To.Info().MatrixBytes(Rows, Cols) : Rows * To.Info().RowBytes(Cols);
 
     /// <summary>The sources' bytes.</summary>
     public long SourceBytes => Sources.Sum(static source => source.Bytes);
 
     /// <summary>Bytes of output of a group of rows.</summary>
-    public int GroupBytes(int rows) => checked((int)(ToPacked ? PackedLayout.GroupBytes(To, Cols) : rows * BlockCodec.RowBytes(To, Cols)));
+    public int GroupBytes(int rows) => checked((int)(ToPacked ? To.Info().GroupBytes(Cols) : rows * To.Info().RowBytes(Cols)));
 
     /// <summary>Makes one row group.</summary>
     /// <param name="data">The sources' bytes.</param>
@@ -42,18 +43,18 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
     /// <param name="output">Takes its bytes.</param>
     public void Group(NativeView[] data, int firstRow, int rows, Span<byte> output)
     {
-        int rowBytes = (int)BlockCodec.RowBytes(Format, Cols);
+        int rowBytes = (int)Format.Info().RowBytes(Cols);
         using var gathered = SpanOwner<byte>.Allocate(FromPacked || RowOf is not null ? rows * rowBytes : 0); // [rows][row bytes]
         ReadOnlySpan<byte> plain = gathered.Span;
         if (RowOf is not null)
             Gather(data, firstRow, rows, gathered.Span);
         else if (FromPacked)
-            Packing.UnpackGroup(Format, PackedGroup(data[0], firstRow), rows, Cols, gathered.Span);
+            Format.Info().UnpackGroup(PackedGroup(data[0], firstRow), rows, Cols, gathered.Span);
         else
             plain = data[0].Span((long)firstRow * rowBytes, rows * rowBytes);
 
         if (ToPacked)
-            Packing.PackGroup(To, plain, rows, Cols, output);
+            To.Info().PackGroup(plain, rows, Cols, output);
         else if (Format == To)
             plain.CopyTo(output);
         else
@@ -77,7 +78,7 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
                 int group = row / PackedLayout.GroupRows, rowsThere = Math.Min(PackedLayout.GroupRows, RowsOf(Sources[source]) - group * PackedLayout.GroupRows);
                 Span<byte> slot = unpacked.Span.Slice(i % open * PackedLayout.GroupRows * rowBytes, PackedLayout.GroupRows * rowBytes);
                 if (opened[i % open] != (source, group))
-                    Packing.UnpackGroup(Format, PackedGroup(data[source], row), rowsThere, Cols, slot[..(rowsThere * rowBytes)]);
+                    Format.Info().UnpackGroup(PackedGroup(data[source], row), rowsThere, Cols, slot[..(rowsThere * rowBytes)]);
                 opened[i % open] = (source, group);
                 bytes = slot.Slice(row % PackedLayout.GroupRows * rowBytes, rowBytes);
             }
@@ -93,7 +94,7 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
 
     private ReadOnlySpan<byte> PackedGroup(NativeView data, int row)
     {
-        long bytes = PackedLayout.GroupBytes(Format, Cols);
+        long bytes = Format.Info().GroupBytes(Cols);
         return data.Span(row / PackedLayout.GroupRows * bytes, (int)bytes);
     }
 
@@ -103,8 +104,8 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
         int from = plain.Length / rows, to = output.Length / rows;
         for (int i = 0; i < rows; i++)
         {
-            BlockCodec.DecodeRow(Format, plain.Slice(i * from, from), row.Span);
-            if (!BlockCodec.EncodeRow(To, row.Span, output.Slice(i * to, to)))
+            Format.Info().DecodeRow(plain.Slice(i * from, from), row.Span);
+            if (!To.Info().EncodeRow(row.Span, output.Slice(i * to, to)))
                 throw new QedException($"tensor '{Name}': a value is beyond half precision, which the plain layout needs for this width");
         }
     }

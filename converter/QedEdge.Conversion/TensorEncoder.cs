@@ -4,6 +4,7 @@ using QedEdge.Conversion.Calibration;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion;
 
@@ -80,7 +81,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
 
     private GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
     {
-        int rowBytes = (int)BlockCodec.RowBytes(tensor.Format, tensor.Cols);
+        int rowBytes = (int)tensor.Format.Info().RowBytes(tensor.Cols);
         using var plainOwner = SpanOwner<byte>.Allocate(tensor.Packed ? rows * rowBytes : 0);     // [rows][row bytes]
         using var rowOwner = SpanOwner<float>.Allocate(tensor.Cols);                              // [cols]
         using var decodedOwner = SpanOwner<float>.Allocate(tensor.Cols);                          // [cols]
@@ -98,15 +99,15 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
             (string ownName, int ownRow) = tensor.OwnRowOf(firstRow + i);
             if (encoded.TryGetValue(ownName, out EncodedMatrix? calibrated))
                 calibrated.Row(ownRow).CopyTo(bytes);
-            else if (!BlockCodec.EncodeRow(tensor.Format, row, bytes, method))
+            else if (!tensor.Format.Info().EncodeRow(row, bytes, method))
                 return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(sourceRow, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
             if (tensor.Format == BlockFormat.F32)
                 continue;
-            BlockCodec.DecodeRow(tensor.Format, bytes, decoded);
+            tensor.Format.Info().DecodeRow(bytes, decoded);
             result.Measure(row, decoded);
         }
         if (tensor.Packed)
-            Packing.PackGroup(tensor.Format, plain, rows, tensor.Cols, output);
+            tensor.Format.Info().PackGroup(plain, rows, tensor.Cols, output);
         return result;
     }
 

@@ -4,6 +4,7 @@ using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Model;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion;
 
@@ -56,13 +57,13 @@ internal sealed record PlannedTensor(string Name, SafetensorsTensor? Source, int
 
     /// <summary>Bytes of output of a group of rows.</summary>
     public int GroupBytes(int rows) =>
-        checked((int)(Packed ? PackedLayout.GroupBytes(Format, Cols) : rows * BlockCodec.RowBytes(Format, Cols)));
+        checked((int)(Packed ? Format.Info().GroupBytes(Cols) : rows * Format.Info().RowBytes(Cols)));
 
     /// <summary>A value's place as error texts print it.</summary>
     public string Place(int row, int col) => IsMatrix ? $"[{row}, {col}]" : $"[{col}]";
 
     /// <summary>Bytes of the whole tensor.</summary>
-    public long Bytes => Packed ? PackedLayout.MatrixBytes(Format, Rows, Cols) : checked(Rows * BlockCodec.RowBytes(Format, Cols));
+    public long Bytes => Packed ? Format.Info().MatrixBytes(Rows, Cols) : checked(Rows * Format.Info().RowBytes(Cols));
 }
 
 /// <summary>
@@ -225,7 +226,7 @@ internal sealed class TensorPlan
             format = rule.Format;
             _matched.Add(rule);
         }
-        if (!packed && PackedLayout.HasScales(format) && cols % PackedLayout.BlockSize != 0)
+        if (!packed && format.Info().HasScales && cols % PackedLayout.BlockSize != 0)
         {
             format = BlockFormat.F16; // the plain types have no padding
             _fallbacks.Add(to);

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using QedEdge.CommandLine;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion.Cli;
 
@@ -87,7 +88,7 @@ internal static class ConvertCommand
     }
 
     /// <summary>Whether a type is one of blocks, so that quants are chosen.</summary>
-    private static bool Blocks(string? type) => Types.Contains(type) && PackedLayout.HasScales(Format(type!));
+    private static bool Blocks(string? type) => Types.Contains(type) && Format(type!).Info().HasScales;
 
     private static TensorTypeRule Rule(string text)
     {

@@ -1,6 +1,5 @@
 using QedEdge.Memory;
 using QedEdge.Model;
-using QedEdge.Quantization;
 using QedEdge.Threading;
 
 namespace QedEdge;
@@ -15,7 +14,7 @@ internal sealed class Engine : IDisposable
     private readonly Workspace _workspace;
     private readonly Ropes _ropes;
     private readonly Transformer _transformer;
-    private readonly BlockFormat _format;
+    private readonly KvFormat _format;
     private readonly SlotMap _window;
     private readonly Batch _batch;
     private readonly Wanted[] _wanted = new Wanted[Workspace.BatchSize];

@@ -1,3 +1,4 @@
+using QedEdge.Model;
 using QedEdge.Quantization;
 
 namespace QedEdge;
@@ -29,15 +30,14 @@ public static class KvCacheTypes
     /// <summary>The storage of a type.</summary>
     /// <param name="type">The type.</param>
     /// <param name="weights">How the model's matrices are stored: what <see cref="KvCacheType.Auto"/> goes by.</param>
-    internal static BlockFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
+    internal static KvFormat FormatOf(KvCacheType type, BlockFormat weights) => type switch
     {
-        _ when Features.Int4Only => BlockFormat.Q8_0,
-        KvCacheType.F32 => BlockFormat.F32,
-        KvCacheType.F16 => BlockFormat.F16,
-        KvCacheType.Q8_0 => BlockFormat.Q8_0,
-        _ => weights is BlockFormat.F32 or BlockFormat.F16 ? weights : BlockFormat.Q8_0,
+        KvCacheType.F32 => KvFormat.F32,
+        KvCacheType.F16 => KvFormat.F16,
+        KvCacheType.Q8_0 => KvFormat.Q8_0,
+        _ => weights switch { BlockFormat.F32 => KvFormat.F32, BlockFormat.F16 => KvFormat.F16, _ => KvFormat.Q8_0 },
     };
 
     /// <summary>The type that is stored like this.</summary>
-    internal static KvCacheType Of(BlockFormat format) => format switch { BlockFormat.F32 => KvCacheType.F32, BlockFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
+    internal static KvCacheType Of(KvFormat format) => format switch { KvFormat.F32 => KvCacheType.F32, KvFormat.F16 => KvCacheType.F16, _ => KvCacheType.Q8_0 };
 }

@@ -40,11 +40,11 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
         int positions = context ?? config.ContextLength;
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
-        long Kv(BlockFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, format);
+        long Kv(KvFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, format);
         TensorType query = file.Find($"blk.0.{TensorSlots.NameOf(Slot.Query)}.weight")?.Type ?? TensorType.F32;
         BlockFormat weights = TensorTypes.PackedFormat(query) ?? TensorTypes.PlainFormat(query) ?? BlockFormat.F32;
         return new MemoryNeed(positions, config.ContextLength, threads, file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes), Model.Workspace.BytesFor(config.Architecture, threads),
-            Kv(BlockFormat.F32), Kv(BlockFormat.F16), Kv(BlockFormat.Q8_0), KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)));
+            Kv(KvFormat.F32), Kv(KvFormat.F16), Kv(KvFormat.Q8_0), KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)));
     }
 
     /// <summary>Everything but keys and values.</summary>

@@ -2,7 +2,6 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using QedEdge.Memory;
 using QedEdge.Model;
-using QedEdge.Quantization;
 
 namespace QedEdge;
 
@@ -86,7 +85,7 @@ internal static class SessionFile
         if (header.Fingerprint != model.Fingerprint)
             throw new QedException($"{path}: the session was saved with another model than {model.File.Name}, or by another version of this program");
         if (header.Format != (int)sequence.Cache.Format)
-            throw new QedException($"{path}: the session was saved with keys and values in {(BlockFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
+            throw new QedException($"{path}: the session was saved with keys and values in {(KvFormat)header.Format}, and this one has {sequence.Cache.Format}; open it with the same type");
         if (!MakesSense(header, model.Config.ContextLength))
             throw Senseless();
         var window = new SlotMap(header.Capacity, header.Slides != 0, header.Sinks);

@@ -1,6 +1,7 @@
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Kernels;
 
@@ -49,7 +50,7 @@ internal static class Inputs
             bool floats = format == BlockFormat.F32;
             foreach (ref byte b in group[..(int)matrix.ScalesOffset])
                 b = (byte)(Next(ref seed) >> 16);
-            Span<ushort> halves = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(PackedLayout.HasScales(format) ? group[(int)matrix.ScalesOffset..] : group);
+            Span<ushort> halves = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(format.Info().HasScales ? group[(int)matrix.ScalesOffset..] : group);
             for (int i = 0; i < halves.Length; i++)
             {
                 if (!floats)

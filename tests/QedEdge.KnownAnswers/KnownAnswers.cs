@@ -4,6 +4,7 @@ using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Model;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using static QedEdge.Tests.Kernels.Inputs;
 
 namespace QedEdge.Tests.Kernels;
@@ -79,7 +80,7 @@ internal static class KnownAnswers
 
     private static Bits Gemm(KernelSet set, BlockFormat format, int rows, int cols, int tokens)
     {
-        using var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        using var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         PackedMatrix w = Matrix(buffer, format, rows, cols, 16);
         using Activations x = Activations(set, tokens, cols, 17);
         return Product(set, w, x, tokens);
@@ -88,7 +89,7 @@ internal static class KnownAnswers
     private static Bits Product(KernelSet set, in PackedMatrix w, Activations x, int tokens)
     {
         var y = new float[tokens * w.Groups * PackedLayout.GroupRows];
-        set.Gemm(w, x, tokens, 0, w.Groups, y, w.Groups * PackedLayout.GroupRows);
+        set.Gemm(new(w, x, tokens, 0, w.Groups, y, w.Groups * PackedLayout.GroupRows));
         return new Bits().Add(y);
     }
 
@@ -96,7 +97,7 @@ internal static class KnownAnswers
     private static Bits GemmOfExtremes(KernelSet set, BlockFormat format)
     {
         const int rows = 16, cols = 32;
-        using var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        using var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         PackedMatrix w = Matrix(buffer, format, rows, cols, 18);
         float[][] inputs = [Finite, .. NotFinite.Select(bad => With(Finite, 5, bad.Value)), new float[cols], [.. Finite.Select(v => v * 1e-38f)], .. NotFinite.Select(bad => With(Values(19, cols, 1f), 31, bad.Value))];
         using var x = new Activations(inputs.Length, cols);
@@ -111,14 +112,14 @@ internal static class KnownAnswers
     private static Bits GemmNonNegative(KernelSet set)
     {
         const int rows = 40, cols = 96, tokens = 9;
-        using var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(BlockFormat.Q8_0, rows, cols));
+        using var buffer = new AlignedBuffer<byte>(BlockFormat.Q8_0.Info().MatrixBytes(rows, cols));
         PackedMatrix w = Matrix(buffer, BlockFormat.Q8_0, rows, cols, 20);
         using var x = new Activations(tokens, cols);
         ushort[] ones = [.. Enumerable.Repeat((ushort)0x3C00, cols)];
         for (int t = 0; t < tokens; t++)
             set.QuantizeWeighted([.. Values(21 + (uint)t, cols, 1f).Select(MathF.Abs)], ones, x, t);
         var y = new float[tokens * rows];
-        set.GemmNonNegative(w, x, tokens, 0, w.Groups, y, rows);
+        set.Gemm(new(w, x, tokens, 0, w.Groups, y, rows) { NonNegative = true });
         return new Bits().Add(y);
     }
 
@@ -223,7 +224,7 @@ internal static class KnownAnswers
         const int rows = 70;
         float[] v = Values(24, rows * cols, 2f), sum = Values(25, queries * cols, 1f);
         byte[] stored = format == BlockFormat.F32 ? MemoryMarshal.AsBytes(v.AsSpan()).ToArray() : MemoryMarshal.AsBytes(v.Select(HalfBits.FromSingle).ToArray().AsSpan()).ToArray();
-        set.AddWeightedRows(p, rows, queries, rows, format, stored, cols, sum);
+        set.AddWeightedRows(p, rows, queries, rows, format == BlockFormat.F16, stored, cols, sum);
         return new Bits().Add(sum);
     }
 

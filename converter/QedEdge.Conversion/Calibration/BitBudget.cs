@@ -3,6 +3,7 @@ using QedEdge.Architectures;
 using QedEdge.Memory;
 using QedEdge.Model;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion.Calibration;
 
@@ -52,8 +53,8 @@ internal sealed class BitBudget : IDisposable
             {
                 PackedMatrix w = layers[i][matrix.Slot].Weight;
                 string name = matrix.WeightIn(i);
-                long own = PackedLayout.MatrixBytes(formatOf(name), w.Rows, w.Cols);
-                matrices.Add((name, i, matrix.Slot, own, PackedLayout.MatrixBytes(BlockFormat.Q8_0, w.Rows, w.Cols) - own));
+                long own = formatOf(name).Info().MatrixBytes(w.Rows, w.Cols);
+                matrices.Add((name, i, matrix.Slot, own, BlockFormat.Q8_0.Info().MatrixBytes(w.Rows, w.Cols) - own));
                 weights += (long)w.Rows * w.Cols;
                 bytes += own;
             }

@@ -1,5 +1,6 @@
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion.Calibration;
 
@@ -11,9 +12,9 @@ internal sealed class EncodedMatrix : IDisposable
 
     private EncodedMatrix(BlockFormat format, int rows, int cols)
     {
-        _rowBytes = checked((int)BlockCodec.RowBytes(format, cols));
+        _rowBytes = checked((int)format.Info().RowBytes(cols));
         _plain = new AlignedBuffer<byte>((long)rows * _rowBytes);
-        _packed = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        _packed = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         Packed = new PackedMatrix(format, rows, cols, _packed.View);
     }
 
@@ -52,7 +53,7 @@ internal sealed class EncodedMatrix : IDisposable
     public static EncodedMatrix Encode(string name, PackedMatrix matrix, BlockFormat format, InputStatistics? inputs, CalibrationOptions options, CancellationToken cancellation)
     {
         var encoded = new EncodedMatrix(format, matrix.Rows, matrix.Cols);
-        bool hasScales = PackedLayout.HasScales(format);
+        bool hasScales = format.Info().HasScales;
         ErrorFeedback? feedback = inputs is not null && hasScales && options.Method == QuantizationMethod.ErrorFeedback ? new ErrorFeedback(inputs, format) : null;
         double[] importance = inputs is not null && hasScales ? inputs.Diagonal() : [];
         QuantizationMethod method = options.Method == QuantizationMethod.Nearest ? QuantizationMethod.Nearest : QuantizationMethod.Search;
@@ -63,9 +64,9 @@ internal sealed class EncodedMatrix : IDisposable
             var values = new float[matrix.Cols];
             for (int i = 0; i < rows; i++)
             {
-                Packing.DequantizeRow(matrix.Format, matrix.Group(group), i, values);
+                matrix.Format.Info().DequantizeRow(matrix.Group(group), i, values);
                 Span<byte> plain = encoded._plain.Slice((long)(first + i) * encoded._rowBytes, encoded._rowBytes);
-                if (!(feedback?.Encode(values, plain) ?? BlockCodec.EncodeRow(format, values, plain, method, importance)))
+                if (!(feedback?.Encode(values, plain) ?? format.Info().EncodeRow(values, plain, method, importance)))
                     Volatile.Write(ref fits, false);
             }
             encoded.Pack(group);
@@ -82,7 +83,7 @@ internal sealed class EncodedMatrix : IDisposable
     private void Pack(int group)
     {
         int first = group * PackedLayout.GroupRows, rows = Math.Min(PackedLayout.GroupRows, Packed.Rows - first);
-        Packing.PackGroup(Packed.Format, _plain.Slice((long)first * _rowBytes, rows * _rowBytes), rows, Packed.Cols,
+        Packed.Format.Info().PackGroup(_plain.Slice((long)first * _rowBytes, rows * _rowBytes), rows, Packed.Cols,
             _packed.Slice(group * Packed.GroupBytes, (int)Packed.GroupBytes));
     }
 

@@ -1,4 +1,5 @@
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion.Calibration;
 
@@ -15,7 +16,7 @@ internal sealed class ErrorFeedback
     private const int Passes = 4;   // over all scales and quants after the feedback
 
     private readonly InputStatistics _inputs;
-    private readonly BlockFormat _format;
+    private readonly ScaledFormat _format;
     private readonly LevelTable _table;
     private readonly double[] _levels;
     private readonly double[] _blocks; // the factor's diagonal blocks [width / 32][32][32], each row divided by its first element, which becomes 1 / its square
@@ -24,7 +25,7 @@ internal sealed class ErrorFeedback
     public ErrorFeedback(InputStatistics inputs, BlockFormat format)
     {
         _inputs = inputs;
-        _format = format;
+        _format = (ScaledFormat)format.Info();
         _table = LevelTable.Of(format);
         _levels = new double[_table.Levels.Length];
         for (int i = 0; i < _levels.Length; i++)
@@ -58,7 +59,7 @@ internal sealed class ErrorFeedback
             return false;
         Refine(target, scales, quants);
         for (int b = 0; b < scales.Length; b++)
-            BlockCodec.StoreBlock(_format, plain, b, (Half)scales[b], quants.AsSpan(b * BlockSize, BlockSize));
+            _format.StoreBlock(plain, b, (Half)scales[b], quants.AsSpan(b * BlockSize, BlockSize));
         return true;
     }
 

@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Text;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Conversion.Calibration;
 
@@ -56,7 +57,7 @@ internal sealed class WorkFile : IDisposable
     public EncodedMatrix Take(string name, PackedMatrix shape, BlockFormat format)
     {
         (long position, long bytes) = _found[name];
-        if (bytes != shape.Rows * BlockCodec.RowBytes(format, shape.Cols))
+        if (bytes != shape.Rows * format.Info().RowBytes(shape.Cols))
             throw new QedException($"{Path}: is damaged at '{name}' and is removed; the same command begins anew");
         try
         {

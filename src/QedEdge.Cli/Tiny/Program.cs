@@ -8,7 +8,7 @@ using QedEdge.Text;
 namespace QedEdge.Cli.Tiny;
 
 /// <summary>
-/// The smallest <c>qed</c> (<c>-p:QedProfile=Tiny</c>): it generates, from a model file in int4 or the one built in, and nothing else. What options it has are those
+/// The smallest <c>qed</c> (<c>-p:QedProfile=Tiny</c>): it generates, from a model file or the one built in, and nothing else. What options it has are those
 /// of <c>qed generate</c>, and so is the text; docs/size.md says what is left out.
 /// </summary>
 internal static class Program

@@ -1,10 +1,13 @@
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Gguf;
 
 /// <summary>Names and sizes of the tensor types: all of GGUF's, so that files of other architectures can be inspected, and the packed ones.</summary>
 public static class TensorTypes
 {
+    private const uint PackedBase = 0x5145_0000; // "QE", to which the plain type's number is added
+
     /// <summary>The type's usual name ("Q4_0", "packed Q4_0"), or "type N" for a number that is none.</summary>
     /// <param name="type">Any type.</param>
     public static string Name(TensorType type) =>
@@ -23,37 +26,13 @@ public static class TensorTypes
     public static int BlockSize(TensorType type) => IsPacked(type) ? PackedLayout.BlockSize : Block(type).Size;
 
     /// <summary>The format of the values of a packed matrix, or null for other types.</summary>
-    internal static BlockFormat? PackedFormat(TensorType type) => type switch
-    {
-        TensorType.PackedF32 => BlockFormat.F32,
-        TensorType.PackedF16 => BlockFormat.F16,
-        TensorType.PackedQ8_0 => BlockFormat.Q8_0,
-        TensorType.PackedQ4_0 => BlockFormat.Q4_0,
-        TensorType.PackedIQ4_NL => BlockFormat.IQ4_NL,
-        _ => null,
-    };
+    internal static BlockFormat? PackedFormat(TensorType type) => (uint)type >= PackedBase ? FormatInfo.Find((uint)type - PackedBase) : null;
 
     /// <summary>The format of the values of a tensor in plain order, or null for types that QedEdge does not run.</summary>
-    internal static BlockFormat? PlainFormat(TensorType type) => type switch
-    {
-        TensorType.F32 => BlockFormat.F32,
-        TensorType.F16 => BlockFormat.F16,
-        TensorType.Q8_0 => BlockFormat.Q8_0,
-        TensorType.Q4_0 => BlockFormat.Q4_0,
-        TensorType.IQ4_NL => BlockFormat.IQ4_NL,
-        _ => null,
-    };
+    internal static BlockFormat? PlainFormat(TensorType type) => FormatInfo.Find((uint)type);
 
     /// <summary>The type of a tensor whose values are encoded in a format, in plain or packed order.</summary>
-    internal static TensorType Of(BlockFormat format, bool packed) => format switch
-    {
-        BlockFormat.F32 => packed ? TensorType.PackedF32 : TensorType.F32,
-        BlockFormat.F16 => packed ? TensorType.PackedF16 : TensorType.F16,
-        BlockFormat.Q8_0 => packed ? TensorType.PackedQ8_0 : TensorType.Q8_0,
-        BlockFormat.Q4_0 => packed ? TensorType.PackedQ4_0 : TensorType.Q4_0,
-        BlockFormat.IQ4_NL => packed ? TensorType.PackedIQ4_NL : TensorType.IQ4_NL,
-        _ => throw new ArgumentOutOfRangeException(nameof(format)),
-    };
+    internal static TensorType Of(BlockFormat format, bool packed) => (TensorType)(format.Info().Type + (packed ? PackedBase : 0));
 
     /// <summary>The bytes that a tensor takes, without the padding behind it.</summary>
     /// <param name="type">A known type.</param>
@@ -82,7 +61,7 @@ public static class TensorTypes
                 return "a packed tensor has two dimensions below 2^31";
             if (empty)
                 return null;
-            long groups = PackedLayout.RowGroups((int)rows), groupBytes = PackedLayout.GroupBytes(format, (int)cols);
+            long groups = PackedLayout.RowGroups((int)rows), groupBytes = format.Info().GroupBytes((int)cols);
             if (groups > long.MaxValue / groupBytes)
                 return "its size in bytes exceeds 2^63";
             bytes = groups * groupBytes;

@@ -82,8 +82,7 @@ internal static class KernelRegistry
                 sets.Add(new NeonKernels<DotProductDot>());
             sets.Add(new NeonKernels<WideningDot>());
         }
-        if (!Features.Int4Only || !(Avx2.IsSupported || AdvSimd.Arm64.IsSupported)) // where the baseline has one of them, the scalar set is left out of such a build
-            sets.Add(new ScalarKernels());
+        sets.Add(new ScalarKernels());
         return sets;
     }
 }

@@ -1,7 +1,3 @@
-using System.Runtime.InteropServices;
-using QedEdge.Memory;
-using QedEdge.Quantization;
-
 namespace QedEdge.Kernels;
 
 /// <summary>
@@ -14,71 +10,17 @@ internal abstract class KernelSet
     /// <summary>The name for <c>--isa</c> and <c>qed info</c>.</summary>
     public abstract string Name { get; }
 
-    /// <summary>
-    /// y[t, row − 8·groupBegin] = Σ_col w[row, col] · x[t, col] for the rows of row groups groupBegin..groupEnd.
-    /// Int8 and int4: acc = fma((float)dot, weightScale · activationScale, acc) block after block, dot an exact int32.
-    /// Floats: acc = fma(w, x, acc) column after column.
-    /// </summary>
-    /// <param name="w">Weights [rows, cols].</param>
-    /// <param name="x">Inputs [tokens, cols]; quantized for the integer formats.</param>
-    /// <param name="tokens">How many of the inputs.</param>
-    /// <param name="groupBegin">First row group.</param>
-    /// <param name="groupEnd">One past the last row group.</param>
-    /// <param name="y">Outputs [tokens, yStride].</param>
-    /// <param name="yStride">Elements from one token's outputs to the next.</param>
-    /// <param name="next">What the caller reads after these rows, so that a lone token's weights can be asked for in time; a hint.</param>
-    public void Gemm(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride, NativeView next = default)
+    /// <summary>Multiplies a matrix with vectors.</summary>
+    public void Gemm(in GemmCall call)
     {
-        if (groupBegin >= groupEnd || tokens == 0)
+        if (call.IsEmpty)
             return;
-        Check(w, x, tokens, groupBegin, groupEnd, y, yStride);
-        switch (w.Format)
-        {
-            case BlockFormat.F32 when !Features.Int4Only: GemmF32(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.F16 when !Features.Int4Only: GemmF16(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.Q8_0: GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.Q4_0: GemmQ4_0(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            case BlockFormat.IQ4_NL when !Features.Int4Only: GemmIQ4_NL(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next); break;
-            default: throw new ArgumentOutOfRangeException(nameof(w), w.Format, "no kernel for this format");
-        }
+        call.Check();
+        Multiply(call);
     }
 
-    /// <summary><see cref="Gemm"/> for an int8 matrix and inputs without negative quants (<see cref="QuantizeWeighted"/>); their offsets are not read.</summary>
-    public void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride, NativeView next = default)
-    {
-        if (groupBegin >= groupEnd || tokens == 0)
-            return;
-        Check(w, x, tokens, groupBegin, groupEnd, y, yStride);
-        GemmNonNegative(w, x, tokens, groupBegin, groupEnd, ref MemoryMarshal.GetReference(y), yStride, next);
-    }
-
-    /// <summary>The one check before unchecked loops: the last element written exists, and the groups and tokens do.</summary>
-    private static void Check(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, Span<float> y, int yStride)
-    {
-        _ = y[(tokens - 1) * yStride + (groupEnd - groupBegin) * PackedLayout.GroupRows - 1];
-        _ = x.Quants.Slice((tokens - 1) * x.Stride, w.Blocks * PackedLayout.BlockSize);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(groupEnd, w.Groups);
-        ArgumentOutOfRangeException.ThrowIfNegative(groupBegin);
-    }
-
-    /// <summary><see cref="Gemm"/> for 32-bit floats.</summary>
-    protected abstract void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
-
-    /// <summary><see cref="Gemm"/> for 16-bit floats.</summary>
-    protected abstract void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
-
-    /// <summary><see cref="Gemm"/> for int8 blocks.</summary>
-    protected abstract void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
-
-    /// <summary><see cref="Gemm"/> for int4 blocks.</summary>
-    protected abstract void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
-
-    /// <summary><see cref="Gemm"/> for blocks of nonlinear int4.</summary>
-    protected abstract void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next);
-
-    /// <summary><see cref="GemmNonNegative(in PackedMatrix, Activations, int, int, int, Span{float}, int, NativeView)"/>, where the instruction set gains from it.</summary>
-    protected virtual void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        GemmQ8_0(w, x, tokens, groupBegin, groupEnd, ref y, yStride, next);
+    /// <summary><see cref="Gemm"/> of a checked call: the kernel of the matrix's format.</summary>
+    protected abstract void Multiply(in GemmCall call);
 
     /// <summary>y = gain · (x / sqrt(mean(x²) + epsilon)); the mean over <paramref name="size"/>, the padding being zero [padded size]. All NaN where Σ x² is not finite.</summary>
     public abstract void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gain, int size, float epsilon, Span<float> y);
@@ -147,11 +89,11 @@ internal abstract class KernelSet
     /// <param name="pStride">Elements from one query's weights to the next.</param>
     /// <param name="queries">How many share the rows.</param>
     /// <param name="rows">How many rows.</param>
-    /// <param name="format">How the rows are stored: F32 or F16.</param>
+    /// <param name="halves">Whether the rows are 16-bit floats; else of 32 bits.</param>
     /// <param name="v">The rows [rows, cols].</param>
     /// <param name="cols">Columns, a multiple of 32.</param>
     /// <param name="sum">Sums [queries, cols].</param>
-    public abstract void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, BlockFormat format, ReadOnlySpan<byte> v, int cols, Span<float> sum);
+    public abstract void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, bool halves, ReadOnlySpan<byte> v, int cols, Span<float> sum);
 
     /// <summary>sum = fma(sum, sumFactor, x · xFactor): two attention chunks merged; lengths a multiple of 8.</summary>
     public abstract void Merge(ReadOnlySpan<float> x, float xFactor, Span<float> sum, float sumFactor);

@@ -1,7 +1,6 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Kernels;
 
@@ -15,12 +14,26 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
     public override string Name => "scalar";
 
     /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void Multiply(in GemmCall call)
     {
-        for (int group = groupBegin; group < groupEnd; group++)
+        switch (call.W.Format)
+        {
+            case BlockFormat.F32: GemmF32(call); break;
+            case BlockFormat.F16: GemmF16(call); break;
+            case BlockFormat.Q8_0: GemmQ8_0(call); break;
+            case BlockFormat.Q4_0 or BlockFormat.IQ4_NL: GemmNibbles(call); break;
+            default: throw new ArgumentOutOfRangeException(nameof(call), call.W.Format, "no kernel for this format");
+        }
+    }
+
+    private static void GemmF32(in GemmCall call)
+    {
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
         {
             ReadOnlySpan<float> weights = MemoryMarshal.Cast<byte, float>(w.Group(group));
-            for (int t = 0; t < tokens; t++)
+            for (int t = 0; t < call.Tokens; t++)
             {
                 ReadOnlySpan<float> xs = x.Row(t);
                 for (int row = 0; row < GroupRows; row++)
@@ -28,19 +41,20 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                     float acc = 0f;
                     for (int col = 0; col < w.Blocks * BlockSize; col++)
                         acc = MathF.FusedMultiplyAdd(weights[col * GroupRows + row], xs[col], acc);
-                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                    call.Y[t * call.YStride + (group - call.GroupBegin) * GroupRows + row] = acc;
                 }
             }
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    private static void GemmF16(in GemmCall call)
     {
-        for (int group = groupBegin; group < groupEnd; group++)
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
         {
             ReadOnlySpan<ushort> weights = MemoryMarshal.Cast<byte, ushort>(w.Group(group));
-            for (int t = 0; t < tokens; t++)
+            for (int t = 0; t < call.Tokens; t++)
             {
                 ReadOnlySpan<float> xs = x.Row(t);
                 for (int row = 0; row < GroupRows; row++)
@@ -48,20 +62,21 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                     float acc = 0f;
                     for (int col = 0; col < w.Blocks * BlockSize; col++)
                         acc = MathF.FusedMultiplyAdd(HalfBits.ToSingle(weights[col * GroupRows + row]), xs[col], acc);
-                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                    call.Y[t * call.YStride + (group - call.GroupBegin) * GroupRows + row] = acc;
                 }
             }
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    private static void GemmQ8_0(in GemmCall call)
     {
-        for (int group = groupBegin; group < groupEnd; group++)
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
         {
             ReadOnlySpan<sbyte> weights = MemoryMarshal.Cast<byte, sbyte>(w.Group(group));
             ReadOnlySpan<ushort> scales = MemoryMarshal.Cast<byte, ushort>(w.Group(group)[(int)w.ScalesOffset..]);
-            for (int t = 0; t < tokens; t++)
+            for (int t = 0; t < call.Tokens; t++)
             {
                 ReadOnlySpan<sbyte> xs = x.Quants.Slice(t * x.Stride, x.Stride);
                 ReadOnlySpan<float> xScales = x.Scales.Slice(t * x.BlockStride, w.Blocks);
@@ -79,28 +94,22 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                         }
                         acc = MathF.FusedMultiplyAdd(dot, HalfBits.ToSingle(scales[b * GroupRows + row]) * xScales[b], acc);
                     }
-                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                    call.Y[t * call.YStride + (group - call.GroupBegin) * GroupRows + row] = acc;
                 }
             }
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        GemmNibbles(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
-
-    /// <inheritdoc/>
-    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        GemmNibbles(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
-
-    private static void GemmNibbles(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
+    private static void GemmNibbles(in GemmCall call)
     {
-        ReadOnlySpan<sbyte> levels = BlockCodec.Levels(w.Format);
-        for (int group = groupBegin; group < groupEnd; group++)
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        ReadOnlySpan<sbyte> levels = w.Format.Info().Levels;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
         {
             ReadOnlySpan<byte> weights = w.Group(group);
             ReadOnlySpan<ushort> scales = MemoryMarshal.Cast<byte, ushort>(weights[(int)w.ScalesOffset..]);
-            for (int t = 0; t < tokens; t++)
+            for (int t = 0; t < call.Tokens; t++)
             {
                 ReadOnlySpan<sbyte> xs = x.Quants.Slice(t * x.Stride, x.Stride);
                 ReadOnlySpan<float> xScales = x.Scales.Slice(t * x.BlockStride, w.Blocks);
@@ -118,7 +127,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                         }
                         acc = MathF.FusedMultiplyAdd(dot, HalfBits.ToSingle(scales[b * GroupRows + row]) * xScales[b], acc);
                     }
-                    Unsafe.Add(ref y, t * yStride + (group - groupBegin) * GroupRows + row) = acc;
+                    call.Y[t * call.YStride + (group - call.GroupBegin) * GroupRows + row] = acc;
                 }
             }
         }

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using QedEdge.Quantization;
 
 namespace QedEdge.Kernels;
 
@@ -51,15 +50,15 @@ internal abstract partial class VectorKernels<V>
     }
 
     /// <inheritdoc/>
-    public override void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, BlockFormat format, ReadOnlySpan<byte> v, int cols, Span<float> sum)
+    public override void AddWeightedRows(ReadOnlySpan<float> p, int pStride, int queries, int rows, bool halves, ReadOnlySpan<byte> v, int cols, Span<float> sum)
     {
         if (rows == 0 || queries == 0)
             return;
         // The one check before unchecked loops: the last elements exist.
         _ = p[(queries - 1) * pStride + rows - 1];
         _ = sum[queries * cols - 1];
-        _ = v[rows * cols * (format == BlockFormat.F16 ? 2 : 4) - 1];
-        if (format == BlockFormat.F16)
+        _ = v[rows * cols * (halves ? 2 : 4) - 1];
+        if (halves)
             AddRows<HalfRows>(ref MemoryMarshal.GetReference(p), pStride, queries, rows, ref MemoryMarshal.GetReference(v), cols, ref MemoryMarshal.GetReference(sum));
         else
             AddRows<SingleRows>(ref MemoryMarshal.GetReference(p), pStride, queries, rows, ref MemoryMarshal.GetReference(v), cols, ref MemoryMarshal.GetReference(sum));

@@ -64,7 +64,7 @@ internal static class Attention
         for (int begin = window.Begin(index, stored) / KvCache.ChunkSize * KvCache.ChunkSize; begin < end; begin += step)
         {
             int length = Math.Min(step, end - begin), chunk = begin / KvCache.ChunkSize, chunks = (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize;
-            kernels.Gemm(keys, own.Queries, rows, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, chunks * KvCache.ChunkSize, cache.Values(layer, kvHead, chunk));
+            kernels.Gemm(new(keys, own.Queries, rows, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, chunks * KvCache.ChunkSize) { Next = cache.Values(layer, kvHead, chunk) });
             if (sinksMove && begin == 0)
                 ScoreSinks(kernels, own, keys, window, index, heads, rows, chunks);
             for (int item = 0; item < rows * chunks; item++)
@@ -116,7 +116,7 @@ internal static class Attention
     private static bool Rotate(KernelSet kernels, Rope? rope, KvCache cache, int angles, ReadOnlySpan<float> query, Activations queries, int row)
     {
         Turn(rope, angles, query, queries.Row(row));
-        return cache.Format == BlockFormat.Q8_0 ? kernels.Quantize(queries, row, cache.HeadSize) : kernels.IsFinite(queries.Row(row));
+        return cache.Format == KvFormat.Q8_0 ? kernels.Quantize(queries, row, cache.HeadSize) : kernels.IsFinite(queries.Row(row));
     }
 
     /// <summary>
@@ -126,7 +126,7 @@ internal static class Attention
     private static void ScoreSinks(KernelSet kernels, WorkerSpace own, in PackedMatrix keys, SlotMap window, int index, int heads, int rows, int chunks)
     {
         int groups = (window.Sinks + PackedLayout.GroupRows - 1) / PackedLayout.GroupRows;
-        kernels.Gemm(keys, own.SinkQueries, rows, 0, groups, own.SinkScores.Span, SlotMap.MaxSinks);
+        kernels.Gemm(new(keys, own.SinkQueries, rows, 0, groups, own.SinkScores.Span, SlotMap.MaxSinks));
         for (int r = 0; r < rows; r++)
         {
             if (window.IsPast(index + r / heads))

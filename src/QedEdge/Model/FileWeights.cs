@@ -2,6 +2,7 @@ using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -162,11 +163,6 @@ internal sealed class FileWeights : IDisposable
     {
         GgufTensorInfo tensor = Require(name, rows, cols);
         NativeView data = _file.Data(tensor);
-        if (Features.Int4Only)
-        {
-            return tensor.Type is TensorType.PackedQ4_0 or TensorType.PackedQ8_0 ? Checked(tensor, new PackedMatrix(TensorTypes.PackedFormat(tensor.Type)!.Value, rows, cols, data))
-                : throw Unsupported(tensor, "this build runs nothing but what 'qed-convert --type q4_0' makes");
-        }
         // Packed types are qed-convert's own, with rows in our order.
         PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format
             ? new PackedMatrix(format, rows, cols, data)
@@ -192,8 +188,8 @@ internal sealed class FileWeights : IDisposable
     {
         BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
             "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices" + (_file.IsOwn ? "" : Remedy));
-        long groupBytes = PackedLayout.GroupBytes(format, cols);
-        var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+        long groupBytes = format.Info().GroupBytes(cols);
+        var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         _repacked.Add(buffer);
         long rowBytes = data.Length / rows, forgotten = 0;
         byte[] gathered = interleaved ? new byte[PackedLayout.GroupRows * rowBytes] : []; // [rows of a group][row bytes]
@@ -201,7 +197,7 @@ internal sealed class FileWeights : IDisposable
         {
             int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
             ReadOnlySpan<byte> plain = interleaved ? Gather(first, count) : data.Span(first * rowBytes, checked((int)(count * rowBytes)));
-            Packing.PackGroup(format, plain, count, cols, buffer.Slice(group * groupBytes, (int)groupBytes));
+            format.Info().PackGroup(plain, count, cols, buffer.Slice(group * groupBytes, (int)groupBytes));
             // What was copied need not stay in memory a second time.
             long copied = (first + count) * rowBytes;
             if (copied - forgotten >= ForgetBytes || first + count == rows)

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -20,14 +21,8 @@ internal static class FiniteCheck
     {
         for (int group = 0; group < count; group++)
         {
-            ReadOnlySpan<byte> bytes = matrix.Group(group);
-            bool finite = matrix.Format switch
-            {
-                BlockFormat.F32 => Floats(MemoryMarshal.Cast<byte, float>(bytes)),
-                BlockFormat.F16 => Halves(MemoryMarshal.Cast<byte, ushort>(bytes)),
-                _ => Halves(MemoryMarshal.Cast<byte, ushort>(bytes[(int)matrix.ScalesOffset..])),
-            };
-            if (!finite)
+            ReadOnlySpan<byte> numbers = matrix.Group(group)[(int)matrix.Format.Info().NumbersOffset(matrix.Cols)..];
+            if (!(matrix.Format.Info().HasSingles ? Floats(MemoryMarshal.Cast<byte, float>(numbers)) : Halves(MemoryMarshal.Cast<byte, ushort>(numbers))))
                 return false;
         }
         return true;

@@ -23,7 +23,7 @@ internal sealed partial class KvCache
             bool finite = (i % PartsPerHead) switch
             {
                 0 => KeysAreFinite(part, slots),
-                1 => Format == BlockFormat.Q8_0 || FiniteCheck.View(part, halves: Format == BlockFormat.F16),
+                1 => Format == KvFormat.Q8_0 || FiniteCheck.View(part, halves: Format == KvFormat.F16),
                 2 => ScalesAreSound(part),
                 _ => true,
             };
@@ -45,14 +45,14 @@ internal sealed partial class KvCache
 
     private bool KeysAreFinite(NativeView keys, int slots)
     {
-        var matrix = new PackedMatrix(Format, PackedLayout.RowGroups(slots) * PackedLayout.GroupRows, HeadSize, keys);
+        var matrix = new PackedMatrix(Format.Matrix(), PackedLayout.RowGroups(slots) * PackedLayout.GroupRows, HeadSize, keys);
         int whole = slots / PackedLayout.GroupRows, rest = slots % PackedLayout.GroupRows;
         if (!FiniteCheck.Groups(matrix, whole))
             return false;
-        for (int i = 0; rest > 0 && i < (Format == BlockFormat.Q8_0 ? Blocks : PaddedHeadSize) * PackedLayout.GroupRows; i++) // rows after the last slot's mean nothing
+        for (int i = 0; rest > 0 && i < (Format == KvFormat.Q8_0 ? Blocks : PaddedHeadSize) * PackedLayout.GroupRows; i++) // rows after the last slot's mean nothing
         {
-            ReadOnlySpan<byte> group = matrix.Group(whole)[(Format == BlockFormat.Q8_0 ? (int)matrix.ScalesOffset : 0)..];
-            bool finite = Format == BlockFormat.F32 ? float.IsFinite(MemoryMarshal.Cast<byte, float>(group)[i]) : HalfBits.IsFinite(MemoryMarshal.Cast<byte, ushort>(group)[i]);
+            ReadOnlySpan<byte> group = matrix.Group(whole)[(Format == KvFormat.Q8_0 ? (int)matrix.ScalesOffset : 0)..];
+            bool finite = Format == KvFormat.F32 ? float.IsFinite(MemoryMarshal.Cast<byte, float>(group)[i]) : HalfBits.IsFinite(MemoryMarshal.Cast<byte, ushort>(group)[i]);
             if (i % PackedLayout.GroupRows < rest && !finite)
                 return false;
         }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -17,10 +18,10 @@ internal sealed partial class KvCache
         bool stored = StoreKey(kernels, index, slot, key);
         switch (Format)
         {
-            case BlockFormat.F32 when !Features.Int4Only:
+            case KvFormat.F32:
                 value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
                 return stored && kernels.IsFinite(value);
-            case BlockFormat.F16 when !Features.Int4Only:
+            case KvFormat.F16:
                 Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot));
                 kernels.ToHalf(value, halves);
                 return stored && FiniteCheck.Halves(halves);
@@ -66,7 +67,7 @@ internal sealed partial class KvCache
 
     private Span<byte> KeyGroup(long index, int slot)
     {
-        int groupBytes = (int)PackedLayout.GroupBytes(Format, HeadSize);
+        int groupBytes = (int)Format.Matrix().Info().GroupBytes(HeadSize);
         return _keys.Slice(index * _keyBytes + (long)(slot / PackedLayout.GroupRows) * groupBytes, groupBytes);
     }
 
@@ -76,10 +77,10 @@ internal sealed partial class KvCache
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
-            case BlockFormat.F32 when !Features.Int4Only:
+            case KvFormat.F32:
                 Scatter(key, MemoryMarshal.Cast<byte, float>(group), row);
                 return kernels.IsFinite(key);
-            case BlockFormat.F16 when !Features.Int4Only:
+            case KvFormat.F16:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 kernels.ToHalf(key, halves);
                 Scatter(halves, MemoryMarshal.Cast<byte, ushort>(group), row);
@@ -105,10 +106,10 @@ internal sealed partial class KvCache
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
-            case BlockFormat.F32 when !Features.Int4Only:
+            case KvFormat.F32:
                 Gather(MemoryMarshal.Cast<byte, float>(group), row, key);
                 break;
-            case BlockFormat.F16 when !Features.Int4Only:
+            case KvFormat.F16:
                 Span<ushort> halves = stackalloc ushort[PaddedHeadSize];
                 Gather(MemoryMarshal.Cast<byte, ushort>(group), row, halves);
                 for (int j = 0; j < halves.Length; j++)
@@ -124,11 +125,11 @@ internal sealed partial class KvCache
         }
     }
 
-    private Span<ushort> KeyScales(Span<byte> group) => MemoryMarshal.Cast<byte, ushort>(group[(int)PackedLayout.ScalesOffset(Format, HeadSize)..]);
+    private Span<ushort> KeyScales(Span<byte> group) => MemoryMarshal.Cast<byte, ushort>(group[(int)Format.Matrix().Info().ScalesOffset(HeadSize)..]);
 
     private void MoveValue(long index, int from, int to)
     {
-        if (Format != BlockFormat.Q8_0)
+        if (Format != KvFormat.Q8_0)
         {
             ValueRow(index, from).CopyTo(ValueRow(index, to));
             return;
@@ -144,12 +145,12 @@ internal sealed partial class KvCache
     private Span<byte> ValueChunk(long index, int chunk) => _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
 
     /// <summary>Where a chunk's matrix holds row <paramref name="row"/> of column <paramref name="column"/>.</summary>
-    private static int ValueAt(int row, int column) => row / PackedLayout.GroupRows * (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize)
-        + column / PackedLayout.BlockSize * PackedLayout.BlockBytes(BlockFormat.Q8_0) + column % PackedLayout.BlockSize / 4 * 32 + row % PackedLayout.GroupRows * 4 + column % 4;
+    private static int ValueAt(int row, int column) => row / PackedLayout.GroupRows * (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize)
+        + column / PackedLayout.BlockSize * BlockFormat.Q8_0.Info().QuantBytes + column % PackedLayout.BlockSize / 4 * 32 + row % PackedLayout.GroupRows * 4 + column % 4;
 
     private Span<byte> ValueRow(long index, int slot)
     {
-        int bytes = PaddedHeadSize * ElementBytes(Format);
+        int bytes = PaddedHeadSize * Format.ElementBytes();
         return _values.Slice(index * _valueBytes + (long)slot * bytes, bytes);
     }
 
@@ -161,7 +162,7 @@ internal sealed partial class KvCache
         if (column == 0)
             FillUnitScales(index, chunk);
         Span<byte> matrix = ValueChunk(index, chunk);
-        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), first = ValueAt(0, column);
+        int groupBytes = (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), first = ValueAt(0, column);
         for (int group = 0, c = 0; group < ValueGroups; group++)
         {
             for (int at = group * groupBytes + first, end = at + 4 * PackedLayout.GroupRows; at < end; at += 4)
@@ -172,7 +173,7 @@ internal sealed partial class KvCache
     /// <summary>Of all chunks that the first slots take: the parts of the last one leave them out, and what a file says of the others is not trusted.</summary>
     private void FillUnitScales(int slots)
     {
-        if (Format != BlockFormat.Q8_0)
+        if (Format != KvFormat.Q8_0)
             return;
         for (long index = 0; index < _layers * _heads; index++)
         {
@@ -184,7 +185,7 @@ internal sealed partial class KvCache
     /// <summary>The weights of a chunk's matrix have scale 1.</summary>
     private void FillUnitScales(long index, int chunk)
     {
-        int groupBytes = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), scalesOffset = (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, ChunkSize);
+        int groupBytes = (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), scalesOffset = (int)BlockFormat.Q8_0.Info().ScalesOffset(ChunkSize);
         for (int group = 0; group < ValueGroups; group++)
         {
             long at = index * _valueBytes + chunk * ChunkBytes + group * groupBytes + scalesOffset;

@@ -22,7 +22,7 @@ internal sealed partial class KvCache
     /// <param name="next">What is read afterwards: a hint, which the float formats leave unused.</param>
     public void Weigh(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int chunks, int rows, NativeView next)
     {
-        if (!Features.Int4Only && Format != BlockFormat.Q8_0)
+        if (Format != KvFormat.Q8_0)
         {
             own.Chunk.Slice(0, chunks * rows * PaddedHeadSize).Clear();
             for (int j = 0; j < chunks; j++)
@@ -39,7 +39,7 @@ internal sealed partial class KvCache
         {
             PackedMatrix matrix = ValueMatrix(layer, head, chunk + j, Math.Min(ChunkSize, length - j * ChunkSize));
             NativeView after = j + 1 < chunks ? Values(layer, head, chunk + j + 1) : next;
-            kernels.GemmNonNegative(matrix, own.Weights[j], rows, 0, matrix.Groups, own.Chunk.Slice(j * rows * PaddedHeadSize, rows * PaddedHeadSize), PaddedHeadSize, after);
+            kernels.Gemm(new(matrix, own.Weights[j], rows, 0, matrix.Groups, own.Chunk.Slice(j * rows * PaddedHeadSize, rows * PaddedHeadSize), PaddedHeadSize) { Next = after, NonNegative = true });
         }
     }
 
@@ -53,7 +53,7 @@ internal sealed partial class KvCache
 
     /// <summary>A chunk's int8 values as a matrix of the columns that take part.</summary>
     private PackedMatrix ValueMatrix(int layer, int head, int chunk, int length) =>
-        new PackedMatrix(Format, PaddedHeadSize, ChunkSize, Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(length));
+        new PackedMatrix(BlockFormat.Q8_0, PaddedHeadSize, ChunkSize, Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(length));
 
     /// <summary>Adds a chunk's float values, weighted by each row's scores: what all rows see together, what some see beyond that each for itself.</summary>
     private void AddRows(KernelSet kernels, WorkerSpace own, NativeView values, int j, int chunks, int rows, int length)
@@ -69,8 +69,8 @@ internal sealed partial class KvCache
         {
             if (begin >= end)
                 return;
-            ReadOnlySpan<byte> part = values.Span(0, (int)values.Length)[(begin * PaddedHeadSize * ElementBytes(Format))..];
-            kernels.AddWeightedRows(own.Scores.Span[((row * chunks + j) * ChunkSize + begin)..], chunks * ChunkSize, count, end - begin, Format, part, PaddedHeadSize,
+            ReadOnlySpan<byte> part = values.Span(0, (int)values.Length)[(begin * PaddedHeadSize * Format.ElementBytes())..];
+            kernels.AddWeightedRows(own.Scores.Span[((row * chunks + j) * ChunkSize + begin)..], chunks * ChunkSize, count, end - begin, Format == KvFormat.F16, part, PaddedHeadSize,
                 own.Chunk.Slice((j * rows + row) * PaddedHeadSize, count * PaddedHeadSize));
         }
     }

@@ -1,5 +1,6 @@
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -30,7 +31,7 @@ internal sealed partial class KvCache : IDisposable
     private readonly AlignedBuffer<ushort> _scales;
 
     /// <summary>Reserves room for <paramref name="capacity"/> positions (a multiple of 8).</summary>
-    public KvCache(int layers, int heads, int headSize, int capacity, BlockFormat format)
+    public KvCache(int layers, int heads, int headSize, int capacity, KvFormat format)
     {
         _layers = layers;
         _heads = heads;
@@ -38,10 +39,10 @@ internal sealed partial class KvCache : IDisposable
         Capacity = capacity;
         Format = format;
         PaddedHeadSize = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
-        _keyBytes = PackedLayout.MatrixBytes(format, capacity, headSize);
+        _keyBytes = format.Matrix().Info().MatrixBytes(capacity, headSize);
         int chunks = (int)(((long)capacity + ChunkSize - 1) / ChunkSize);
-        _valueBytes = format == BlockFormat.Q8_0 ? chunks * ChunkBytes : (long)capacity * PaddedHeadSize * ElementBytes(format);
-        _valueScales = format == BlockFormat.Q8_0 ? (long)chunks * ChunkSize : 0;
+        _valueBytes = format == KvFormat.Q8_0 ? chunks * ChunkBytes : (long)capacity * PaddedHeadSize * format.ElementBytes();
+        _valueScales = format == KvFormat.Q8_0 ? (long)chunks * ChunkSize : 0;
         _keys = new AlignedBuffer<byte>(checked(layers * heads * _keyBytes));
         _values = new AlignedBuffer<byte>(checked(layers * heads * _valueBytes));
         _scales = new AlignedBuffer<ushort>(checked(layers * heads * _valueScales));
@@ -51,7 +52,7 @@ internal sealed partial class KvCache : IDisposable
     public int Capacity { get; }
 
     /// <summary>F32, F16 or Q8_0.</summary>
-    public BlockFormat Format { get; }
+    public KvFormat Format { get; }
 
     /// <summary>Columns of a key or value.</summary>
     public int HeadSize { get; }
@@ -61,16 +62,16 @@ internal sealed partial class KvCache : IDisposable
 
     private int Blocks => PaddedHeadSize / PackedLayout.BlockSize;
 
-    private long ChunkBytes => PackedLayout.MatrixBytes(BlockFormat.Q8_0, PaddedHeadSize, ChunkSize);
+    private long ChunkBytes => BlockFormat.Q8_0.Info().MatrixBytes(PaddedHeadSize, ChunkSize);
 
     /// <summary>Bytes that one position takes in a cache of these dimensions.</summary>
-    public static long BytesPerPosition(int layers, int heads, int headSize, BlockFormat format)
+    public static long BytesPerPosition(int layers, int heads, int headSize, KvFormat format)
     {
         int padded = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
-        long key = PackedLayout.GroupBytes(format, headSize) / PackedLayout.GroupRows;
-        long value = format == BlockFormat.Q8_0
-            ? PackedLayout.MatrixBytes(format, padded, ChunkSize) / ChunkSize + sizeof(ushort)
-            : padded * ElementBytes(format);
+        long key = format.Matrix().Info().GroupBytes(headSize) / PackedLayout.GroupRows;
+        long value = format == KvFormat.Q8_0
+            ? format.Matrix().Info().MatrixBytes(padded, ChunkSize) / ChunkSize + sizeof(ushort)
+            : padded * format.ElementBytes();
         return (long)layers * heads * (key + value);
     }
 
@@ -79,19 +80,19 @@ internal sealed partial class KvCache : IDisposable
 
     /// <summary>One head's keys as a matrix [capacity, head size].</summary>
     public PackedMatrix Keys(int layer, int head) =>
-        new(Format, Capacity, HeadSize, _keys.View.Slice(Index(layer, head) * _keyBytes, _keyBytes));
+        new(Format.Matrix(), Capacity, HeadSize, _keys.View.Slice(Index(layer, head) * _keyBytes, _keyBytes));
 
     /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to ask for while its values are read.</summary>
     public NativeView KeysFrom(int layer, int head, int slot)
     {
-        long begin = Index(layer, head) * _keyBytes + slot / PackedLayout.GroupRows * PackedLayout.GroupBytes(Format, HeadSize);
+        long begin = Index(layer, head) * _keyBytes + slot / PackedLayout.GroupRows * Format.Matrix().Info().GroupBytes(HeadSize);
         return _keys.View.Slice(begin, _keys.Count - begin);
     }
 
     /// <summary>The bytes that weighing reads for a chunk: what to ask for while its keys are read.</summary>
     public NativeView Values(int layer, int head, int chunk)
     {
-        long bytes = Format == BlockFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * ElementBytes(Format);
+        long bytes = Format == KvFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * Format.ElementBytes();
         long begin = Index(layer, head) * _valueBytes + chunk * bytes;
         return _values.View.Slice(begin, Math.Min(bytes, _values.Count - begin));
     }
@@ -102,7 +103,7 @@ internal sealed partial class KvCache : IDisposable
     private int PartsPerHead => 3 + ValueGroups;
 
     /// <summary>Row groups of a chunk's matrix of int8 values.</summary>
-    private int ValueGroups => Format == BlockFormat.Q8_0 ? PaddedHeadSize / PackedLayout.GroupRows : 0;
+    private int ValueGroups => Format == KvFormat.Q8_0 ? PaddedHeadSize / PackedLayout.GroupRows : 0;
 
     /// <summary>The memory that the first slots take, in parts; the last group of keys and the last block of values whole.</summary>
     public NativeView Part(int part, int slots)
@@ -115,7 +116,7 @@ internal sealed partial class KvCache : IDisposable
             1 => _values.View.Slice(index * _valueBytes, bytes),
             2 => _scales.View.Slice(index * _valueScales * sizeof(ushort), bytes),
             _ when bytes == 0 => default,
-            _ => _values.View.Slice(index * _valueBytes + slots / ChunkSize * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize), bytes),
+            _ => _values.View.Slice(index * _valueBytes + slots / ChunkSize * ChunkBytes + (kind - 3) * BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), bytes),
         };
     }
 
@@ -130,13 +131,13 @@ internal sealed partial class KvCache : IDisposable
 
     private long PartBytes(int part, int slots)
     {
-        bool quantized = Format == BlockFormat.Q8_0;
+        bool quantized = Format == KvFormat.Q8_0;
         return (part % PartsPerHead) switch
         {
-            0 => PackedLayout.RowGroups(slots) * PackedLayout.GroupBytes(Format, HeadSize),
-            1 => quantized ? slots / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * ElementBytes(Format),
+            0 => PackedLayout.RowGroups(slots) * Format.Matrix().Info().GroupBytes(HeadSize),
+            1 => quantized ? slots / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * Format.ElementBytes(),
             2 => quantized ? (long)slots * sizeof(ushort) : 0,
-            _ => (long)PackedLayout.Blocks(slots % ChunkSize) * PackedLayout.BlockBytes(BlockFormat.Q8_0),
+            _ => (long)PackedLayout.Blocks(slots % ChunkSize) * BlockFormat.Q8_0.Info().QuantBytes,
         };
     }
 
@@ -154,7 +155,7 @@ internal sealed partial class KvCache : IDisposable
                 chunks = position;
             NativeView to = Part(i, wanted);
             bool whole = kind >= 3 && wanted / ChunkSize < slots / ChunkSize; // what is the last chunk here is a whole one there
-            long from = whole ? chunks + wanted / ChunkSize * ChunkBytes + (kind - 3) * PackedLayout.GroupBytes(BlockFormat.Q8_0, ChunkSize) : position;
+            long from = whole ? chunks + wanted / ChunkSize * ChunkBytes + (kind - 3) * BlockFormat.Q8_0.Info().GroupBytes(ChunkSize) : position;
             parts.Slice(from, to.Length).CopyTo(to);
             position += PartBytes(i, slots);
         }
@@ -176,12 +177,4 @@ internal sealed partial class KvCache : IDisposable
         _values.Dispose();
         _scales.Dispose();
     }
-
-    private static int ElementBytes(BlockFormat format) => format switch
-    {
-        BlockFormat.F32 => 4,
-        BlockFormat.F16 => 2,
-        BlockFormat.Q8_0 => 1,
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a cache format"),
-    };
 }

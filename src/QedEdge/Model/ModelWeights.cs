@@ -1,6 +1,7 @@
 using QedEdge.Architectures;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -143,7 +144,7 @@ internal sealed record ModelWeights(PackedMatrix Embedding, LayerWeights[] Layer
     }
 
     private static void Read(in PackedMatrix matrix, int row, Span<float> x) =>
-        Packing.DequantizeRow(matrix.Format, matrix.Group(row / PackedLayout.GroupRows), row % PackedLayout.GroupRows, x[..matrix.Cols]);
+        matrix.Format.Info().DequantizeRow(matrix.Group(row / PackedLayout.GroupRows), row % PackedLayout.GroupRows, x[..matrix.Cols]);
 
     /// <summary>Every matrix that decoding a token reads, in order; a tied embedding once, as the head.</summary>
     public IEnumerable<PackedMatrix> Matrices()

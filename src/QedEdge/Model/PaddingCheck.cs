@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -16,13 +17,11 @@ internal static class PaddingCheck
         int used = matrix.Rows % PackedLayout.GroupRows;
         if (used == 0)
             return true;
-        ReadOnlySpan<byte> last = matrix.Group(matrix.Groups - 1);
-        return matrix.Format switch
-        {
-            BlockFormat.F32 => Zero(MemoryMarshal.Cast<byte, uint>(last), used, uint.MaxValue >> 1),
-            BlockFormat.F16 => Zero(MemoryMarshal.Cast<byte, ushort>(last), used, (ushort)0x7FFF),
-            _ => Zero(MemoryMarshal.Cast<byte, ushort>(last.Slice((int)matrix.ScalesOffset, matrix.Blocks * PackedLayout.GroupRows * sizeof(ushort))), used, (ushort)0x7FFF),
-        };
+        FormatInfo format = matrix.Format.Info();
+        ReadOnlySpan<byte> numbers = matrix.Group(matrix.Groups - 1)[(int)format.NumbersOffset(matrix.Cols)..];
+        if (format.HasScales)
+            numbers = numbers[..(matrix.Blocks * PackedLayout.GroupRows * sizeof(ushort))]; // behind them the group is rounded up to whole cache lines
+        return format.HasSingles ? Zero(MemoryMarshal.Cast<byte, uint>(numbers), used, uint.MaxValue >> 1) : Zero(MemoryMarshal.Cast<byte, ushort>(numbers), used, (ushort)0x7FFF);
     }
 
     /// <summary>Whether the rows from <paramref name="used"/> on of every eight hold zeros of either sign.</summary>

@@ -2,6 +2,7 @@ using QedEdge.Architectures;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Threading;
 
 namespace QedEdge.Model;
@@ -191,7 +192,7 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
             x.Slice(t * stride, size).CopyTo(inputs.Row(t));
             Span<float> row = inputs.Row(t)[..Workspace.Pad(size)];
             row[size..].Clear();
-            if (!(PackedLayout.HasScales(consumer.Weight.Format) ? kernels.Quantize(inputs, t, size) : kernels.IsFinite(row)))
+            if (!(consumer.Weight.Format.Info().HasScales ? kernels.Quantize(inputs, t, size) : kernels.IsFinite(row)))
                 ws.Broken[t] = true;
         }
         if (batch.Count > 1)
@@ -237,7 +238,7 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
         int row = begin * PackedLayout.GroupRows, rows = (end - begin) * PackedLayout.GroupRows;
         if (rows == 0)
             return (row, row);
-        kernels.Gemm(w, x, batch.Count, begin, end, y[row..], stride, Share(team, worker, next.Weight));
+        kernels.Gemm(new(w, x, batch.Count, begin, end, y[row..], stride) { Next = Share(team, worker, next.Weight) });
         for (int t = 0; linear.Bias is not null && t < batch.Count; t++)
             kernels.Add(linear.Bias.AsSpan(row, rows), y.Slice(t * stride + row, rows));
         return (row, row + rows);
@@ -335,7 +336,7 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
             if (rows == 0)
                 return;
             NativeView next = Share(team, worker, weights.Layers[0].Query.Weight); // decoding goes on there
-            kernels.Gemm(w, h, _count, begin, end, _destination.Span[row..], ws.LogitStride, next);
+            kernels.Gemm(new(w, h, _count, begin, end, _destination.Span[row..], ws.LogitStride) { Next = next });
             for (int t = 0; weights.Output.Bias is not null && t < _count; t++)
                 kernels.Add(weights.Output.Bias.AsSpan(row, rows), _destination.Slice((long)t * ws.LogitStride + row, rows));
         }

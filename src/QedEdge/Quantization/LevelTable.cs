@@ -1,3 +1,5 @@
+using QedEdge.Quantization.Formats;
+
 namespace QedEdge.Quantization;
 
 /// <summary>The values that a quant of a block format counts, times the block's scale, and the quant nearest to any number.</summary>
@@ -8,9 +10,9 @@ internal sealed class LevelTable
     private readonly sbyte[] _levels;
     private readonly byte[] _nearest = new byte[2 * Range]; // the quant of each half from −128 on: levels are whole numbers, and so are twice their middles
 
-    private LevelTable(ReadOnlySpan<sbyte> levels)
+    private LevelTable(BlockFormat format)
     {
-        _levels = [.. levels];
+        _levels = [.. format.Info().Levels];
         for (int i = 0, q = 0; i < _nearest.Length; i++)
         {
             while (q < _levels.Length - 1 && i - Range >= _levels[q] + _levels[q + 1])
@@ -20,21 +22,13 @@ internal sealed class LevelTable
     }
 
     /// <summary>Q4_0.</summary>
-    public static LevelTable Linear { get; } = new(BlockCodec.Levels(BlockFormat.Q4_0));
+    public static LevelTable Linear { get; } = new(BlockFormat.Q4_0);
 
     /// <summary>IQ4_NL.</summary>
-    public static LevelTable Nonlinear { get; } = new(BlockCodec.Levels(BlockFormat.IQ4_NL));
+    public static LevelTable Nonlinear { get; } = new(BlockFormat.IQ4_NL);
 
     /// <summary>Q8_0; quant i counts i − 127.</summary>
-    public static LevelTable Bytes { get; } = new(AllBytes());
-
-    private static sbyte[] AllBytes()
-    {
-        var levels = new sbyte[255];
-        for (int i = 0; i < levels.Length; i++)
-            levels[i] = (sbyte)(i - 127);
-        return levels;
-    }
+    public static LevelTable Bytes { get; } = new(BlockFormat.Q8_0);
 
     /// <summary>What each quant counts, ascending.</summary>
     public ReadOnlySpan<sbyte> Levels => _levels;

@@ -21,41 +21,9 @@ internal static class PackedLayout
     /// <summary>Columns in a block.</summary>
     public const int BlockSize = 32;
 
-    private const int CacheLine = 64;
-
     /// <summary>Row groups that hold <paramref name="rows"/> rows.</summary>
     public static int RowGroups(int rows) => (int)(((long)rows + GroupRows - 1) / GroupRows);
 
     /// <summary>Blocks that hold <paramref name="cols"/> columns.</summary>
     public static int Blocks(int cols) => (int)(((long)cols + BlockSize - 1) / BlockSize);
-
-    /// <summary>Bytes of quants (or of float values) of one block of a row group.</summary>
-    public static int BlockBytes(BlockFormat format) => format switch
-    {
-        BlockFormat.F32 => GroupRows * BlockSize * 4,
-        BlockFormat.F16 => GroupRows * BlockSize * 2,
-        BlockFormat.Q8_0 => GroupRows * BlockSize,
-        BlockFormat.Q4_0 or BlockFormat.IQ4_NL => GroupRows * BlockSize / 2,
-        _ => throw new ArgumentOutOfRangeException(nameof(format)),
-    };
-
-    /// <summary>Where the scales of a row group start, in bytes from the group's start; the group's end for the float formats.</summary>
-    public static long ScalesOffset(BlockFormat format, int cols) => (long)Blocks(cols) * BlockBytes(format);
-
-    /// <summary>Bytes from one row group to the next.</summary>
-    public static long GroupBytes(BlockFormat format, int cols)
-    {
-        long scales = HasScales(format) ? (long)Blocks(cols) * GroupRows * 2 : 0;
-        return (ScalesOffset(format, cols) + scales + CacheLine - 1) / CacheLine * CacheLine;
-    }
-
-    /// <summary>Bytes of a whole packed matrix [rows, cols]; throws <see cref="OverflowException"/> beyond 2^63.</summary>
-    public static long MatrixBytes(BlockFormat format, int rows, int cols) =>
-        checked(RowGroups(rows) * GroupBytes(format, cols));
-
-    /// <summary>Whether values are quants with a scale per block.</summary>
-    public static bool HasScales(BlockFormat format) => format == BlockFormat.Q8_0 || HasNibbles(format);
-
-    /// <summary>Whether quants have four bits.</summary>
-    public static bool HasNibbles(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL;
 }

@@ -1,22 +1,24 @@
 using QedEdge.Memory;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Quantization;
 
 /// <summary>A weight matrix [Rows, Cols] in the order of <see cref="PackedLayout"/>; the memory belongs to somebody else.</summary>
 internal readonly struct PackedMatrix
 {
-    /// <summary>Wraps packed bytes of exactly <see cref="PackedLayout.MatrixBytes"/>.</summary>
+    /// <summary>Wraps packed bytes of exactly <see cref="FormatInfo.MatrixBytes"/>.</summary>
     public PackedMatrix(BlockFormat format, int rows, int cols, NativeView data)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(data.Length, PackedLayout.MatrixBytes(format, rows, cols));
+        FormatInfo info = format.Info();
         Format = format;
         Rows = rows;
         Cols = cols;
         Groups = PackedLayout.RowGroups(rows);
         Blocks = PackedLayout.Blocks(cols);
-        GroupBytes = PackedLayout.GroupBytes(format, cols);
-        ScalesOffset = PackedLayout.ScalesOffset(format, cols);
+        GroupBytes = info.GroupBytes(cols);
+        ScalesOffset = info.ScalesOffset(cols);
         Data = data;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(data.Length, Groups * GroupBytes);
     }
 
     /// <summary>How values are stored.</summary>
@@ -41,13 +43,20 @@ internal readonly struct PackedMatrix
     public long ScalesOffset { get; }
 
     /// <summary>All row groups, one after another.</summary>
-    public NativeView Data { get; }
+    public NativeView Data { get; private init; }
 
     /// <summary>The same rows with only their first columns, in blocks of 32.</summary>
     public PackedMatrix FirstBlocks(int blocks)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)blocks, (uint)Blocks);
         return this with { Blocks = blocks };
+    }
+
+    /// <summary>Another matrix of the same shape, in memory of the same size.</summary>
+    public PackedMatrix At(NativeView data)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(data.Length, Data.Length);
+        return this with { Data = data };
     }
 
     /// <summary>The bytes of row group <paramref name="group"/>.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using QedEdge.Conversion;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 #pragma warning disable xUnit1051 // every call here takes milliseconds; none needs to be cancelled
 
@@ -215,11 +216,11 @@ public class LoraTests
         if (TensorTypes.PackedFormat(file.Find(name)!.Type) is not { } format)
             return MemoryMarshal.Cast<byte, float>(bytes).ToArray();
         var values = new float[shape[0] * shape[1]];
-        int groupBytes = (int)PackedLayout.GroupBytes(format, shape[1]);
+        int groupBytes = (int)format.Info().GroupBytes(shape[1]);
         for (int i = 0; i < shape[0]; i++)
         {
             Span<byte> group = bytes.AsSpan(i / PackedLayout.GroupRows * groupBytes, groupBytes);
-            Packing.DequantizeRow(format, group, i % PackedLayout.GroupRows, values.AsSpan(i * shape[1], shape[1]));
+            format.Info().DequantizeRow(group, i % PackedLayout.GroupRows, values.AsSpan(i * shape[1], shape[1]));
         }
         return values;
     }

@@ -4,6 +4,7 @@ using QedEdge.Kernels;
 using QedEdge.Kernels.X86;
 using QedEdge.Memory;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Kernels;
 
@@ -54,8 +55,8 @@ public sealed class KernelParityTests
                     int begin = w.Groups / 3, end = w.Groups, stride = w.Groups * 8 + 3;
                     var expected = new float[tokens * stride];
                     var actual = new float[tokens * stride];
-                    Scalar.Gemm(w, x, tokens, begin, end, expected, stride);
-                    set.Gemm(w, x, tokens, begin, end, actual, stride);
+                    Scalar.Gemm(new(w, x, tokens, begin, end, expected, stride));
+                    set.Gemm(new(w, x, tokens, begin, end, actual, stride));
                     AssertSameBits(expected, actual, $"{format} [{rows}, {cols}] × {tokens}");
                 }
             }
@@ -73,7 +74,7 @@ public sealed class KernelParityTests
         const int rows = 16, cols = 96, tokens = 13;
         foreach (BlockFormat format in new[] { BlockFormat.Q8_0, BlockFormat.Q4_0, BlockFormat.IQ4_NL })
         {
-            using var data = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
+            using var data = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
             var w = new PackedMatrix(format, rows, cols, data.View);
             byte[] extremes = format == BlockFormat.Q8_0 ? [0x80, 0x81, 0x7F] : [0x00, 0xFF, 0x0F, 0xF0];
             foreach (bool mixed in new[] { false, true })
@@ -93,8 +94,8 @@ public sealed class KernelParityTests
                     Scalar.Quantize(x, t, cols);
                 }
                 float[] expected = new float[tokens * rows], actual = new float[tokens * rows];
-                Scalar.Gemm(w, x, tokens, 0, w.Groups, expected, rows);
-                set.Gemm(w, x, tokens, 0, w.Groups, actual, rows);
+                Scalar.Gemm(new(w, x, tokens, 0, w.Groups, expected, rows));
+                set.Gemm(new(w, x, tokens, 0, w.Groups, actual, rows));
                 AssertSameBits(expected, actual, $"{format} mixed {mixed}");
             }
         }
@@ -111,15 +112,15 @@ public sealed class KernelParityTests
             var w = new PackedMatrix(format, rows, cols, data.View);
             using Activations x = RandomActivations(random, 1, cols);
             var y = new float[w.Groups * 8];
-            Scalar.Gemm(w, x, 1, 0, w.Groups, y, y.Length);
+            Scalar.Gemm(new(w, x, 1, 0, w.Groups, y, y.Length));
             var row = new float[cols];
             for (int r = 0; r < rows; r++)
             {
-                Packing.DequantizeRow(format, w.Group(r / 8), r % 8, row);
+                format.Info().DequantizeRow(w.Group(r / 8), r % 8, row);
                 double sum = 0, magnitude = 0;
                 for (int c = 0; c < cols; c++)
                 {
-                    double input = PackedLayout.HasScales(format) ? x.Quants.Span[c] * (double)x.Scales.Span[c / 32] : x.Row(0)[c];
+                    double input = format.Info().HasScales ? x.Quants.Span[c] * (double)x.Scales.Span[c / 32] : x.Row(0)[c];
                     sum += row[c] * input;
                     magnitude += Math.Abs(row[c] * input);
                 }
@@ -191,10 +192,10 @@ public sealed class KernelParityTests
                             ? MemoryMarshal.AsBytes(v.AsSpan()).ToArray()
                             : MemoryMarshal.AsBytes(v.Select(HalfBits.FromSingle).ToArray().AsSpan()).ToArray();
                         float[] s0 = [.. sum], s1 = [.. sum], alone = [.. sum];
-                        Scalar.AddWeightedRows(p, rows, queries, rows, format, stored, cols, s0);
-                        set.AddWeightedRows(p, rows, queries, rows, format, stored, cols, s1);
+                        Scalar.AddWeightedRows(p, rows, queries, rows, format == BlockFormat.F16, stored, cols, s0);
+                        set.AddWeightedRows(p, rows, queries, rows, format == BlockFormat.F16, stored, cols, s1);
                         for (int q = 0; q < queries; q++)
-                            set.AddWeightedRows(p.AsSpan(q * rows, rows), rows, 1, rows, format, stored, cols, alone.AsSpan(q * cols, cols));
+                            set.AddWeightedRows(p.AsSpan(q * rows, rows), rows, 1, rows, format == BlockFormat.F16, stored, cols, alone.AsSpan(q * cols, cols));
                         AssertSameBits(s0, s1, $"{format} {queries} × {rows} × {cols}");
                         AssertSameBits(s0, alone, $"{format} one by one {queries} × {rows} × {cols}");
                     }
@@ -253,7 +254,7 @@ public sealed class KernelParityTests
         var random = new Random(13);
         foreach ((int rows, int cols, int tokens) in new[] { (64, 256, 8), (64, 32, 1), (40, 96, 5), (24, 160, 3), (24, 160, 19) })
         {
-            using var bytes = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(BlockFormat.Q8_0, rows, cols));
+            using var bytes = new AlignedBuffer<byte>(BlockFormat.Q8_0.Info().MatrixBytes(rows, cols));
             var matrix = new PackedMatrix(BlockFormat.Q8_0, rows, cols, bytes.View);
             for (int i = 0; i < bytes.Span.Length; i++)
                 bytes.Span[i] = (byte)(sbyte)random.Next(-127, 128);
@@ -267,8 +268,8 @@ public sealed class KernelParityTests
                 Scalar.Quantize(x, t, cols);
             }
             float[] y0 = new float[tokens * rows], y1 = new float[tokens * rows];
-            Scalar.Gemm(matrix, x, tokens, 0, matrix.Groups, y0, rows);
-            set.GemmNonNegative(matrix, x, tokens, 0, matrix.Groups, y1, rows);
+            Scalar.Gemm(new(matrix, x, tokens, 0, matrix.Groups, y0, rows));
+            set.Gemm(new(matrix, x, tokens, 0, matrix.Groups, y1, rows) { NonNegative = true });
             AssertSameBits(y0, y1, $"{rows} × {cols} × {tokens}");
         }
     }
@@ -354,17 +355,17 @@ public sealed class KernelParityTests
 
     private static AlignedBuffer<byte> RandomMatrix(Random random, BlockFormat format, int rows, int cols)
     {
-        var buffer = new AlignedBuffer<byte>(PackedLayout.MatrixBytes(format, rows, cols));
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols), groupBytes = (int)PackedLayout.GroupBytes(format, cols);
+        var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
+        int rowBytes = (int)format.Info().RowBytes(cols), groupBytes = (int)format.Info().GroupBytes(cols);
         var plain = new byte[8 * rowBytes];
         for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
         {
             int count = Math.Min(8, rows - group * 8);
             for (int r = 0; r < count; r++)
-                BlockCodec.EncodeRow(format, Values(random, cols, 0.5f)[..cols], plain.AsSpan(r * rowBytes, rowBytes));
+                format.Info().EncodeRow(Values(random, cols, 0.5f)[..cols], plain.AsSpan(r * rowBytes, rowBytes));
             if (format == BlockFormat.Q8_0)
                 plain[2] = 0x80; // -128 does not come from our encoder, but may stand in a file
-            Packing.PackGroup(format, plain, count, cols, buffer.Slice((long)group * groupBytes, groupBytes));
+            format.Info().PackGroup(plain, count, cols, buffer.Slice((long)group * groupBytes, groupBytes));
         }
         return buffer;
     }

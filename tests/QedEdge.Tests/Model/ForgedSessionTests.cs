@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Hashing;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Model;
 
@@ -51,11 +52,11 @@ public sealed class ForgedSessionTests : IDisposable
         using QedModel model = QedModel.Open(Shape.Write(_folder, BlockFormat.Q8_0));
         byte[] forged = Save(model, KvCacheType.Q8_0, 290, path);
         string expected = Outcome(model, KvCacheType.Q8_0, path, 1, 0);
-        int keys = Header + 290 * sizeof(int) + Vocab * sizeof(float), group = (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, 256);
-        int values = keys + PackedLayout.RowGroups(290) * (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, 24);
-        Assert.Equal(0x3C00, BinaryPrimitives.ReadUInt16LittleEndian(forged.AsSpan(values + (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, 256))));
+        int keys = Header + 290 * sizeof(int) + Vocab * sizeof(float), group = (int)BlockFormat.Q8_0.Info().GroupBytes(256);
+        int values = keys + PackedLayout.RowGroups(290) * (int)BlockFormat.Q8_0.Info().GroupBytes(24);
+        Assert.Equal(0x3C00, BinaryPrimitives.ReadUInt16LittleEndian(forged.AsSpan(values + (int)BlockFormat.Q8_0.Info().ScalesOffset(256))));
         for (int g = 0; g < 4; g++) // of the first head
-            forged.AsSpan(values + g * group + (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, 256), group - (int)PackedLayout.ScalesOffset(BlockFormat.Q8_0, 256)).Fill(0x7C);
+            forged.AsSpan(values + g * group + (int)BlockFormat.Q8_0.Info().ScalesOffset(256), group - (int)BlockFormat.Q8_0.Info().ScalesOffset(256)).Fill(0x7C);
         Seal(forged);
         File.WriteAllBytes(path, forged);
         Assert.Equal(expected, Outcome(model, KvCacheType.Q8_0, path, 2, 1));
@@ -68,7 +69,7 @@ public sealed class ForgedSessionTests : IDisposable
         string path = Path.Combine(_folder, "saved");
         using QedModel model = QedModel.Open(Shape.Write(_folder, BlockFormat.Q8_0));
         byte[] forged = Save(model, KvCacheType.Q8_0, 13, path);
-        int keys = Header + 13 * sizeof(int) + Vocab * sizeof(float), scales = keys + PackedLayout.RowGroups(13) * (int)PackedLayout.GroupBytes(BlockFormat.Q8_0, 24);
+        int keys = Header + 13 * sizeof(int) + Vocab * sizeof(float), scales = keys + PackedLayout.RowGroups(13) * (int)BlockFormat.Q8_0.Info().GroupBytes(24);
         forged[scales + 2 * 3 + 1] |= 0x80;
         Seal(forged);
         File.WriteAllBytes(path, forged);

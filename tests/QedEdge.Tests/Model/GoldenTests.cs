@@ -3,6 +3,7 @@ using System.Text.Json;
 using QedEdge.Conversion;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Sampling;
 
 namespace QedEdge.Tests.Model;
@@ -74,7 +75,7 @@ public sealed class GoldenTests : IDisposable
                 float[] expected = AssertSameBits(path, ids, null, kv);
                 // A plain file of an uneven width holds other values: blocks fall back to F16.
                 using QedModel plain = Convert(name, new ConversionOptions { Type = format, Layout = FileLayout.Plain });
-                if (!PackedLayout.HasScales(format) || plain.Config.HiddenSize % 32 == 0 && plain.Config.FeedForwardSize % 32 == 0)
+                if (!format.Info().HasScales || plain.Config.HiddenSize % 32 == 0 && plain.Config.FeedForwardSize % 32 == 0)
                     Assert.Equal(expected, Logits(plain, ids, 0, null, 2, kv));
             }
         }

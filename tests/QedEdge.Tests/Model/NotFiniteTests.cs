@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using QedEdge.Generation;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Sampling;
 using QedEdge.Tests.Gguf;
 
@@ -165,7 +166,7 @@ public sealed class NotFiniteTests : IDisposable
         string path = Path.Combine(folder, "poisoned.gguf");
         byte[] sound = File.ReadAllBytes((Shape with { Tied = false }).Write(folder, BlockFormat.F32));
         File.WriteAllBytes(path, ChangedFile.WithData(sound, "token_embd.weight", data =>
-            MemoryMarshal.Write(data.AsSpan((int)(id / 8 * PackedLayout.GroupBytes(BlockFormat.F32, 18)) + (3 * 8 + id % 8) * 4), 1e30f)));
+            MemoryMarshal.Write(data.AsSpan((int)(id / 8 * BlockFormat.F32.Info().GroupBytes(18)) + (3 * 8 + id % 8) * 4), 1e30f)));
         return path;
     }
 }

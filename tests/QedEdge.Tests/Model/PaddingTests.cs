@@ -1,5 +1,6 @@
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Tests.Gguf;
 
 namespace QedEdge.Tests.Model;
@@ -39,8 +40,8 @@ public sealed class PaddingTests : IDisposable
     /// <summary>Puts a one, or a scale of one, into a row beyond the last.</summary>
     private static void Pad(byte[] data, BlockFormat format, int rows, int cols, int row)
     {
-        int last = (int)(rows / 8 * PackedLayout.GroupBytes(format, cols)), element = format == BlockFormat.F32 ? 4 : 2;
-        int at = last + (PackedLayout.HasScales(format) ? (int)PackedLayout.ScalesOffset(format, cols) : 3 * 8 * element) + row * element;
+        int last = (int)(rows / 8 * format.Info().GroupBytes(cols)), element = format == BlockFormat.F32 ? 4 : 2;
+        int at = last + (format.Info().HasScales ? (int)format.Info().ScalesOffset(cols) : 3 * 8 * element) + row * element;
         (format == BlockFormat.F32 ? BitConverter.GetBytes(1f) : BitConverter.GetBytes((ushort)0x3C00)).CopyTo(data, at);
     }
 
@@ -64,7 +65,7 @@ public sealed class PaddingTests : IDisposable
     /// <summary>The largest quants (or ones) in the columns beyond the last, of real rows.</summary>
     private static void FillColumns(byte[] data, BlockFormat format, int rows, int cols)
     {
-        int groupBytes = (int)PackedLayout.GroupBytes(format, cols), block = PackedLayout.BlockBytes(format);
+        int groupBytes = (int)format.Info().GroupBytes(cols), block = format.Info().QuantBytes;
         for (int row = 0; row < rows; row++)
         {
             for (int col = cols; col < PackedLayout.Blocks(cols) * 32; col++)

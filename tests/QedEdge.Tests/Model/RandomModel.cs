@@ -5,6 +5,7 @@ using QedEdge.Gguf;
 using QedEdge.Kernels;
 using QedEdge.Model;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Model;
 
@@ -22,7 +23,7 @@ internal sealed record RandomModel(Architecture Architecture, float Size, int Se
         select new RandomModel(architecture, size, seed);
 
     /// <summary>Whether files of the plain layout hold the values of the packed ones: widths that blocks do not divide are padded only in the latter.</summary>
-    public bool HasPlain(BlockFormat format) => !PackedLayout.HasScales(format) || Tensors().All(tensor => tensor.Rows == 0 || tensor.Cols % PackedLayout.BlockSize == 0);
+    public bool HasPlain(BlockFormat format) => !format.Info().HasScales || Tensors().All(tensor => tensor.Rows == 0 || tensor.Cols % PackedLayout.BlockSize == 0);
 
     /// <summary>Writes the model's file and returns its path.</summary>
     public string Write(string folder, BlockFormat format, FileLayout layout = FileLayout.Packed)
@@ -90,17 +91,17 @@ internal sealed record RandomModel(Architecture Architecture, float Size, int Se
 
     private static byte[] Encode(float[] values, BlockFormat format, int rows, int cols, bool packed)
     {
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols), groupBytes = (int)PackedLayout.GroupBytes(format, cols);
+        int rowBytes = (int)format.Info().RowBytes(cols), groupBytes = (int)format.Info().GroupBytes(cols);
         var plain = new byte[rows * rowBytes];
         for (int row = 0; row < rows; row++)
-            BlockCodec.EncodeRow(format, values.AsSpan(row * cols, cols), plain.AsSpan(row * rowBytes, rowBytes));
+            format.Info().EncodeRow(values.AsSpan(row * cols, cols), plain.AsSpan(row * rowBytes, rowBytes));
         if (!packed)
             return plain;
-        var groups = new byte[PackedLayout.MatrixBytes(format, rows, cols)];
+        var groups = new byte[format.Info().MatrixBytes(rows, cols)];
         for (int row = 0; row < rows; row += PackedLayout.GroupRows)
         {
             int count = Math.Min(PackedLayout.GroupRows, rows - row);
-            Packing.PackGroup(format, plain.AsSpan(row * rowBytes, count * rowBytes), count, cols, groups.AsSpan(row / PackedLayout.GroupRows * groupBytes, groupBytes));
+            format.Info().PackGroup(plain.AsSpan(row * rowBytes, count * rowBytes), count, cols, groups.AsSpan(row / PackedLayout.GroupRows * groupBytes, groupBytes));
         }
         return groups;
     }

@@ -1,6 +1,7 @@
 using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Model;
 
@@ -61,16 +62,16 @@ internal sealed class ReferenceWeights(GgufFile file)
         GgufTensorInfo tensor = file.Find(name)!;
         int rows = (int)tensor.Dimensions[0], cols = (int)tensor.Dimensions[1];
         BlockFormat format = TensorTypes.PackedFormat(tensor.Type) ?? Enum.Parse<BlockFormat>(TensorTypes.Name(tensor.Type));
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols);
+        int rowBytes = (int)format.Info().RowBytes(cols);
         byte[] plain = file.Data(tensor).Span(0, (int)tensor.Bytes).ToArray();
         if (TensorTypes.IsPacked(tensor.Type))
         {
             byte[] packed = plain;
             plain = new byte[rows * rowBytes];
-            int groupBytes = (int)PackedLayout.GroupBytes(format, cols);
+            int groupBytes = (int)format.Info().GroupBytes(cols);
             for (int row = 0; row < rows; row += PackedLayout.GroupRows)
             {
-                Packing.UnpackGroup(format, packed.AsSpan(row / PackedLayout.GroupRows * groupBytes, groupBytes),
+                format.Info().UnpackGroup(packed.AsSpan(row / PackedLayout.GroupRows * groupBytes, groupBytes),
                     Math.Min(PackedLayout.GroupRows, rows - row), cols, plain.AsSpan(row * rowBytes));
             }
         }
@@ -78,7 +79,7 @@ internal sealed class ReferenceWeights(GgufFile file)
         var matrix = new double[rows][];
         for (int row = 0; row < rows; row++)
         {
-            BlockCodec.DecodeRow(format, plain.AsSpan(row * rowBytes, rowBytes), values);
+            format.Info().DecodeRow(plain.AsSpan(row * rowBytes, rowBytes), values);
             matrix[row] = Widen(values);
         }
         return matrix;

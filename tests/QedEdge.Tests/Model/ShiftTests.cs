@@ -57,7 +57,7 @@ public sealed class ShiftTests : IDisposable
     // A rotation keeps products: a query turned like the keys sees the scores it saw. Values do not change by a bit.
     [Fact]
     public void TheCache_TurnsKeys_AndMovesValues() =>
-        Gen.Select(Cuts, Gen.OneOfConst(BlockFormat.F32, BlockFormat.F16, BlockFormat.Q8_0), Gen.OneOfConst(8, 24, 32, 64), Gen.UInt).Sample((cut, format, size, seed) =>
+        Gen.Select(Cuts, Gen.OneOfConst(KvFormat.F32, KvFormat.F16, KvFormat.Q8_0), Gen.OneOfConst(8, 24, 32, 64), Gen.UInt).Sample((cut, format, size, seed) =>
         {
             KernelSet kernels = KernelRegistry.Select(null);
             var config = new RandomShape(Layers: 2, Heads: 2, HeadSize: size, Inner: 8, Vocab: 8, Bias: false, Tied: true, Theta: 10_000f, Deviation: 0.1f, Seed: 1);
@@ -78,7 +78,7 @@ public sealed class ShiftTests : IDisposable
             cache.Shift(kernels, ropes, cut.Position, cut.Count, cut.Length);
             (float[] unturned, _) = Read(query);
             (float[] after, float[][] moved) = Read(turned);
-            double tolerance = format switch { BlockFormat.F32 => 1e-5, BlockFormat.F16 => 1e-3, _ => 0.05 } * Math.Sqrt(size / 12.0); // a query of length √(size/12)
+            double tolerance = format switch { KvFormat.F32 => 1e-5, KvFormat.F16 => 1e-3, _ => 0.05 } * Math.Sqrt(size / 12.0); // a query of length √(size/12)
             for (int slot = 0; slot < cut.Length - cut.Count; slot++)
             {
                 int from = slot < cut.Position ? slot : slot + cut.Count;
@@ -91,7 +91,7 @@ public sealed class ShiftTests : IDisposable
                 query.CopyTo(own.Queries.Row(0));
                 kernels.Quantize(own.Queries, 0, size);
                 var scores = new float[608];
-                kernels.Gemm(cache.Keys(1, 1), own.Queries, 1, 0, 76, scores, 608);
+                kernels.Gemm(new(cache.Keys(1, 1), own.Queries, 1, 0, 76, scores, 608));
                 var values = new float[cut.Length][];
                 for (int slot = 0; slot < cut.Length; slot++)
                 {

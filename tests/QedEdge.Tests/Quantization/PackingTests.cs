@@ -1,12 +1,13 @@
 using System.Runtime.InteropServices;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Quantization;
 
 public class PackingTests
 {
     [Theory]
-    [MemberData(nameof(BlockCodecTests.Formats), MemberType = typeof(BlockCodecTests))]
+    [MemberData(nameof(FormatTests.Formats), MemberType = typeof(FormatTests))]
     public void PackGroup_AndBack_GivesTheSameRowsAndValues(string name)
     {
         var format = Enum.Parse<BlockFormat>(name);
@@ -15,54 +16,54 @@ public class PackingTests
         {
             int rows = random.Next(1, 9), cols = random.Next(1, 150);
             float[] values = RandomValues(random, rows * cols);
-            int rowBytes = (int)BlockCodec.RowBytes(format, cols);
+            int rowBytes = (int)format.Info().RowBytes(cols);
             byte[] plain = new byte[rows * rowBytes];
             for (int row = 0; row < rows; row++)
-                BlockCodec.EncodeRow(format, values.AsSpan(row * cols, cols), plain.AsSpan(row * rowBytes));
+                format.Info().EncodeRow(values.AsSpan(row * cols, cols), plain.AsSpan(row * rowBytes));
 
-            byte[] group = new byte[PackedLayout.GroupBytes(format, cols)];
+            byte[] group = new byte[format.Info().GroupBytes(cols)];
             random.NextBytes(group); // every byte must be written
-            Packing.PackGroup(format, plain, rows, cols, group);
+            format.Info().PackGroup(plain, rows, cols, group);
             byte[] back = new byte[plain.Length];
-            Packing.UnpackGroup(format, group, rows, cols, back);
+            format.Info().UnpackGroup(group, rows, cols, back);
             Assert.Equal(plain, back);
 
             float[] decoded = new float[cols], dequantized = new float[cols];
             for (int row = 0; row < rows; row++)
             {
-                BlockCodec.DecodeRow(format, plain.AsSpan(row * rowBytes), decoded);
-                Packing.DequantizeRow(format, group, row, dequantized);
+                format.Info().DecodeRow(plain.AsSpan(row * rowBytes), decoded);
+                format.Info().DequantizeRow(group, row, dequantized);
                 Assert.Equal(MemoryMarshal.AsBytes<float>(decoded), MemoryMarshal.AsBytes<float>(dequantized));
             }
         }
     }
 
     [Theory]
-    [MemberData(nameof(BlockCodecTests.Formats), MemberType = typeof(BlockCodecTests))]
+    [MemberData(nameof(FormatTests.Formats), MemberType = typeof(FormatTests))]
     public void PackGroup_PaddingIsZero(string name)
     {
         var format = Enum.Parse<BlockFormat>(name);
         var random = new Random(7);
         const int rows = 3, cols = 45;
-        int rowBytes = (int)BlockCodec.RowBytes(format, cols);
+        int rowBytes = (int)format.Info().RowBytes(cols);
         byte[] plain = new byte[rows * rowBytes];
         for (int row = 0; row < rows; row++)
-            BlockCodec.EncodeRow(format, RandomValues(random, cols), plain.AsSpan(row * rowBytes));
-        byte[] group = new byte[PackedLayout.GroupBytes(format, cols)];
+            format.Info().EncodeRow(RandomValues(random, cols), plain.AsSpan(row * rowBytes));
+        byte[] group = new byte[format.Info().GroupBytes(cols)];
         random.NextBytes(group);
-        Packing.PackGroup(format, plain, rows, cols, group);
+        format.Info().PackGroup(plain, rows, cols, group);
 
         // The same group read as one of 64 whole columns: the padding must decode to zeros.
         float[] values = new float[64];
         for (int row = 0; row < 8; row++)
         {
-            Packing.DequantizeRow(format, group, row, values);
+            format.Info().DequantizeRow(group, row, values);
             if (format == BlockFormat.IQ4_NL && row < rows)
                 continue; // it has no zero: there the activations are
             Assert.All(values[(row < rows ? cols : 0)..], value => Assert.Equal(0f, value));
         }
-        if (PackedLayout.HasScales(format))
-            Assert.All(group[(int)(PackedLayout.ScalesOffset(format, cols) + (2 * 16))..], value => Assert.Equal(0, value));
+        if (format.Info().HasScales)
+            Assert.All(group[(int)(format.Info().ScalesOffset(cols) + (2 * 16))..], value => Assert.Equal(0, value));
     }
 
     [Fact]
@@ -80,8 +81,8 @@ public class PackingTests
                     plain[at + 2 + j] = (byte)((row * 32) + j + b);
             }
         }
-        byte[] group = new byte[PackedLayout.GroupBytes(BlockFormat.Q8_0, 64)];
-        Packing.PackGroup(BlockFormat.Q8_0, plain, 8, 64, group);
+        byte[] group = new byte[BlockFormat.Q8_0.Info().GroupBytes(64)];
+        BlockFormat.Q8_0.Info().PackGroup(plain, 8, 64, group);
         Assert.Equal(576, group.Length);
         for (int b = 0; b < 2; b++)
         {
@@ -110,8 +111,8 @@ public class PackingTests
             for (int j = 0; j < 16; j++)
                 plain[(row * 18) + 2 + j] = (byte)(q[row, j] | (q[row, j + 16] << 4));
         }
-        byte[] group = new byte[PackedLayout.GroupBytes(BlockFormat.Q4_0, 32)];
-        Packing.PackGroup(BlockFormat.Q4_0, plain, 8, 32, group);
+        byte[] group = new byte[BlockFormat.Q4_0.Info().GroupBytes(32)];
+        BlockFormat.Q4_0.Info().PackGroup(plain, 8, 32, group);
         for (int vector = 0; vector < 8; vector++)
         {
             for (int row = 0; row < 8; row++)
@@ -128,10 +129,10 @@ public class PackingTests
     [Fact]
     public void PackGroup_ShortSpans_Throw()
     {
-        Assert.Throws<ArgumentException>(() => Packing.PackGroup(BlockFormat.Q8_0, new byte[33], 1, 32, new byte[4096]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Packing.PackGroup(BlockFormat.Q8_0, new byte[34], 1, 32, new byte[319]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Packing.PackGroup(BlockFormat.Q8_0, new byte[3400], 9, 32, new byte[4096]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Packing.DequantizeRow(BlockFormat.Q8_0, new byte[320], 8, new float[32]));
+        Assert.Throws<ArgumentException>(() => BlockFormat.Q8_0.Info().PackGroup(new byte[33], 1, 32, new byte[4096]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => BlockFormat.Q8_0.Info().PackGroup(new byte[34], 1, 32, new byte[319]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => BlockFormat.Q8_0.Info().PackGroup(new byte[3400], 9, 32, new byte[4096]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => BlockFormat.Q8_0.Info().DequantizeRow(new byte[320], 8, new float[32]));
     }
 
     private static float[] RandomValues(Random random, int count)

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Quantization;
 
@@ -18,8 +19,8 @@ public class ReferenceQuantizerTests
     {
         var format = Enum.Parse<BlockFormat>(name);
         float[] values = Input();
-        byte[] plain = new byte[BlockCodec.RowBytes(format, values.Length)];
-        BlockCodec.EncodeRow(format, values, plain);
+        byte[] plain = new byte[format.Info().RowBytes(values.Length)];
+        format.Info().EncodeRow(values, plain);
         Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(plain)));
     }
 

@@ -18,9 +18,12 @@ internal static unsafe class BlockTile<TBlock> where TBlock : struct, IBlock
     private const int StepBytes = 32; // four columns of eight rows
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks and at least <see cref="FloatTile.Tokens"/> tokens.</summary>
-    public static void Multiply(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride)
+    public static void Multiply(in GemmCall call, float* y)
     {
-        for (int group = groupBegin; group < groupEnd; group++, y += GroupRows)
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        int tokens = call.Tokens, yStride = call.YStride;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++, y += GroupRows)
         {
             byte* weights = w.Data.Pointer + group * w.GroupBytes;
             short* scales = (short*)(weights + w.ScalesOffset);

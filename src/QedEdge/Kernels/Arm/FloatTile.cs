@@ -15,10 +15,12 @@ internal static unsafe class FloatTile
     private const int GroupRows = PackedLayout.GroupRows;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these columns and at least <see cref="Tokens"/> tokens.</summary>
-    public static void Multiply<TColumn>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride)
-        where TColumn : struct, IColumn
+    public static void Multiply<TColumn>(in GemmCall call, float* y) where TColumn : struct, IColumn
     {
-        for (int group = groupBegin; group < groupEnd; group++, y += GroupRows)
+        PackedMatrix w = call.W;
+        Activations x = call.X;
+        int tokens = call.Tokens, yStride = call.YStride;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++, y += GroupRows)
         {
             byte* weights = w.Data.Pointer + group * w.GroupBytes;
             for (int t = 0; t < tokens; t += Tokens)

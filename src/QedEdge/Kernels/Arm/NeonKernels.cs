@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
-using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.Arm;
@@ -18,56 +17,56 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
     public override string Name => TDot.Name;
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        Blocks<NibbleBlock, Nibbles>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
-    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        Blocks<NonlinearBlock, Levels>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next) =>
-        Blocks<ByteBlock, Bytes>(w, x, tokens, groupBegin, groupEnd, ref y, yStride);
+    protected override void Multiply(in GemmCall call)
+    {
+        fixed (float* y = call.Y)
+        {
+            switch (call.W.Format)
+            {
+                case BlockFormat.F32: MultiplySingle(call, y); break;
+                case BlockFormat.F16: MultiplyHalf(call, y); break;
+                case BlockFormat.Q8_0: Blocks<ByteBlock, Bytes>(call, y); break;
+                case BlockFormat.Q4_0: Blocks<NibbleBlock, Nibbles>(call, y); break;
+                case BlockFormat.IQ4_NL: Blocks<NonlinearBlock, Levels>(call, y); break;
+                default: throw new ArgumentOutOfRangeException(nameof(call), call.W.Format, "no kernel for this format");
+            }
+        }
+    }
 
     /// <typeparam name="TTile">The blocks as many tokens share them.</typeparam>
     /// <typeparam name="TOne">The blocks as one token takes them.</typeparam>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Blocks<TTile, TOne>(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride)
-        where TTile : struct, IBlock where TOne : struct, IOneToken
+    [MethodImpl(MethodImplOptions.NoInlining)] // into a caller that would then have no room for what the loop needs inlined
+    private static void Blocks<TTile, TOne>(in GemmCall call, float* y) where TTile : struct, IBlock where TOne : struct, IOneToken
     {
-        fixed (float* outputs = &y)
+        if (TDot.HasTiles && call.Tokens >= FloatTile.Tokens)
         {
-            if (TDot.HasTiles && tokens >= FloatTile.Tokens)
+            BlockTile<TTile>.Multiply(call, y);
+            return;
+        }
+        // The compiler would read all these again for every group: outputs might overlap them.
+        PackedMatrix w = call.W;
+        sbyte* quants = call.X.Quants.Pointer;
+        float* scales = call.X.Scales.Pointer;
+        int* offsets = call.X.Offsets.Pointer;
+        long groupBytes = w.GroupBytes, scalesOffset = w.ScalesOffset;
+        int blocks = w.Blocks, stride = call.X.Stride, blockStride = call.X.BlockStride, tokens = call.Tokens, groupBegin = call.GroupBegin, groupEnd = call.GroupEnd, yStride = call.YStride;
+        byte* first = w.Data.Pointer;
+        for (int group = groupBegin; group < groupEnd; group++)
+        {
+            byte* weights = first + group * groupBytes;
+            for (int t = 0; t < tokens; t++)
             {
-                BlockTile<TTile>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
-                return;
-            }
-            sbyte* quants = x.Quants.Pointer;
-            float* scales = x.Scales.Pointer;
-            int* offsets = x.Offsets.Pointer;
-            // The compiler would read these again for every group: outputs might overlap them.
-            long groupBytes = w.GroupBytes, scalesOffset = w.ScalesOffset;
-            int blocks = w.Blocks, stride = x.Stride, blockStride = x.BlockStride;
-            for (int group = groupBegin; group < groupEnd; group++)
-            {
-                byte* weights = w.Data.Pointer + group * groupBytes;
-                for (int t = 0; t < tokens; t++)
+                float* xScale = scales + t * blockStride;
+                int* xOffset = offsets + t * blockStride;
+                sbyte* xs = quants + (nint)t * stride;
+                short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
+                Vector128<float> acc0 = default, acc1 = default;
+                for (byte* block = weights; d < dEnd; block += TTile.Bytes, xs += BlockSize, d += GroupRows)
                 {
-                    float* xScale = scales + t * blockStride;
-                    int* xOffset = offsets + t * blockStride;
-                    sbyte* xs = quants + (nint)t * stride;
-                    short* d = (short*)(weights + scalesOffset), dEnd = d + blocks * GroupRows;
-                    Vector128<float> acc0 = default, acc1 = default;
-                    for (byte* block = weights; d < dEnd; block += TTile.Bytes, xs += BlockSize, d += GroupRows)
-                    {
-                        (Vector128<int> low, Vector128<int> high) = TOne.Dot(block, xs, ref xOffset);
-                        Scale(low, high, d, *xScale++, ref acc0, ref acc1);
-                    }
-                    Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
+                    (Vector128<int> low, Vector128<int> high) = TOne.Dot(block, xs, ref xOffset);
+                    Scale(low, high, d, *xScale++, ref acc0, ref acc1);
                 }
+                Store(acc0, acc1, y + (nint)t * yStride + (group - groupBegin) * GroupRows);
             }
         }
     }
@@ -100,69 +99,62 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    private static void MultiplySingle(in GemmCall call, float* y)
     {
-        int cols = w.Blocks * BlockSize;
-        fixed (float* outputs = &y)
+        if (call.Tokens >= FloatTile.Tokens)
         {
-            if (tokens >= FloatTile.Tokens)
+            FloatTile.Multiply<SingleColumn>(call, y);
+            return;
+        }
+        PackedMatrix w = call.W;
+        int cols = w.Blocks * BlockSize;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
+        {
+            float* weights = (float*)(w.Data.Pointer + group * w.GroupBytes);
+            for (int t = 0; t < call.Tokens; t++)
             {
-                FloatTile.Multiply<SingleColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
-                return;
-            }
-            float* values = x.Values.Pointer;
-            for (int group = groupBegin; group < groupEnd; group++)
-            {
-                float* weights = (float*)(w.Data.Pointer + group * w.GroupBytes);
-                for (int t = 0; t < tokens; t++)
+                float* column = weights;
+                float* xs = call.X.Values.Pointer + (nint)t * call.X.Stride;
+                Vector128<float> acc0 = default, acc1 = default;
+                for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
                 {
-                    float* column = weights, xs = values + (nint)t * x.Stride;
-                    Vector128<float> acc0 = default, acc1 = default;
-                    for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
-                    {
-                        Vector128<float> four = Vector128.Load(xs);
-                        AddColumn((Vector128.Load(column), Vector128.Load(column + 4)), four, 0, ref acc0, ref acc1);
-                        AddColumn((Vector128.Load(column + 8), Vector128.Load(column + 12)), four, 1, ref acc0, ref acc1);
-                        AddColumn((Vector128.Load(column + 16), Vector128.Load(column + 20)), four, 2, ref acc0, ref acc1);
-                        AddColumn((Vector128.Load(column + 24), Vector128.Load(column + 28)), four, 3, ref acc0, ref acc1);
-                    }
-                    Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
+                    Vector128<float> four = Vector128.Load(xs);
+                    AddColumn((Vector128.Load(column), Vector128.Load(column + 4)), four, 0, ref acc0, ref acc1);
+                    AddColumn((Vector128.Load(column + 8), Vector128.Load(column + 12)), four, 1, ref acc0, ref acc1);
+                    AddColumn((Vector128.Load(column + 16), Vector128.Load(column + 20)), four, 2, ref acc0, ref acc1);
+                    AddColumn((Vector128.Load(column + 24), Vector128.Load(column + 28)), four, 3, ref acc0, ref acc1);
                 }
+                Store(acc0, acc1, y + (nint)t * call.YStride + (group - call.GroupBegin) * GroupRows);
             }
         }
     }
 
-    /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    private static void MultiplyHalf(in GemmCall call, float* y)
     {
-        int cols = w.Blocks * BlockSize;
-        fixed (float* outputs = &y)
+        if (call.Tokens >= FloatTile.Tokens)
         {
-            if (tokens >= FloatTile.Tokens)
+            FloatTile.Multiply<HalfColumn>(call, y);
+            return;
+        }
+        PackedMatrix w = call.W;
+        int cols = w.Blocks * BlockSize;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
+        {
+            short* weights = (short*)(w.Data.Pointer + group * w.GroupBytes);
+            for (int t = 0; t < call.Tokens; t++)
             {
-                FloatTile.Multiply<HalfColumn>(w, x, tokens, groupBegin, groupEnd, outputs, yStride);
-                return;
-            }
-            float* values = x.Values.Pointer;
-            for (int group = groupBegin; group < groupEnd; group++)
-            {
-                short* weights = (short*)(w.Data.Pointer + group * w.GroupBytes);
-                for (int t = 0; t < tokens; t++)
+                short* column = weights;
+                float* xs = call.X.Values.Pointer + (nint)t * call.X.Stride;
+                Vector128<float> acc0 = default, acc1 = default;
+                for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
                 {
-                    short* column = weights;
-                    float* xs = values + (nint)t * x.Stride;
-                    Vector128<float> acc0 = default, acc1 = default;
-                    for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
-                    {
-                        Vector128<float> four = Vector128.Load(xs);
-                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column)), four, 0, ref acc0, ref acc1);
-                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 8)), four, 1, ref acc0, ref acc1);
-                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 16)), four, 2, ref acc0, ref acc1);
-                        AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 24)), four, 3, ref acc0, ref acc1);
-                    }
-                    Store(acc0, acc1, outputs + (nint)t * yStride + (group - groupBegin) * GroupRows);
+                    Vector128<float> four = Vector128.Load(xs);
+                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column)), four, 0, ref acc0, ref acc1);
+                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 8)), four, 1, ref acc0, ref acc1);
+                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 16)), four, 2, ref acc0, ref acc1);
+                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 24)), four, 3, ref acc0, ref acc1);
                 }
+                Store(acc0, acc1, y + (nint)t * call.YStride + (group - call.GroupBegin) * GroupRows);
             }
         }
     }

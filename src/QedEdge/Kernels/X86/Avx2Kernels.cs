@@ -1,4 +1,3 @@
-using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
@@ -11,44 +10,20 @@ internal unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where TDot :
     public override string Name => TDot.Name;
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void Multiply(in GemmCall call)
     {
-        fixed (float* outputs = &y)
-            BlockGemm<Nibbles<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            BlockGemm<SignedBytes<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            BlockGemm<NonlinearNibbles<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            BlockGemm<BytesByNonNegative<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmF32(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            FloatGemm<SingleColumn>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmF16(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            FloatGemm<HalfColumn>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
+        fixed (float* y = call.Y)
+        {
+            switch (call.W.Format)
+            {
+                case BlockFormat.F32: FloatGemm<SingleColumn>.Multiply(call, y); break;
+                case BlockFormat.F16: FloatGemm<HalfColumn>.Multiply(call, y); break;
+                case BlockFormat.Q8_0 when call.NonNegative: BlockGemm<BytesByNonNegative<TDot>>.Multiply(call, y); break;
+                case BlockFormat.Q8_0: BlockGemm<SignedBytes<TDot>>.Multiply(call, y); break;
+                case BlockFormat.Q4_0: BlockGemm<Nibbles<TDot>>.Multiply(call, y); break;
+                case BlockFormat.IQ4_NL: BlockGemm<NonlinearNibbles<TDot>>.Multiply(call, y); break;
+                default: throw new ArgumentOutOfRangeException(nameof(call), call.W.Format, "no kernel for this format");
+            }
+        }
     }
 }

@@ -1,4 +1,3 @@
-using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
@@ -11,10 +10,15 @@ internal unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot : struc
     public override string Name => "avx512";
 
     /// <inheritdoc/>
-    protected override void GemmQ4_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void Multiply(in GemmCall call)
     {
-        fixed (float* outputs = &y)
-            WideGemm<WideNibbles, Nibbles<TDot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
+        fixed (float* y = call.Y)
+        {
+            if (call.W.Format == BlockFormat.Q4_0)
+                WideGemm<WideNibbles, Nibbles<TDot>>.Multiply(call, y);
+            else
+                base.Multiply(call);
+        }
     }
 }
 
@@ -22,23 +26,17 @@ internal unsafe class Avx512Kernels<TDot> : Avx2Kernels<TDot> where TDot : struc
 internal sealed unsafe class Avx512Kernels : Avx512Kernels<Avx2Dot>
 {
     /// <inheritdoc/>
-    protected override void GemmQ8_0(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
+    protected override void Multiply(in GemmCall call)
     {
-        fixed (float* outputs = &y)
-            WideGemm<WideBytes, SignedBytes<Avx2Dot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmIQ4_NL(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            WideGemm<WideNonlinearNibbles, NonlinearNibbles<Avx2Dot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
-    }
-
-    /// <inheritdoc/>
-    protected override void GemmNonNegative(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, ref float y, int yStride, NativeView next)
-    {
-        fixed (float* outputs = &y)
-            WideGemm<WideBytesByNonNegative, BytesByNonNegative<Avx2Dot>>.Multiply(w, x, tokens, groupBegin, groupEnd, outputs, yStride, next);
+        fixed (float* y = call.Y)
+        {
+            switch (call.W.Format)
+            {
+                case BlockFormat.Q8_0 when call.NonNegative: WideGemm<WideBytesByNonNegative, BytesByNonNegative<Avx2Dot>>.Multiply(call, y); break;
+                case BlockFormat.Q8_0: WideGemm<WideBytes, SignedBytes<Avx2Dot>>.Multiply(call, y); break;
+                case BlockFormat.IQ4_NL: WideGemm<WideNonlinearNibbles, NonlinearNibbles<Avx2Dot>>.Multiply(call, y); break;
+                default: base.Multiply(call); break;
+            }
+        }
     }
 }

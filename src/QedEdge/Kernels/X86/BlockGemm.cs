@@ -21,25 +21,26 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
     private const int TileTokens = 4;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>
-    public static void Multiply(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
+    public static void Multiply(in GemmCall call, float* y)
     {
-        if (tokens == 1)
-            Gemv(w, x, groupBegin, groupEnd, y, next);
+        if (call.Tokens == 1)
+            Gemv(call.W, call.X, call.GroupBegin, call.GroupEnd, y, call.Next);
         else
-            Tiles(w, x, 0, tokens, groupBegin, groupEnd, y, yStride, next);
+            Tiles(call, 0, y);
     }
 
-    /// <summary>Tokens <paramref name="tokenBegin"/> .. <paramref name="tokenEnd"/>, four at a time; the first of them ask for weights to come.</summary>
-    public static void Tiles(in PackedMatrix w, Activations x, int tokenBegin, int tokenEnd, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
+    /// <summary>Tokens from <paramref name="tokenBegin"/> on, four at a time; the first of them prefetch weights to come.</summary>
+    public static void Tiles(in GemmCall call, int tokenBegin, float* y)
     {
-        for (int group = groupBegin; group < groupEnd; group += 2)
+        ref readonly PackedMatrix w = ref call.W;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group += 2)
         {
-            int second = Math.Min(group + 1, groupEnd - 1);
-            float* y0 = y + (group - groupBegin) * GroupRows, y1 = y + (second - groupBegin) * GroupRows;
+            int second = Math.Min(group + 1, call.GroupEnd - 1);
+            float* y0 = y + (group - call.GroupBegin) * GroupRows, y1 = y + (second - call.GroupBegin) * GroupRows;
             byte* w0 = w.Data.Pointer + group * w.GroupBytes;
-            int tiles = (tokenEnd - tokenBegin + TileTokens - 1) / TileTokens;
+            int tiles = (call.Tokens - tokenBegin + TileTokens - 1) / TileTokens;
             for (int i = 0; i < tiles; i++)
-                Tile(w, group, second, x, tokenBegin + i * TileTokens, tokenEnd, y0, y1, yStride, new Streaming(w, w0 + i * w.GroupBytes, groupEnd, next), Streaming.GroupsAhead(i, tiles));
+                Tile(w, group, second, call.X, tokenBegin + i * TileTokens, call.Tokens, y0, y1, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
         }
     }
 

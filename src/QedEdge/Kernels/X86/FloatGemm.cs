@@ -13,13 +13,14 @@ internal static unsafe class FloatGemm<TColumn> where TColumn : struct, IColumn
     private const int GroupRows = PackedLayout.GroupRows;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these columns.</summary>
-    public static void Multiply(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
+    public static void Multiply(in GemmCall call, float* y)
     {
-        int cols = w.Blocks * PackedLayout.BlockSize;
-        float* values = x.Values.Pointer;
+        PackedMatrix w = call.W;
+        int cols = w.Blocks * PackedLayout.BlockSize, tokens = call.Tokens, groupBegin = call.GroupBegin, groupEnd = call.GroupEnd, xStride = call.X.Stride, yStride = call.YStride;
+        float* values = call.X.Values.Pointer;
         if (tokens == 1)
         {
-            Gemv(w, values, cols, groupBegin, groupEnd, y, next);
+            Gemv(w, values, cols, groupBegin, groupEnd, y, call.Next);
             return;
         }
         for (int group = groupBegin; group < groupEnd; group += 2)
@@ -30,8 +31,8 @@ internal static unsafe class FloatGemm<TColumn> where TColumn : struct, IColumn
             for (int t = 0; t < tokens; t += 4)
             {
                 int t1 = Math.Min(t + 1, tokens - 1), t2 = Math.Min(t + 2, tokens - 1), t3 = Math.Min(t + 3, tokens - 1);
-                float* x0 = values + (nint)t * x.Stride, x1 = values + (nint)t1 * x.Stride;
-                float* x2 = values + (nint)t2 * x.Stride, x3 = values + (nint)t3 * x.Stride;
+                float* x0 = values + (nint)t * xStride, x1 = values + (nint)t1 * xStride;
+                float* x2 = values + (nint)t2 * xStride, x3 = values + (nint)t3 * xStride;
                 Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default, c0 = default, c1 = default, c2 = default, c3 = default;
                 for (int c = 0; c < cols; c++)
                 {

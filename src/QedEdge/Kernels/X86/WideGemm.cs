@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
@@ -21,26 +20,27 @@ internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWide
     private const int TileTokens = 8;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>
-    public static void Multiply(in PackedMatrix w, Activations x, int tokens, int groupBegin, int groupEnd, float* y, int yStride, NativeView next)
+    public static void Multiply(in GemmCall call, float* y)
     {
-        int tiles = tokens / TileTokens;
+        int tiles = call.Tokens / TileTokens;
         if (tiles == 0)
         {
-            BlockGemm<TBlock>.Multiply(w, x, tokens, groupBegin, groupEnd, y, yStride, next);
+            BlockGemm<TBlock>.Multiply(call, y);
             return;
         }
-        for (int group = groupBegin; group < groupEnd; group += 2)
+        ref readonly PackedMatrix w = ref call.W;
+        for (int group = call.GroupBegin; group < call.GroupEnd; group += 2)
         {
-            int second = Math.Min(group + 1, groupEnd - 1);
-            float* y0 = y + (group - groupBegin) * GroupRows, y1 = y + (second - groupBegin) * GroupRows;
+            int second = Math.Min(group + 1, call.GroupEnd - 1);
+            float* y0 = y + (group - call.GroupBegin) * GroupRows, y1 = y + (second - call.GroupBegin) * GroupRows;
             byte* w0 = w.Data.Pointer + group * w.GroupBytes;
             for (int i = 0; i < tiles; i++)
             {
-                nint at = (nint)i * TileTokens * yStride;
-                Tile(w, group, second, x, i * TileTokens, y0 + at, y1 + at, yStride, new Streaming(w, w0 + i * w.GroupBytes, groupEnd, next), Streaming.GroupsAhead(i, tiles));
+                nint at = (nint)i * TileTokens * call.YStride;
+                Tile(w, group, second, call.X, i * TileTokens, y0 + at, y1 + at, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
             }
         }
-        BlockGemm<TBlock>.Tiles(w, x, tiles * TileTokens, tokens, groupBegin, groupEnd, y, yStride, next);
+        BlockGemm<TBlock>.Tiles(call, tiles * TileTokens, y);
     }
 
     /// <summary>Two row groups by eight tokens; asks for the bytes of so many groups.</summary>

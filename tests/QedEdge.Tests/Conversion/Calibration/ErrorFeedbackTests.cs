@@ -1,5 +1,6 @@
 using QedEdge.Conversion.Calibration;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Conversion.Calibration;
 
@@ -119,20 +120,20 @@ public sealed class ErrorFeedbackTests
         BlockFormat type = Enum.Parse<BlockFormat>(format);
         InputStatistics inputs = Statistics(8);
         var feedback = new ErrorFeedback(inputs, type);
-        var plain = new byte[BlockCodec.RowBytes(type, Width)];
+        var plain = new byte[type.Info().RowBytes(Width)];
         var decoded = new float[Width];
         double plainError = 0, error = 0;
         for (int row = 0; row < 24; row++)
         {
             float[] w = Row(100 + row);
-            BlockCodec.EncodeRow(type, w, plain, QuantizationMethod.Search, inputs.Diagonal());
+            type.Info().EncodeRow(w, plain, QuantizationMethod.Search, inputs.Diagonal());
             plainError += Loss(plain);
             Assert.True(feedback.Encode(w, plain));
             error += Loss(plain);
 
             double Loss(byte[] encoded)
             {
-                BlockCodec.DecodeRow(type, encoded, decoded);
+                type.Info().DecodeRow(encoded, decoded);
                 double loss = 0;
                 for (int i = 0; i < Width; i++)
                 {
@@ -151,10 +152,10 @@ public sealed class ErrorFeedbackTests
         foreach (BlockFormat format in (BlockFormat[])[BlockFormat.Q4_0, BlockFormat.IQ4_NL, BlockFormat.Q8_0])
         {
             var feedback = new ErrorFeedback(Statistics(9), format);
-            var plain = new byte[BlockCodec.RowBytes(format, Width)];
+            var plain = new byte[format.Info().RowBytes(Width)];
             var decoded = new float[Width];
             Assert.True(feedback.Encode(new float[Width], plain));
-            BlockCodec.DecodeRow(format, plain, decoded);
+            format.Info().DecodeRow(plain, decoded);
             Assert.All(decoded, static value => Assert.Equal(0, value));
             float[] large = Row(10);
             large[40] = 1e30f;
@@ -166,10 +167,10 @@ public sealed class ErrorFeedbackTests
     public void Inputs_ThatAreAlwaysZero_DoNotStandInTheWay()
     {
         var feedback = new ErrorFeedback(new InputStatistics(new Covariance(Width), new Covariance(Width), 1), BlockFormat.Q8_0);
-        var plain = new byte[BlockCodec.RowBytes(BlockFormat.Q8_0, Width)];
+        var plain = new byte[BlockFormat.Q8_0.Info().RowBytes(Width)];
         float[] w = Row(11), decoded = new float[Width];
         Assert.True(feedback.Encode(w, plain));
-        BlockCodec.DecodeRow(BlockFormat.Q8_0, plain, decoded);
+        BlockFormat.Q8_0.Info().DecodeRow(plain, decoded);
         for (int i = 0; i < Width; i++)
             Assert.Equal(w[i], decoded[i], 0.02);
     }

@@ -1,19 +1,17 @@
-using System.Runtime.CompilerServices;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Tests.Quantization;
 
-public class BlockCodecTests
+public class FormatTests
 {
     public static TheoryData<string> Formats => new(Enum.GetNames<BlockFormat>());
 
     [Fact]
     public void Blocks_HaveTheSizesOfTheFormat()
     {
-        Assert.Equal(34, Unsafe.SizeOf<BlockQ8_0>());
-        Assert.Equal(18, Unsafe.SizeOf<BlockNibbles>());
-        Assert.Equal(34, BlockCodec.RowBytes(BlockFormat.Q8_0, 32));
-        Assert.Equal(18, BlockCodec.RowBytes(BlockFormat.Q4_0, 32));
+        Assert.Equal(34, BlockFormat.Q8_0.Info().RowBytes(32));
+        Assert.Equal(18, BlockFormat.Q4_0.Info().RowBytes(32));
     }
 
     [Fact]
@@ -24,7 +22,7 @@ public class BlockCodecTests
         float[] start = [127, 0.5f, -0.5f, 1.5f, -2.5f, 0.49999997f, -126.5f, -0f];
         start.CopyTo(row, 0);
         byte[] plain = new byte[34];
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
+        Assert.True(BlockFormat.Q8_0.Info().EncodeRow(row, plain));
         byte[] expected = [0x00, 0x3C, 127, 1, 0xFF, 2, 0xFD, 0, 0x81, 0];
         Assert.Equal(expected, plain[..10]);
         Assert.All(plain[10..], value => Assert.Equal(0, value));
@@ -37,12 +35,12 @@ public class BlockCodecTests
         float[] row = new float[32];
         (row[3], row[16], row[19], row[4], row[5], row[31]) = (-8, 8, 0.5f, -0.5f, -0.51f, 7);
         byte[] plain = new byte[18];
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain));
+        Assert.True(BlockFormat.Q4_0.Info().EncodeRow(row, plain));
         byte[] expected = [0x00, 0x3C, 0xF8, 0x88, 0x88, 0x90, 0x88, 0x87, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0xF8];
         Assert.Equal(expected, plain);
 
         row[3] = 8; // now the first is positive: d = −1 and every sign turns
-        BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain);
+        BlockFormat.Q4_0.Info().EncodeRow(row, plain);
         Assert.Equal([0x00, 0xBC], plain[..2]);
         Assert.Equal(0x00, plain[2 + 3] & 0x0F);
     }
@@ -54,8 +52,8 @@ public class BlockCodecTests
         byte[] plain = new byte[36];
         for (int j = 0; j < 64; j++)
             row[j] = NonlinearLevels.Values[j % 16] * (j < 32 ? 0.5f : -0.25f);
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.IQ4_NL, row, plain));
-        BlockCodec.DecodeRow(BlockFormat.IQ4_NL, plain, decoded);
+        Assert.True(BlockFormat.IQ4_NL.Info().EncodeRow(row, plain));
+        BlockFormat.IQ4_NL.Info().DecodeRow(plain, decoded);
         Assert.Equal(row, decoded);
         Assert.Equal([0x00, 0x38, 0x00, 0x11, 0x22], plain[..5]); // 0.5, columns 0 and 16, 1 and 17, 2 and 18
 
@@ -64,10 +62,10 @@ public class BlockCodecTests
         float[] weights = [.. Enumerable.Range(0, 4096).Select(_ => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
         double Error(BlockFormat format)
         {
-            byte[] bytes = new byte[BlockCodec.RowBytes(format, weights.Length)];
+            byte[] bytes = new byte[format.Info().RowBytes(weights.Length)];
             float[] back = new float[weights.Length];
-            BlockCodec.EncodeRow(format, weights, bytes);
-            BlockCodec.DecodeRow(format, bytes, back);
+            format.Info().EncodeRow(weights, bytes);
+            format.Info().DecodeRow(bytes, back);
             return weights.Zip(back, (a, b) => (double)(a - b) * (a - b)).Sum();
         }
         Assert.InRange(Error(BlockFormat.IQ4_NL) / Error(BlockFormat.Q4_0), 0.5, 0.9);
@@ -97,8 +95,8 @@ public class BlockCodecTests
         {
             byte[] plain = new byte[18];
             float[] back = new float[32];
-            Assert.True(BlockCodec.EncodeRow(format, x, plain, method));
-            BlockCodec.DecodeRow(format, plain, back);
+            Assert.True(format.Info().EncodeRow(x, plain, method));
+            format.Info().DecodeRow(plain, back);
             return x.Zip(back, (v, w) => ((double)v - w) * ((double)v - w)).Sum();
         }
     }
@@ -113,8 +111,8 @@ public class BlockCodecTests
         {
             byte[] plain = new byte[18];
             float[] decoded = new float[32];
-            Assert.Equal(value < 1e6f, BlockCodec.EncodeRow(format, [.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain, QuantizationMethod.Search));
-            BlockCodec.DecodeRow(format, plain, decoded);
+            Assert.Equal(value < 1e6f, format.Info().EncodeRow([.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain, QuantizationMethod.Search));
+            format.Info().DecodeRow(plain, decoded);
             Assert.All(decoded, v => Assert.False(float.IsNaN(v)));
         }
     }
@@ -127,10 +125,10 @@ public class BlockCodecTests
     public void EncodeRow_IQ4_NL_OfExtremes_IsFiniteOrSaysSo(float value)
     {
         byte[] plain = new byte[18];
-        bool fits = BlockCodec.EncodeRow(BlockFormat.IQ4_NL, [.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain);
+        bool fits = BlockFormat.IQ4_NL.Info().EncodeRow([.. Enumerable.Range(0, 32).Select(i => i % 3 == 0 ? value : -value / 2)], plain);
         Assert.Equal(value < 1e6f, fits);
         float[] decoded = new float[32];
-        BlockCodec.DecodeRow(BlockFormat.IQ4_NL, plain, decoded);
+        BlockFormat.IQ4_NL.Info().DecodeRow(plain, decoded);
         Assert.All(decoded, v => Assert.False(float.IsNaN(v)));
         if (fits)
             Assert.All(decoded, v => Assert.Equal(0f, v, 1e-3f));
@@ -140,9 +138,9 @@ public class BlockCodecTests
     public void EncodeRow_ZerosKeepTheReferencesSigns()
     {
         byte[] plain = new byte[34];
-        BlockCodec.EncodeRow(BlockFormat.Q8_0, new float[32], plain);
+        BlockFormat.Q8_0.Info().EncodeRow(new float[32], plain);
         Assert.All(plain, value => Assert.Equal(0, value));
-        BlockCodec.EncodeRow(BlockFormat.Q4_0, new float[32], plain);
+        BlockFormat.Q4_0.Info().EncodeRow(new float[32], plain);
         Assert.Equal([0x00, 0x80, 0x88], plain[..3]); // d = 0 / −8 = −0
     }
 
@@ -151,11 +149,11 @@ public class BlockCodecTests
     {
         foreach (float[] row in Rows(500))
         {
-            byte[] plain = new byte[BlockCodec.RowBytes(BlockFormat.Q8_0, row.Length)];
-            BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain);
+            byte[] plain = new byte[BlockFormat.Q8_0.Info().RowBytes(row.Length)];
+            BlockFormat.Q8_0.Info().EncodeRow(row, plain);
             Assert.Equal(ReferenceQ8_0(row), plain);
-            plain = new byte[BlockCodec.RowBytes(BlockFormat.Q4_0, row.Length)];
-            BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain);
+            plain = new byte[BlockFormat.Q4_0.Info().RowBytes(row.Length)];
+            BlockFormat.Q4_0.Info().EncodeRow(row, plain);
             Assert.Equal(ReferenceQ4_0(row), plain);
         }
     }
@@ -168,11 +166,11 @@ public class BlockCodecTests
         {
             foreach (var (format, bound) in new[] { (BlockFormat.F32, 0f), (BlockFormat.F16, half), (BlockFormat.Q8_0, (0.5f / 127) + half), (BlockFormat.Q4_0, (1f / 8) + half) })
             {
-                byte[] plain = new byte[BlockCodec.RowBytes(format, row.Length)];
+                byte[] plain = new byte[format.Info().RowBytes(row.Length)];
                 float[] decoded = new float[row.Length];
-                if (!BlockCodec.EncodeRow(format, row, plain))
+                if (!format.Info().EncodeRow(row, plain))
                     continue;
-                BlockCodec.DecodeRow(format, plain, decoded);
+                format.Info().DecodeRow(plain, decoded);
                 for (int b = 0; b < row.Length; b += 32)
                 {
                     var values = row[b..Math.Min(row.Length, b + 32)];
@@ -192,15 +190,15 @@ public class BlockCodecTests
         byte[] plain = new byte[128];
         float[] row = new float[32];
         row[7] = 65519.996f; // the largest that rounds to a finite half
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.F16, row, plain));
+        Assert.True(BlockFormat.F16.Info().EncodeRow(row, plain));
         row[7] = 65520f;
-        Assert.False(BlockCodec.EncodeRow(BlockFormat.F16, row, plain));
+        Assert.False(BlockFormat.F16.Info().EncodeRow(row, plain));
         row[7] = 65520f * 8;
-        Assert.False(BlockCodec.EncodeRow(BlockFormat.Q4_0, row, plain));
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
+        Assert.False(BlockFormat.Q4_0.Info().EncodeRow(row, plain));
+        Assert.True(BlockFormat.Q8_0.Info().EncodeRow(row, plain));
         row[7] = 65520f * 128;
-        Assert.False(BlockCodec.EncodeRow(BlockFormat.Q8_0, row, plain));
-        Assert.True(BlockCodec.EncodeRow(BlockFormat.F32, row, plain));
+        Assert.False(BlockFormat.Q8_0.Info().EncodeRow(row, plain));
+        Assert.True(BlockFormat.F32.Info().EncodeRow(row, plain));
     }
 
     [Fact]
