@@ -62,14 +62,17 @@ public sealed class BakedPrefix
         int common = Math.Min(prompt.CommonPrefixLength(_tokens), prompt.Length - 1);
         if (common <= 0 || sequence.Count > 0 || common > sequence.Window.Capacity)
             return 0;
-        Check(model, sequence.Cache);
-        sequence.Cache.CopyFrom(_file.Data(_tensor), _tokens.Length, common);
-        sequence.Restore(common, common, plain: true, _tokens.AsSpan(0, common), default, default);
+        int reach = _tokens.Length > sequence.Cache.RingSlots ? _tokens.Length : common; // where a layer's slots went round, they hold the last tokens
+        if (reach > sequence.Window.Slots || !sequence.Cache.CanTake(reach) || !sequence.Cache.CanReturn(reach, common))
+            return 0;
+        Check(model, sequence.Cache, reach);
+        sequence.Cache.CopyFrom(_file.Data(_tensor), _tokens.Length, reach, common);
+        sequence.Restore(common, reach, plain: true, _tokens.AsSpan(0, common), default, default);
         return common;
     }
 
     /// <summary>Once: the data are read anyway.</summary>
-    private void Check(QedModel model, KvCache cache)
+    private void Check(QedModel model, KvCache cache, int reach)
     {
         if (_checked)
             return;
@@ -77,10 +80,10 @@ public sealed class BakedPrefix
             throw Damaged(_file, "a baked prefix is used only with checksums; bake it again", GgufKeys.TensorChecksums);
         if (_file.Metadata.FindUInt64(GgufKeys.BakedFingerprint) != model.Fingerprint)
             throw Damaged(_file, "the baked prefix was computed with other weights or by another version of this program; bake it again", GgufKeys.BakedFingerprint);
-        if (_tensor.Bytes != cache.BytesOf(_tokens.Length))
-            throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"{_tokens.Length} tokens take {cache.BytesOf(_tokens.Length)} bytes of keys and values, not {_tensor.Bytes}; bake them again", tensor: GgufKeys.BakedTensor);
+        if (_tensor.Bytes != cache.BytesOf(_tokens.Length, reach))
+            throw new ModelFormatException(ModelFault.Damaged, _file.Name, $"{_tokens.Length} tokens take {cache.BytesOf(_tokens.Length, reach)} bytes of keys and values, not {_tensor.Bytes}; bake them again", tensor: GgufKeys.BakedTensor);
         GgufChecksums.Check(_file, _tensor, _file.Data(_tensor));
-        if (!cache.AreSound(_file.Data(_tensor), _tokens.Length))
+        if (!cache.AreSound(_file.Data(_tensor), _tokens.Length, reach))
             throw new ModelFormatException(ModelFault.Damaged, _file.Name, "keys or values are not finite numbers, or a scale is negative; bake them again", tensor: GgufKeys.BakedTensor);
         _checked = true;
     }

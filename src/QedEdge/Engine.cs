@@ -81,11 +81,7 @@ internal sealed class Engine : IDisposable
     public QedModel Model => _model;
 
     /// <summary>An empty sequence with all its memory.</summary>
-    public Sequence CreateSequence()
-    {
-        ModelConfig config = _model.Config;
-        return new Sequence(_window, _workspace.LogitStride, new KvCache(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, _window.Slots, _format));
-    }
+    public Sequence CreateSequence() => new(_window, _model.Config.Architecture.Layers, _format, _workspace.LogitStride);
 
     /// <summary>Whether the engine is closed, and the call that has it is to end.</summary>
     public bool IsClosing => _closing.IsCancellationRequested;
@@ -234,6 +230,16 @@ internal sealed class Engine : IDisposable
             return;
         sequence.Truncate(position); // what moved means nothing now
         throw NotFinite([]);
+    }
+
+    /// <summary>Becomes what feeding a plain sequence's first tokens alone gives.</summary>
+    public void Recompute(Sequence sequence, int count)
+    {
+        int[] tokens = sequence.Ids[..count].ToArray();
+        FeedOptions plain = FeedOptions.Plain;
+        sequence.Truncate(0);
+        Feed(new(in sequence), new(in count), tokens, new(in plain), CancellationToken.None);
+        sequence.HasLogits = false;
     }
 
     /// <summary>Frees a sequence, at once or where a call runs at its end.</summary>

@@ -6,17 +6,30 @@ using QedEdge.Quantization;
 namespace QedEdge;
 
 /// <summary>What a model takes in memory, in bytes, known before anything is allocated.</summary>
-/// <param name="Context">Positions the sums are for.</param>
-/// <param name="LargestContext">The model's own context length.</param>
-/// <param name="Threads">Threads the sums are for.</param>
-/// <param name="Weights">All tensors but a baked prefix; mapped from the file, or repacked into memory for a plain layout.</param>
-/// <param name="Workspace">Scratch buffers of a session.</param>
-/// <param name="KvF32">Keys and values as 32-bit floats.</param>
-/// <param name="KvF16">Keys and values as 16-bit floats.</param>
-/// <param name="KvQ8">Keys and values as bytes with scales.</param>
-/// <param name="AutoKvType">The storage of keys and values that a session takes by itself.</param>
-public sealed record MemoryNeed(int Context, int LargestContext, int Threads, long Weights, long Workspace, long KvF32, long KvF16, long KvQ8, KvCacheType AutoKvType)
+public sealed class MemoryNeed
 {
+    private readonly Architecture _architecture;
+
+    private MemoryNeed(Architecture architecture) => _architecture = architecture;
+
+    /// <summary>Positions the sums are for.</summary>
+    public required int Context { get; init; }
+
+    /// <summary>The model's own context length.</summary>
+    public int LargestContext => _architecture.ContextLength;
+
+    /// <summary>Threads the sums are for.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>All tensors but a baked prefix; mapped from the file, or repacked into memory for a plain layout.</summary>
+    public required long Weights { get; init; }
+
+    /// <summary>Scratch buffers of a session.</summary>
+    public long Workspace => Model.Workspace.BytesFor(_architecture, Threads);
+
+    /// <summary>The storage of keys and values that a session takes by itself.</summary>
+    public required KvCacheType AutoKvType { get; init; }
+
     /// <summary>What the program itself takes at most: code, tokenizer, runtime (measured: 6.7 to 9.4 MB, for models with 2,048 to 49,152 tokens).</summary>
     public const long Program = 12 << 20;
 
@@ -40,11 +53,15 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
         int positions = context ?? config.ContextLength;
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
-        long Kv(KvFormat format) => positions * KvCache.BytesPerPosition(config.LayerCount, config.KeyValueHeadCount, config.HeadSize, format);
         TensorType query = file.Find($"blk.0.{TensorSlots.NameOf(Slot.Query)}.weight")?.Type ?? TensorType.F32;
         BlockFormat weights = TensorTypes.PackedFormat(query) ?? TensorTypes.PlainFormat(query) ?? BlockFormat.F32;
-        return new MemoryNeed(positions, config.ContextLength, threads, file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes), Model.Workspace.BytesFor(config.Architecture, threads),
-            Kv(KvFormat.F32), Kv(KvFormat.F16), Kv(KvFormat.Q8_0), KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)));
+        return new MemoryNeed(config.Architecture)
+        {
+            Context = positions,
+            Threads = threads,
+            Weights = file.Tensors.Where(t => !t.IsBaked).Sum(t => t.Bytes),
+            AutoKvType = KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)),
+        };
     }
 
     /// <summary>Everything but keys and values.</summary>
@@ -52,13 +69,7 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
 
     /// <summary>Keys and values in a storage.</summary>
     /// <param name="type">The storage of keys and values.</param>
-    public long Kv(KvCacheType type) => type switch
-    {
-        KvCacheType.F32 => KvF32,
-        KvCacheType.F16 => KvF16,
-        KvCacheType.Q8_0 => KvQ8,
-        _ => Kv(AutoKvType),
-    };
+    public long Kv(KvCacheType type) => Kv(type, Context);
 
     /// <summary>What the process holds at most when the context is full.</summary>
     /// <param name="type">The storage of keys and values.</param>
@@ -67,6 +78,20 @@ public sealed record MemoryNeed(int Context, int LargestContext, int Threads, lo
     /// <summary>The most positions that fit into an amount of memory; 0 where not even the model does.</summary>
     /// <param name="type">The storage of keys and values.</param>
     /// <param name="memory">Bytes there are.</param>
-    public int LongestContext(KvCacheType type, long memory) =>
-        (int)Math.Clamp((memory - Fixed) / Math.Max(1, Kv(type) / Context), 0, LargestContext);
+    public int LongestContext(KvCacheType type, long memory)
+    {
+        int fits = 0, fitsNot = LargestContext + 1;
+        while (fitsNot - fits > 1) // layers with a window of their own do not grow beyond it
+        {
+            int positions = fits + (fitsNot - fits) / 2;
+            if (Fixed + Kv(type, positions) <= memory)
+                fits = positions;
+            else
+                fitsNot = positions;
+        }
+        return fits;
+    }
+
+    private long Kv(KvCacheType type, int positions) =>
+        KvCache.BytesFor(_architecture, positions, KvCacheTypes.FormatOf(type == KvCacheType.Auto ? AutoKvType : type, BlockFormat.F32));
 }

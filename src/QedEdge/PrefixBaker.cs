@@ -53,7 +53,7 @@ public static class PrefixBaker
         GgufTensorInfo[] tensors = [.. source.Tensors.Where(tensor => !tensor.IsBaked)];
         foreach (GgufTensorInfo tensor in tensors)
             writer.AddTensor(tensor.Name, tensor.Type, [.. tensor.Dimensions], tensor.Bytes);
-        writer.AddTensor(GgufKeys.BakedTensor, TensorType.I8, [cache.BytesOf(count)], cache.BytesOf(count));
+        writer.AddTensor(GgufKeys.BakedTensor, TensorType.I8, [cache.BytesOf(count, count)], cache.BytesOf(count, count));
 
         file.Fill(stream =>
         {
@@ -66,7 +66,7 @@ public static class PrefixBaker
                 data.InPieces(piece => writer.WriteTensor(i, piece));
             }
             for (int part = 0; part < cache.Parts; part++)
-                cache.Part(part, count).InPieces(piece => writer.WriteTensor(tensors.Length, piece));
+                cache.Part(part, count, count).InPieces(piece => writer.WriteTensor(tensors.Length, piece));
             writer.End();
         });
     }

@@ -100,7 +100,10 @@ public sealed class Session : IDisposable
         _engine.Feed(new(in sequence), new(in count), tokens, new(in options), options.Cancellation);
     }
 
-    /// <summary>Forgets everything from <paramref name="position"/> on.</summary>
+    /// <summary>
+    /// Forgets everything from <paramref name="position"/> on. Layers that see their tokens through a window keep no more than that and a little: where more is
+    /// taken back, the tokens that stay are computed again, to the same bits.
+    /// </summary>
     /// <param name="position">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The position is not one of 0..Position.</exception>
     /// <exception cref="InvalidOptionException">A sliding window has left behind what the token there would see.</exception>
@@ -109,9 +112,12 @@ public sealed class Session : IDisposable
         using Engine.Use use = Enter();
         if ((uint)position > (uint)Position)
             throw new ArgumentOutOfRangeException(nameof(position), position, $"must be 0 to {Position}");
-        if (!Sequence.Window.CanReturn(Sequence.Reach, position))
-            throw new InvalidOptionException($"position {position} cannot be returned to: the window has slid past what it sees; the earliest is {Sequence.Window.EarliestReturn(Sequence.Reach)}, or 0");
-        Sequence.Truncate(position);
+        if (Sequence.CanReturn(position))
+            Sequence.Truncate(position);
+        else if (Sequence.Plain && Sequence.Reach <= Sequence.Window.Slots)
+            _engine.Recompute(Sequence, position);
+        else
+            throw new InvalidOptionException($"position {position} cannot be returned to: the window has slid past what it sees; the earliest is {Sequence.Cache.EarliestReturn(Sequence.Reach)}, or 0");
     }
 
     /// <summary>
@@ -134,6 +140,8 @@ public sealed class Session : IDisposable
             throw new InvalidOptionException($"the positions of the family '{architecture.Name}' are absolute: tokens cannot be taken out of the middle, only from the end on (Rollback)");
         if (Sequence.Reach > Sequence.Window.Slots)
             throw new InvalidOptionException("a sliding window that has begun to overwrite tokens cannot be shifted: it makes room by itself");
+        if (Sequence.Reach > Sequence.Cache.LeastSlots)
+            throw new InvalidOptionException($"layers with a window have overwritten tokens that would be seen again: tokens can be taken out of the middle of up to {Sequence.Cache.LeastSlots}, not of {Sequence.Reach}");
         if (count == 0)
             return;
         if (position + count == Position)
@@ -217,6 +225,8 @@ public sealed class Session : IDisposable
             return common;
         bool bakedMore = Model.BakedPrefix is { } baked && baked.KvType == KvType && common < baked.Tokens.CommonPrefixLength(prompt);
         common = bakedMore ? 0 : Math.Min(common, prompt.Length - 1);
+        if (!Sequence.CanReturn(common))
+            common = 0; // it would be computed again anyway
         Rollback(common);
         return common;
     }

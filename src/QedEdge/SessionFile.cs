@@ -61,7 +61,7 @@ internal static class SessionFile
             if (sequence.HasLogits)
                 Write(MemoryMarshal.AsBytes(sequence.Logits.Slice(0, model.Config.VocabSize)));
             for (int i = 0; i < sequence.Cache.Parts; i++)
-                sequence.Cache.Part(i, sequence.Ids.Length).InPieces(Write);
+                sequence.Cache.Part(i, sequence.Count, sequence.Reach).InPieces(Write);
             header.Checksum = hash.GetCurrentHashAsUInt64();
             stream.Position = 0;
             stream.Write(head[..ChecksumEnd]);
@@ -89,14 +89,12 @@ internal static class SessionFile
         if (!MakesSense(header, model.Config.ContextLength))
             throw Senseless();
         var window = new SlotMap(header.Capacity, header.Slides != 0, header.Sinks);
-        if (!window.CanReturn(header.Reach, header.Count))
-            throw Senseless();
         if (!sequence.Accepts(window, header.Count, header.Reach, header.Plain != 0))
             throw new QedException($"{path}: the saved session holds {header.Count} tokens with a context of {header.Capacity}{(header.Plain != 0 ? "" : " and a mask or positions")}, and this one has {sequence.Window.Capacity}{(sequence.Window.Slides ? " and slides" : "")}; open it with the same context");
-        int slots = Math.Min(header.Reach, window.Slots);
-        if ((header.Reach != header.Count && header.Reach <= window.Slots) || view.Length != Length(sequence.Cache, slots, header.Masked != 0, header.HasLogits != 0, model.Config.VocabSize))
+        bool reached = header.Reach == header.Count || (header.Reach > sequence.Cache.LeastSlots && sequence.Cache.CanReturn(header.Reach, header.Count));
+        if (!reached || view.Length != Length(sequence.Cache, window, header, model.Config.VocabSize))
             throw Senseless();
-        if (!Read(view, size, header, slots, model.Config.VocabSize, sequence))
+        if (!Read(view, size, header, window.Held(header.Count, header.Reach), model.Config.VocabSize, sequence))
             throw Senseless();
 
         QedException Senseless() => new($"{path}: the saved session makes no sense; delete it or save it again");
@@ -122,7 +120,7 @@ internal static class SessionFile
     private static bool MakesSense(in Header header, int longest) =>
         header.Capacity >= 1 && header.Capacity <= longest && header.Count >= 0 && header.Reach >= header.Count
         && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotMap.MaxSinks, header.Capacity / 2)
-        && (header.Slides != 0 ? header.Masked == 0 : header.Reach == header.Count && header.Count <= header.Capacity)
+        && (header.Slides != 0 ? header.Masked == 0 : header.Reach <= header.Capacity)
         && (header.Masked == 0 || header.Plain == 0) && (header.HasLogits == 0 || header.Count > 0);
 
     private static MappedFile Open(string path)
@@ -152,9 +150,9 @@ internal static class SessionFile
         if (ids.ContainsAnyExceptInRange(0, vocab - 1) || mask.ContainsAnyExceptInRange((byte)0, (byte)1) || !FiniteCheck.Floats(logits))
             return false;
         NativeView parts = view.Slice(position, view.Length - position);
-        if (!sequence.Cache.AreSound(parts, slots))
+        if (!sequence.Cache.AreSound(parts, header.Count, header.Reach))
             return false;
-        sequence.Cache.CopyFrom(parts, slots, slots);
+        sequence.Cache.CopyFrom(parts, header.Count, header.Reach, header.Count);
         sequence.Restore(header.Count, header.Reach, header.Plain != 0, ids, mask, logits);
         return true;
     }
@@ -162,11 +160,10 @@ internal static class SessionFile
     private static Header Describe(QedModel model, Sequence sequence)
     {
         SlotMap window = sequence.Window;
-        return new Header
+        var header = new Header
         {
             Magic = Magic,
             Fingerprint = model.Fingerprint,
-            Length = Length(sequence.Cache, sequence.Ids.Length, sequence.Masked, sequence.HasLogits, model.Config.VocabSize),
             Format = (int)sequence.Cache.Format,
             Capacity = window.Capacity,
             Sinks = window.Sinks,
@@ -177,8 +174,13 @@ internal static class SessionFile
             Reach = sequence.Reach,
             Plain = sequence.Plain ? 1 : 0,
         };
+        header.Length = Length(sequence.Cache, window, header, model.Config.VocabSize);
+        return header;
     }
 
-    private static long Length(KvCache cache, int slots, bool masked, bool logits, int vocab) =>
-        Marshal.SizeOf<Header>() + (long)slots * sizeof(int) + (masked ? slots : 0) + (logits ? (long)vocab * sizeof(float) : 0) + cache.BytesOf(slots);
+    private static long Length(KvCache cache, SlotMap window, in Header header, int vocab)
+    {
+        long ids = window.Held(header.Count, header.Reach);
+        return Marshal.SizeOf<Header>() + ids * sizeof(int) + (header.Masked != 0 ? ids : 0) + (header.HasLogits != 0 ? (long)vocab * sizeof(float) : 0) + cache.BytesOf(header.Count, header.Reach);
+    }
 }

@@ -14,11 +14,13 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     private readonly Workspace _workspace;
     private readonly int _longest;
     private readonly Dictionary<LayerShape, Ropes> _ropes = []; // by the kind of layer
-    private readonly Sequence _sequence;
+    private readonly Dictionary<LayerShape, Sequence> _sequences = []; // by the kind of layer
+    private readonly KvFormat _format;
     private readonly Batch _batch;
     private readonly float[][] _inputs;
     private Transformer? _transformer;
     private Ropes? _angles; // of the present layer
+    private Sequence? _sequence;
 
     /// <summary>Allocates for windows of up to <paramref name="longest"/> tokens.</summary>
     /// <param name="model">The model whose dimensions the layers have.</param>
@@ -33,8 +35,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
         _team = new WorkerTeam(threads);
         _workspace = new Workspace(architecture, threads, 1);
         _longest = longest;
-        var window = new SlotMap(longest, slides: false, sinks: 0);
-        _sequence = new Sequence(window, _workspace.LogitStride, new KvCache(1, architecture.KvHeads, architecture.HeadSize, window.Slots, KvCacheTypes.FormatOf(kv, BlockFormat.F32)));
+        _format = KvCacheTypes.FormatOf(kv, BlockFormat.F32);
         _inputs = new float[Enum.GetValues<MatrixInput>().Length][];
         for (int i = 0; i < _inputs.Length; i++)
             _inputs[i] = new float[Workspace.BatchSize * Width((MatrixInput)i)];
@@ -62,11 +63,13 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     {
         if (!_ropes.TryGetValue(layer.Shape, out _angles))
             _ropes.Add(layer.Shape, _angles = new Ropes([layer.Shape], _model.Weights.RotaryFactors, _longest - 1));
+        if (!_sequences.TryGetValue(layer.Shape, out _sequence))
+            _sequences.Add(layer.Shape, _sequence = new Sequence(new SlotMap(_longest, slides: false, sinks: 0), [layer.Shape], _format, _workspace.LogitStride));
         _transformer = new Transformer(_model.Config.Architecture, _model.Weights with { Layers = [layer] }, _model.Kernels, _team, _workspace, _angles, _batch) { Tap = this };
     }
 
     /// <summary>Begins a window: tokens that follow see none of those before.</summary>
-    public void Begin() => _sequence.Truncate(0);
+    public void Begin() => _sequence!.Truncate(0);
 
     /// <summary>Takes the window's next tokens, at most <see cref="BatchSize"/>, through the layer.</summary>
     /// <param name="tokens">Their ids.</param>
@@ -76,7 +79,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
     {
         residual.CopyTo(_workspace.Residual.Span);
         _batch.Clear();
-        _sequence.Expect(tokens.Length);
+        _sequence!.Expect(tokens.Length);
         _batch.Add(_sequence, tokens, default);
         _angles!.Prepare(_batch.Positions);
         _transformer!.Continue(cancellation);
@@ -123,6 +126,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
         _workspace.Dispose();
         foreach (Ropes ropes in _ropes.Values)
             ropes.Dispose();
-        _sequence.Dispose();
+        foreach (Sequence sequence in _sequences.Values)
+            sequence.Dispose();
     }
 }

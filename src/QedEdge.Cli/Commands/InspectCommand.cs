@@ -60,7 +60,7 @@ internal sealed class InspectCommand
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
         if (memory is { } need)
         {
-            Terminal.WriteLine($"memory at {need.Context} positions: weights {need.Weights}, workspace {need.Workspace}, keys and values {need.KvF32} (f32), {need.KvF16} (f16), {need.KvQ8} (q8_0) bytes");
+            Terminal.WriteLine($"memory at {need.Context} positions: weights {need.Weights}, workspace {need.Workspace}, keys and values {need.Kv(KvCacheType.F32)} (f32), {need.Kv(KvCacheType.F16)} (f16), {need.Kv(KvCacheType.Q8_0)} (q8_0) bytes");
         }
     }
 
@@ -109,9 +109,9 @@ internal sealed class InspectCommand
             json.WriteNumber("context", need.Context);
             json.WriteNumber("weights", need.Weights);
             json.WriteNumber("workspace", need.Workspace);
-            json.WriteNumber("kv_f32", need.KvF32);
-            json.WriteNumber("kv_f16", need.KvF16);
-            json.WriteNumber("kv_q8_0", need.KvQ8);
+            json.WriteNumber("kv_f32", need.Kv(KvCacheType.F32));
+            json.WriteNumber("kv_f16", need.Kv(KvCacheType.F16));
+            json.WriteNumber("kv_q8_0", need.Kv(KvCacheType.Q8_0));
             json.WriteEndObject();
         }
     });

@@ -24,7 +24,7 @@ internal static class Attention
             long at = (long)row * ws.KvStride + head * size;
             Turn(rope, row, Normed(kernels, weights.KeyNorm, ws.Key.Slice(at, size), own), key);
             ws.Value.Slice(at, size).CopyTo(value);
-            if (!cache.Store(kernels, layer, head, segment.Sequence.Window.Slot(segment.Begin + t), key, value))
+            if (!cache.Store(kernels, layer, head, cache.Map(layer).Slot(segment.Begin + t), key, value))
                 ws.Broken[row] = true;
         }
     }
@@ -42,10 +42,10 @@ internal static class Attention
     {
         Sequence sequence = segment.Sequence;
         KvCache cache = sequence.Cache;
-        SlotMap window = sequence.Window.Narrowed(weights.Shape.Attention.Window);
+        SlotMap window = cache.Map(layer);
         int size = cache.HeadSize, padded = cache.PaddedHeadSize, rows = tile.Count * heads, batchRow = segment.Row + tile.First;
         int index = segment.Begin + tile.First, last = index + tile.Count - 1, stored = segment.Begin + segment.Count; // the first token's; the last one's; all tokens
-        bool sinksMove = window.SeesSinks && window.IsPast(last);
+        bool sinksMove = window.Sinks > 0 && window.IsPast(last);
         for (int r = 0; r < rows; r++)
         {
             int token = batchRow + r / heads;
@@ -72,7 +72,7 @@ internal static class Attention
                 int skipped = item % chunks * KvCache.ChunkSize;
                 own.Visible[item] = Soften(kernels, own, item, sequence, window, index + item / chunks / heads, stored, begin + skipped, Math.Min(KvCache.ChunkSize, length - skipped), weights.Shape.Attention.Scale);
             }
-            NativeView next = cache.KeysFrom(layer, kvHead, begin + length < end ? begin + length : cache.Capacity);
+            NativeView next = cache.KeysFrom(layer, kvHead, begin + length < end ? begin + length : window.Slots);
             cache.Weigh(kernels, own, layer, kvHead, chunk, length, chunks, rows, next);
             for (int item = 0; item < rows * chunks; item++)
                 Merge(kernels, own, item, item / chunks, own.Chunk.Slice((item % chunks * rows + item / chunks) * padded, padded));
@@ -139,12 +139,23 @@ internal static class Attention
     {
         Span<float> scores = own.Scores.Slice(item * KvCache.ChunkSize, KvCache.ChunkSize);
         int visible = window.Visible(index, stored, begin, length, own.Mask);
-        ReadOnlySpan<byte> mask = sequence.Mask.IsEmpty ? default : sequence.Mask.Slice(begin, visible < 0 ? length : visible);
-        if (visible < 0)
+        ReadOnlySpan<byte> mask = sequence.Mask;
+        if (!mask.IsEmpty && stored > window.Slots) // a layer's slots went round, and the mask is by token
         {
-            for (int i = 0; i < mask.Length; i++)
-                own.Mask[i] &= mask[i];
+            for (int i = 0; i < length; i++)
+                own.Mask[i] = (byte)((visible < 0 ? own.Mask[i] : i < visible ? 1 : 0) & mask[window.Token(begin + i, stored)]);
             mask = own.Mask.AsSpan(0, length);
+            visible = -1;
+        }
+        else if (visible < 0)
+        {
+            for (int i = 0; i < length && !mask.IsEmpty; i++)
+                own.Mask[i] &= mask[begin + i];
+            mask = own.Mask.AsSpan(0, length);
+        }
+        else if (!mask.IsEmpty)
+        {
+            mask = mask.Slice(begin, visible);
         }
         int count = visible < 0 ? length : visible;
         own.ChunkDenominator[item] = kernels.Softmax(scores, count, mask, scale, out own.ChunkMax[item]);

@@ -13,12 +13,14 @@ internal sealed partial class KvCache
     /// those of values. Scales of the values' matrices are not looked at: they are 1 whatever the parts say.
     /// </summary>
     /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
-    /// <param name="slots">Slots that they hold.</param>
-    public bool AreSound(NativeView parts, int slots)
+    /// <param name="tokens">Tokens that they hold.</param>
+    /// <param name="reach">One past the last token that was ever stored there.</param>
+    public bool AreSound(NativeView parts, int tokens, int reach)
     {
         long position = 0;
         for (int i = 0; i < Parts; i++)
         {
+            int slots = Used(i, tokens, reach);
             NativeView part = parts.Slice(position, PartBytes(i, slots));
             bool finite = (i % PartsPerHead) switch
             {

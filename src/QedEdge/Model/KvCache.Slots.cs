@@ -14,21 +14,20 @@ internal sealed partial class KvCache
     /// <returns>False where one holds a value that is not finite, or too large for the format; the slot's content means nothing then.</returns>
     public bool Store(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        long index = Index(layer, head);
-        bool stored = StoreKey(kernels, index, slot, key);
+        bool stored = StoreKey(kernels, layer, head, slot, key);
         switch (Format)
         {
             case KvFormat.F32:
-                value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(index, slot)));
+                value.CopyTo(MemoryMarshal.Cast<byte, float>(ValueRow(layer, head, slot)));
                 return stored && kernels.IsFinite(value);
             case KvFormat.F16:
-                Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(ValueRow(index, slot));
+                Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(ValueRow(layer, head, slot));
                 kernels.ToHalf(value, halves);
                 return stored && FiniteCheck.Halves(halves);
             default:
                 Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
                 ushort scale = kernels.QuantizeRow(value, quants);
-                StoreQuantizedValue(index, slot, quants, scale);
+                StoreQuantizedValue(layer, head, slot, quants, scale);
                 return stored && HalfBits.IsFinite(scale);
         }
     }
@@ -48,32 +47,35 @@ internal sealed partial class KvCache
         Span<float> key = stackalloc float[PaddedHeadSize], turned = stackalloc float[PaddedHeadSize];
         turned.Clear();
         bool stored = true;
-        for (long index = 0; index < _layers * _heads; index++)
+        for (int layer = 0; layer < _rooms.Length; layer++)
         {
-            Rope? rope = ropes[(int)(index / _heads)];
-            for (int slot = begin + count; slot < end; slot++)
+            Rope? rope = ropes[layer];
+            for (int head = 0; head < _heads; head++)
             {
-                LoadKey(index, slot, key);
-                if (rope is null)
-                    key.CopyTo(turned);
-                else
-                    rope.Apply(0, key[..HeadSize], turned);
-                stored &= StoreKey(kernels, index, slot - count, turned);
-                MoveValue(index, slot, slot - count);
+                for (int slot = begin + count; slot < end; slot++)
+                {
+                    LoadKey(layer, head, slot, key);
+                    if (rope is null)
+                        key.CopyTo(turned);
+                    else
+                        rope.Apply(0, key[..HeadSize], turned);
+                    stored &= StoreKey(kernels, layer, head, slot - count, turned);
+                    MoveValue(layer, head, slot, slot - count);
+                }
             }
         }
         return stored;
     }
 
-    private Span<byte> KeyGroup(long index, int slot)
+    private Span<byte> KeyGroup(int layer, int head, int slot)
     {
-        int groupBytes = (int)Format.Matrix().Info().GroupBytes(HeadSize);
-        return _keys.Slice(index * _keyBytes + (long)(slot / PackedLayout.GroupRows) * groupBytes, groupBytes);
+        Room room = _rooms[layer];
+        return _keys.Slice(room.KeysOf(head) + slot / PackedLayout.GroupRows * room.Keys.GroupBytes, (int)room.Keys.GroupBytes);
     }
 
-    private bool StoreKey(KernelSet kernels, long index, int slot, ReadOnlySpan<float> key)
+    private bool StoreKey(KernelSet kernels, int layer, int head, int slot, ReadOnlySpan<float> key)
     {
-        Span<byte> group = KeyGroup(index, slot);
+        Span<byte> group = KeyGroup(layer, head, slot);
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
@@ -100,9 +102,9 @@ internal sealed partial class KvCache
         }
     }
 
-    private void LoadKey(long index, int slot, Span<float> key)
+    private void LoadKey(int layer, int head, int slot, Span<float> key)
     {
-        Span<byte> group = KeyGroup(index, slot);
+        Span<byte> group = KeyGroup(layer, head, slot);
         int row = slot % PackedLayout.GroupRows;
         switch (Format)
         {
@@ -125,44 +127,44 @@ internal sealed partial class KvCache
         }
     }
 
-    private Span<ushort> KeyScales(Span<byte> group) => MemoryMarshal.Cast<byte, ushort>(group[(int)Format.Matrix().Info().ScalesOffset(HeadSize)..]);
+    private Span<ushort> KeyScales(Span<byte> group) => MemoryMarshal.Cast<byte, ushort>(group[(int)_rooms[0].Keys.ScalesOffset..]);
 
-    private void MoveValue(long index, int from, int to)
+    private void MoveValue(int layer, int head, int from, int to)
     {
         if (Format != KvFormat.Q8_0)
         {
-            ValueRow(index, from).CopyTo(ValueRow(index, to));
+            ValueRow(layer, head, from).CopyTo(ValueRow(layer, head, to));
             return;
         }
         (int chunk, int column) = Math.DivRem(from, ChunkSize);
-        Span<byte> matrix = ValueChunk(index, chunk);
+        Span<byte> matrix = ValueChunk(layer, head, chunk);
         Span<sbyte> quants = stackalloc sbyte[PaddedHeadSize];
         for (int c = 0; c < quants.Length; c++)
             quants[c] = (sbyte)matrix[ValueAt(c, column)];
-        StoreQuantizedValue(index, to, quants, _scales.Slice(index * _valueScales + from, 1)[0]);
+        StoreQuantizedValue(layer, head, to, quants, _scales.Slice(_rooms[layer].ScalesOf(head) + from, 1)[0]);
     }
 
-    private Span<byte> ValueChunk(long index, int chunk) => _values.Slice(index * _valueBytes + chunk * ChunkBytes, (int)ChunkBytes);
+    private Span<byte> ValueChunk(int layer, int head, int chunk) => _values.Slice(_rooms[layer].ValuesOf(head) + chunk * _chunk.Data.Length, (int)_chunk.Data.Length);
 
     /// <summary>Where a chunk's matrix holds row <paramref name="row"/> of column <paramref name="column"/>.</summary>
-    private static int ValueAt(int row, int column) => row / PackedLayout.GroupRows * (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize)
+    private int ValueAt(int row, int column) => row / PackedLayout.GroupRows * (int)_chunk.GroupBytes
         + column / PackedLayout.BlockSize * BlockFormat.Q8_0.Info().QuantBytes + column % PackedLayout.BlockSize / 4 * 32 + row % PackedLayout.GroupRows * 4 + column % 4;
 
-    private Span<byte> ValueRow(long index, int slot)
+    private Span<byte> ValueRow(int layer, int head, int slot)
     {
         int bytes = PaddedHeadSize * Format.ElementBytes();
-        return _values.Slice(index * _valueBytes + (long)slot * bytes, bytes);
+        return _values.Slice(_rooms[layer].ValuesOf(head) + (long)slot * bytes, bytes);
     }
 
     /// <summary>A value becomes a column of its chunk's matrix.</summary>
-    private void StoreQuantizedValue(long index, int slot, ReadOnlySpan<sbyte> quants, ushort scale)
+    private void StoreQuantizedValue(int layer, int head, int slot, ReadOnlySpan<sbyte> quants, ushort scale)
     {
         (int chunk, int column) = Math.DivRem(slot, ChunkSize);
-        _scales.Slice(index * _valueScales + slot, 1)[0] = scale;
+        _scales.Slice(_rooms[layer].ScalesOf(head) + slot, 1)[0] = scale;
         if (column == 0)
-            FillUnitScales(index, chunk);
-        Span<byte> matrix = ValueChunk(index, chunk);
-        int groupBytes = (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), first = ValueAt(0, column);
+            FillUnitScales(layer, head, chunk);
+        Span<byte> matrix = ValueChunk(layer, head, chunk);
+        int groupBytes = (int)_chunk.GroupBytes, first = ValueAt(0, column);
         for (int group = 0, c = 0; group < ValueGroups; group++)
         {
             for (int at = group * groupBytes + first, end = at + 4 * PackedLayout.GroupRows; at < end; at += 4)
@@ -170,25 +172,13 @@ internal sealed partial class KvCache
         }
     }
 
-    /// <summary>Of all chunks that the first slots take: the parts of the last one leave them out, and what a file says of the others is not trusted.</summary>
-    private void FillUnitScales(int slots)
-    {
-        if (Format != KvFormat.Q8_0)
-            return;
-        for (long index = 0; index < _layers * _heads; index++)
-        {
-            for (int chunk = 0; chunk * ChunkSize < slots; chunk++)
-                FillUnitScales(index, chunk);
-        }
-    }
-
     /// <summary>The weights of a chunk's matrix have scale 1.</summary>
-    private void FillUnitScales(long index, int chunk)
+    private void FillUnitScales(int layer, int head, int chunk)
     {
-        int groupBytes = (int)BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), scalesOffset = (int)BlockFormat.Q8_0.Info().ScalesOffset(ChunkSize);
+        int groupBytes = (int)_chunk.GroupBytes, scalesOffset = (int)_chunk.ScalesOffset;
         for (int group = 0; group < ValueGroups; group++)
         {
-            long at = index * _valueBytes + chunk * ChunkBytes + group * groupBytes + scalesOffset;
+            long at = _rooms[layer].ValuesOf(head) + chunk * _chunk.Data.Length + group * groupBytes + scalesOffset;
             MemoryMarshal.Cast<byte, ushort>(_values.Slice(at, groupBytes - scalesOffset)).Fill(HalfOne);
         }
     }

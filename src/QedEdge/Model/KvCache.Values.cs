@@ -47,13 +47,13 @@ internal sealed partial class KvCache
     private void QuantizeWeights(KernelSet kernels, WorkerSpace own, int layer, int head, int chunk, int length, int item, Activations weights, int row)
     {
         int padded = PackedLayout.Blocks(length) * PackedLayout.BlockSize;
-        ReadOnlySpan<ushort> scales = _scales.Slice(Index(layer, head) * _valueScales + (long)chunk * ChunkSize, padded);
+        ReadOnlySpan<ushort> scales = _scales.Slice(_rooms[layer].ScalesOf(head) + (long)chunk * ChunkSize, padded);
         kernels.QuantizeWeighted(own.Scores.Slice(item * ChunkSize, padded), scales, weights, row);
     }
 
     /// <summary>A chunk's int8 values as a matrix of the columns that take part.</summary>
     private PackedMatrix ValueMatrix(int layer, int head, int chunk, int length) =>
-        new PackedMatrix(BlockFormat.Q8_0, PaddedHeadSize, ChunkSize, Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(length));
+        _chunk.At(Values(layer, head, chunk)).FirstBlocks(PackedLayout.Blocks(length));
 
     /// <summary>Adds a chunk's float values, weighted by each row's scores: what all rows see together, what some see beyond that each for itself.</summary>
     private void AddRows(KernelSet kernels, WorkerSpace own, NativeView values, int j, int chunks, int rows, int length)

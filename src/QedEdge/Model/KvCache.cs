@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Quantization.Formats;
@@ -7,49 +8,73 @@ namespace QedEdge.Model;
 /// <summary>
 /// Keys and values of the tokens seen, by slot (<see cref="SlotMap"/>); memory is reserved at once and touched as it fills.
 /// <code>
-/// keys    per layer and head: a packed matrix [capacity, head size] (PackedLayout), so that scores are the weights' own GEMV
-/// values  F32, F16: per layer and head: rows [capacity, padded head size]; lanes are columns, so weighted sums need no horizontal step
-///         Q8_0: per layer, head and chunk of 256 positions: a packed matrix [padded head size, 256] with weights of scale 1, so that
-///         weighted sums are the weights' own GEMV as well; a position's scale [capacity] goes into its softmax weight
+/// keys    per layer and head: a packed matrix [slots, head size] (PackedLayout), so that scores are the weights' own GEMV
+/// values  F32, F16: per layer and head: rows [slots, padded head size]; lanes are columns, so weighted sums need no horizontal step
+///         Q8_0: per layer, head and chunk of 256 slots: a packed matrix [padded head size, 256] with weights of scale 1, so that
+///         weighted sums are the weights' own GEMV as well; a slot's scale [slots] goes into its softmax weight
 /// </code>
+/// A layer that sees its tokens through a window has slots for these and a batch, and not for the whole context.
 /// </summary>
 internal sealed partial class KvCache : IDisposable
 {
-    /// <summary>Positions that share a maximum and sums, which are merged in order (docs/numerics.md).</summary>
+    /// <summary>Slots that share a maximum and sums, which are merged in order (docs/numerics.md).</summary>
     public const int ChunkSize = 256;
 
     /// <summary>Changes with the storage and with the arithmetic that fills it: what was saved by another version is computed anew.</summary>
     public const int Version = 1;
 
-    private readonly int _layers;
+    private readonly Room[] _rooms; // by layer
     private readonly int _heads;
-    private readonly long _keyBytes;        // one layer's keys of one head
-    private readonly long _valueBytes;      // one layer's values of one head
-    private readonly long _valueScales;     // halves of one layer's value scales of one head
+    private readonly PackedMatrix _chunk; // the shape of a chunk of int8 values
     private readonly AlignedBuffer<byte> _keys;
     private readonly AlignedBuffer<byte> _values;
     private readonly AlignedBuffer<ushort> _scales;
 
-    /// <summary>Reserves room for <paramref name="capacity"/> positions (a multiple of 8).</summary>
-    public KvCache(int layers, int heads, int headSize, int capacity, KvFormat format)
+    /// <summary>Reserves room for the layers of a decoder.</summary>
+    /// <param name="window">What a layer without a window of its own sees.</param>
+    /// <param name="layers">The layers; all have as many key-value heads of one size.</param>
+    /// <param name="format">How keys and values are stored.</param>
+    public KvCache(SlotMap window, LayerShape[] layers, KvFormat format)
     {
-        _layers = layers;
-        _heads = heads;
-        HeadSize = headSize;
-        Capacity = capacity;
+        _heads = layers[0].Attention.KvHeads;
+        HeadSize = layers[0].Attention.HeadSize;
         Format = format;
-        PaddedHeadSize = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
-        _keyBytes = format.Matrix().Info().MatrixBytes(capacity, headSize);
-        int chunks = (int)(((long)capacity + ChunkSize - 1) / ChunkSize);
-        _valueBytes = format == KvFormat.Q8_0 ? chunks * ChunkBytes : (long)capacity * PaddedHeadSize * format.ElementBytes();
-        _valueScales = format == KvFormat.Q8_0 ? (long)chunks * ChunkSize : 0;
-        _keys = new AlignedBuffer<byte>(checked(layers * heads * _keyBytes));
-        _values = new AlignedBuffer<byte>(checked(layers * heads * _valueBytes));
-        _scales = new AlignedBuffer<ushort>(checked(layers * heads * _valueScales));
+        PaddedHeadSize = PackedLayout.Blocks(HeadSize) * PackedLayout.BlockSize;
+        _rooms = new Room[layers.Length];
+        long keys = 0, values = 0, scales = 0;
+        for (int i = 0; i < layers.Length; i++)
+        {
+            int? seen = layers[i].Attention.Window;
+            SlotMap map = window.OfLayer(seen);
+            int chunks = (int)(((long)map.Slots + ChunkSize - 1) / ChunkSize);
+            var room = new Room(map, seen is int count && !window.Slides ? SlotMap.RingSlots(count) : map.MostSlots, keys, values, scales,
+                format.Matrix().Info().MatrixBytes(map.Slots, HeadSize),
+                format == KvFormat.Q8_0 ? chunks * ChunkBytes : (long)map.Slots * PaddedHeadSize * format.ElementBytes(),
+                format == KvFormat.Q8_0 ? (long)chunks * ChunkSize : 0);
+            _rooms[i] = room;
+            LeastSlots = Math.Min(LeastSlots, map.Slots);
+            RingSlots = Math.Min(RingSlots, seen is int most ? SlotMap.RingSlots(most) : int.MaxValue);
+            keys = checked(keys + _heads * room.KeyBytes);
+            values = checked(values + _heads * room.ValueBytes);
+            scales = checked(scales + _heads * room.ValueScales);
+        }
+        _keys = new AlignedBuffer<byte>(keys);
+        _values = new AlignedBuffer<byte>(values);
+        _scales = new AlignedBuffer<ushort>(scales);
+        foreach (Room room in _rooms)
+            room.Keys = new PackedMatrix(format.Matrix(), room.Map.Slots, HeadSize, _keys.View.Slice(room.KeysAt, room.KeyBytes));
+        if (format == KvFormat.Q8_0)
+            _chunk = new PackedMatrix(BlockFormat.Q8_0, PaddedHeadSize, ChunkSize, _values.View.Slice(0, ChunkBytes));
     }
 
-    /// <summary>Slots.</summary>
-    public int Capacity { get; }
+    /// <summary>Where a layer's tokens stand, and which of them one sees.</summary>
+    public SlotMap Map(int layer) => _rooms[layer].Map;
+
+    /// <summary>Slots of the layer that has the fewest: more tokens than that overwrite the oldest somewhere.</summary>
+    public int LeastSlots { get; } = int.MaxValue;
+
+    /// <summary>Tokens after which the slots of a layer with a window of its own go round, in whatever context; no bound where there is none.</summary>
+    public int RingSlots { get; } = int.MaxValue;
 
     /// <summary>F32, F16 or Q8_0.</summary>
     public KvFormat Format { get; }
@@ -64,110 +89,36 @@ internal sealed partial class KvCache : IDisposable
 
     private long ChunkBytes => BlockFormat.Q8_0.Info().MatrixBytes(PaddedHeadSize, ChunkSize);
 
-    /// <summary>Bytes that one position takes in a cache of these dimensions.</summary>
-    public static long BytesPerPosition(int layers, int heads, int headSize, KvFormat format)
+    /// <summary>Bytes that so many positions take in the cache of a decoder, of parts of a chunk only these.</summary>
+    public static long BytesFor(Architecture architecture, int positions, KvFormat format)
     {
-        int padded = PackedLayout.Blocks(headSize) * PackedLayout.BlockSize;
-        long key = format.Matrix().Info().GroupBytes(headSize) / PackedLayout.GroupRows;
-        long value = format == KvFormat.Q8_0
-            ? format.Matrix().Info().MatrixBytes(padded, ChunkSize) / ChunkSize + sizeof(ushort)
-            : padded * format.ElementBytes();
-        return (long)layers * heads * (key + value);
+        int size = architecture.HeadSize, padded = PackedLayout.Blocks(size) * PackedLayout.BlockSize;
+        FormatInfo info = format.Matrix().Info();
+        long key = info.GroupBytes(size) / PackedLayout.GroupRows;
+        long value = format == KvFormat.Q8_0 ? info.MatrixBytes(padded, ChunkSize) / ChunkSize + sizeof(ushort) : padded * format.ElementBytes();
+        long slots = 0;
+        foreach (LayerShape layer in architecture.Layers)
+            slots += layer.Attention.Window is int seen ? Math.Min(positions, SlotMap.RingSlots(seen)) : positions;
+        return slots * architecture.KvHeads * (key + value);
     }
 
-    /// <summary>Which of all heads one of a layer is.</summary>
-    private long Index(int layer, int head) => (long)layer * _heads + head;
+    /// <summary>One head's keys as a matrix [slots, head size].</summary>
+    public PackedMatrix Keys(int layer, int head) => _rooms[layer].Keys.At(_keys.View.Slice(_rooms[layer].KeysOf(head), _rooms[layer].KeyBytes));
 
-    /// <summary>One head's keys as a matrix [capacity, head size].</summary>
-    public PackedMatrix Keys(int layer, int head) =>
-        new(Format.Matrix(), Capacity, HeadSize, _keys.View.Slice(Index(layer, head) * _keyBytes, _keyBytes));
-
-    /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to ask for while its values are read.</summary>
+    /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to prefetch while its values are read.</summary>
     public NativeView KeysFrom(int layer, int head, int slot)
     {
-        long begin = Index(layer, head) * _keyBytes + slot / PackedLayout.GroupRows * Format.Matrix().Info().GroupBytes(HeadSize);
+        Room room = _rooms[layer];
+        long begin = room.KeysOf(head) + slot / PackedLayout.GroupRows * room.Keys.GroupBytes;
         return _keys.View.Slice(begin, _keys.Count - begin);
     }
 
-    /// <summary>The bytes that weighing reads for a chunk: what to ask for while its keys are read.</summary>
+    /// <summary>The bytes that weighing reads for a chunk: what to prefetch while its keys are read.</summary>
     public NativeView Values(int layer, int head, int chunk)
     {
-        long bytes = Format == KvFormat.Q8_0 ? ChunkBytes : (long)ChunkSize * PaddedHeadSize * Format.ElementBytes();
-        long begin = Index(layer, head) * _valueBytes + chunk * bytes;
+        long bytes = Format == KvFormat.Q8_0 ? _chunk.Data.Length : (long)ChunkSize * PaddedHeadSize * Format.ElementBytes();
+        long begin = _rooms[layer].ValuesOf(head) + chunk * bytes;
         return _values.View.Slice(begin, Math.Min(bytes, _values.Count - begin));
-    }
-
-    /// <summary>Parts that <see cref="Part"/> knows.</summary>
-    public int Parts => _layers * _heads * PartsPerHead;
-
-    private int PartsPerHead => 3 + ValueGroups;
-
-    /// <summary>Row groups of a chunk's matrix of int8 values.</summary>
-    private int ValueGroups => Format == KvFormat.Q8_0 ? PaddedHeadSize / PackedLayout.GroupRows : 0;
-
-    /// <summary>The memory that the first slots take, in parts; the last group of keys and the last block of values whole.</summary>
-    public NativeView Part(int part, int slots)
-    {
-        (int head, int kind) = Math.DivRem(part, PartsPerHead);
-        long index = head, bytes = PartBytes(part, slots);
-        return kind switch
-        {
-            0 => _keys.View.Slice(index * _keyBytes, bytes),
-            1 => _values.View.Slice(index * _valueBytes, bytes),
-            2 => _scales.View.Slice(index * _valueScales * sizeof(ushort), bytes),
-            _ when bytes == 0 => default,
-            _ => _values.View.Slice(index * _valueBytes + slots / ChunkSize * ChunkBytes + (kind - 3) * BlockFormat.Q8_0.Info().GroupBytes(ChunkSize), bytes),
-        };
-    }
-
-    /// <summary>Bytes of all parts; of more slots than this cache has, too.</summary>
-    public long BytesOf(int slots)
-    {
-        long bytes = 0;
-        for (int i = 0; i < Parts; i++)
-            bytes += PartBytes(i, slots);
-        return bytes;
-    }
-
-    private long PartBytes(int part, int slots)
-    {
-        bool quantized = Format == KvFormat.Q8_0;
-        return (part % PartsPerHead) switch
-        {
-            0 => PackedLayout.RowGroups(slots) * Format.Matrix().Info().GroupBytes(HeadSize),
-            1 => quantized ? slots / ChunkSize * ChunkBytes : (long)slots * PaddedHeadSize * Format.ElementBytes(),
-            2 => quantized ? (long)slots * sizeof(ushort) : 0,
-            _ => (long)PackedLayout.Blocks(slots % ChunkSize) * BlockFormat.Q8_0.Info().QuantBytes,
-        };
-    }
-
-    /// <summary>Takes over the first slots from parts that lie one after another.</summary>
-    /// <param name="parts"><see cref="BytesOf"/> bytes.</param>
-    /// <param name="slots">Slots that they hold; may be more than this cache has.</param>
-    /// <param name="wanted">How many of these.</param>
-    public void CopyFrom(NativeView parts, int slots, int wanted)
-    {
-        long position = 0, chunks = 0; // where this part begins, and this head's whole chunks of values
-        for (int i = 0; i < Parts; i++)
-        {
-            int kind = i % PartsPerHead;
-            if (kind == 1)
-                chunks = position;
-            NativeView to = Part(i, wanted);
-            bool whole = kind >= 3 && wanted / ChunkSize < slots / ChunkSize; // what is the last chunk here is a whole one there
-            long from = whole ? chunks + wanted / ChunkSize * ChunkBytes + (kind - 3) * BlockFormat.Q8_0.Info().GroupBytes(ChunkSize) : position;
-            parts.Slice(from, to.Length).CopyTo(to);
-            position += PartBytes(i, slots);
-        }
-        FillUnitScales(wanted);
-    }
-
-    /// <summary>Takes over the first slots of a cache of the same dimensions and format.</summary>
-    public void CopyFrom(KvCache other, int slots)
-    {
-        for (int i = 0; i < Parts; i++)
-            other.Part(i, slots).CopyTo(Part(i, slots));
-        FillUnitScales(slots);
     }
 
     /// <inheritdoc/>
@@ -176,5 +127,34 @@ internal sealed partial class KvCache : IDisposable
         _keys.Dispose();
         _values.Dispose();
         _scales.Dispose();
+    }
+
+    /// <summary>Where a layer's keys and values are in the buffers.</summary>
+    private sealed class Room(SlotMap map, int mostSlots, long keysAt, long valuesAt, long scalesAt, long keyBytes, long valueBytes, long valueScales)
+    {
+        public SlotMap Map => map;
+
+        /// <summary>Tokens after which slots go round, in whatever context.</summary>
+        public int MostSlots => mostSlots;
+
+        public long KeysAt => keysAt;
+
+        /// <summary>Bytes of one head's keys.</summary>
+        public long KeyBytes => keyBytes;
+
+        /// <summary>Bytes of one head's values.</summary>
+        public long ValueBytes => valueBytes;
+
+        /// <summary>Halves of one head's value scales.</summary>
+        public long ValueScales => valueScales;
+
+        /// <summary>The first head's keys.</summary>
+        public PackedMatrix Keys { get; set; }
+
+        public long KeysOf(int head) => keysAt + head * keyBytes;
+
+        public long ValuesOf(int head) => valuesAt + head * valueBytes;
+
+        public long ScalesOf(int head) => scalesAt + head * valueScales;
     }
 }

@@ -33,6 +33,8 @@ internal static class ModelFingerprint
         {
             (AttentionShape attention, FeedForwardShape feedForward) = (layer.Attention, layer.FeedForward);
             Add(hash, (int)layer.Biases.Bits, layer.Parallel ? 1 : 0, attention.Heads, attention.KvHeads, attention.HeadSize, attention.Window ?? 0);
+            if (attention.Window is int seen)
+                Add(hash, SlotMap.RingSlots(seen)); // what is saved depends on it
             Add(hash, feedForward.Inner, (int)feedForward.Activation, feedForward.IsGated ? 1 : 0);
             Add(hash, attention.Scale);
             Append(hash, attention.Norm);

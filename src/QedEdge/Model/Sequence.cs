@@ -1,3 +1,4 @@
+using QedEdge.Architectures;
 using QedEdge.Memory;
 
 namespace QedEdge.Model;
@@ -9,16 +10,16 @@ internal sealed class Sequence : IDisposable
     private readonly byte[] _mask; // by slot; only used where the window does not slide
 
     /// <summary>An empty sequence.</summary>
-    public Sequence(SlotMap window, int logits, KvCache cache)
+    public Sequence(SlotMap window, LayerShape[] layers, KvFormat format, int logits)
     {
-        Logits = new AlignedBuffer<float>(logits);
         Window = window;
-        Cache = cache;
+        Cache = new KvCache(window, layers, format);
+        Logits = new AlignedBuffer<float>(logits);
         _ids = new int[window.Slots];
         _mask = new byte[window.Slots];
     }
 
-    /// <summary>Which slots hold what.</summary>
+    /// <summary>Which slots hold what, but for layers with a window of their own (<see cref="KvCache.Map"/>).</summary>
     public SlotMap Window { get; }
 
     /// <summary>Keys and values.</summary>
@@ -40,13 +41,16 @@ internal sealed class Sequence : IDisposable
     public bool Plain { get; set; } = true;
 
     /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
-    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Math.Min(Reach, _ids.Length));
+    public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Window.Held(Count, Reach));
 
     /// <summary>Whether a sequence of another window can go on as this one; masks and given positions mean nothing once tokens leave.</summary>
-    public bool Accepts(SlotMap window, int count, int reach, bool plain) => Window.Holds(window, count, reach) && (plain || window.Slides || !Window.Slides);
+    public bool Accepts(SlotMap window, int count, int reach, bool plain) => Window.Holds(window, count, reach) && Cache.CanTake(reach) && (plain || window.Slides || !Window.Slides);
+
+    /// <summary>Whether the tokens from <paramref name="position"/> on can be taken back: what a token there sees is still there in every layer.</summary>
+    public bool CanReturn(int position) => position == Count || Cache.CanReturn(Reach, position);
 
     /// <summary>How many of the first tokens are those given; 0 once the slots went round, and where they are not <see cref="Plain"/>.</summary>
-    public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > _ids.Length ? 0 : Ids.CommonPrefixLength(tokens);
+    public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > Window.Slots ? 0 : Ids.CommonPrefixLength(tokens);
 
     /// <summary>Logits after the last token fed [padded vocabulary size].</summary>
     public AlignedBuffer<float> Logits { get; }
@@ -71,7 +75,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>Says that keys and values of the next tokens are about to be stored.</summary>
     public void Expect(int added)
     {
-        if (Count + added > Window.Slots)
+        if (Count + added > Cache.LeastSlots)
             Reach = Math.Max(Reach, Count + added);
     }
 
@@ -87,7 +91,7 @@ internal sealed class Sequence : IDisposable
     public void Truncate(int count)
     {
         Count = count;
-        if (count == 0 || Reach <= Window.Slots)
+        if (count == 0 || Reach <= Cache.LeastSlots)
             Reach = count;
         HasLogits = false;
         if (count == 0)
@@ -126,9 +130,8 @@ internal sealed class Sequence : IDisposable
     /// <summary>Becomes a copy of another sequence of the same window and storage.</summary>
     public void CopyFrom(Sequence other)
     {
-        int slots = other.Ids.Length;
-        Cache.CopyFrom(other.Cache, slots);
-        Restore(other.Count, other.Reach, other.Plain, other.Ids, other.Masked ? other._mask.AsSpan(0, slots) : default, other.HasLogits ? other.Logits.Span : default);
+        Cache.CopyFrom(other.Cache, other.Count, other.Reach);
+        Restore(other.Count, other.Reach, other.Plain, other.Ids, other.Masked ? other._mask.AsSpan(0, other.Ids.Length) : default, other.HasLogits ? other.Logits.Span : default);
     }
 
     /// <inheritdoc/>

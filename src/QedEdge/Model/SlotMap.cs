@@ -8,8 +8,6 @@ namespace QedEdge.Model;
 /// </summary>
 internal readonly struct SlotMap
 {
-    private readonly int _seen; // tokens that a layer with a window of its own sees; 0: all
-
     /// <summary>The most sinks.</summary>
     public const int MaxSinks = 64;
 
@@ -20,12 +18,16 @@ internal readonly struct SlotMap
         Slides = slides;
         Sinks = slides ? sinks : 0;
         Slots = Workspace.PadRows(slides ? capacity + Workspace.BatchSize - 1 : capacity);
+        MostSlots = slides ? Slots : int.MaxValue;
     }
 
-    private SlotMap(SlotMap map, int seen)
+    /// <summary>The ring of a layer with a window of its own.</summary>
+    private SlotMap(int seen, int? most)
     {
-        this = map;
-        _seen = seen;
+        Capacity = seen;
+        Slides = true;
+        MostSlots = RingSlots(seen);
+        Slots = most is int few ? Math.Min(MostSlots, few) : MostSlots;
     }
 
     /// <summary>Tokens that attention takes at most.</summary>
@@ -40,16 +42,26 @@ internal readonly struct SlotMap
     /// <summary>Places in the cache, a multiple of 8.</summary>
     public int Slots { get; }
 
+    /// <summary>Tokens after which slots go round, in whatever context; a shorter context of a layer's own window has fewer slots, and never gets there.</summary>
+    public int MostSlots { get; }
+
     private int Ring => Slots - Sinks;
 
-    /// <summary>Whether sinks are seen wherever the window is: not through a layer's own, narrower window.</summary>
-    public bool SeesSinks => Sinks > 0 && _seen == 0;
+    /// <summary>Slots of a layer that sees so many tokens: for these and a batch, in whole chunks; what is more makes room for taking tokens back.</summary>
+    public static int RingSlots(int seen) => (int)(((long)seen + Workspace.BatchSize - 1 + KvCache.ChunkSize - 1) / KvCache.ChunkSize * KvCache.ChunkSize);
 
-    /// <summary>The same slots as a layer sees them through a window of its own; null or no narrower than the capacity: as they are.</summary>
-    public SlotMap Narrowed(int? window) => window is int seen && seen < Capacity ? new SlotMap(this, seen) : this;
+    /// <summary>The slots of a layer with a window of its own, where that is narrower: sinks are not seen there, unless they are in the window.</summary>
+    public SlotMap OfLayer(int? window) => window is int seen && seen < Capacity ? new SlotMap(seen, Slides ? null : Slots) : this;
 
     /// <summary>The first slot that token <paramref name="index"/> or a later one may see when <paramref name="count"/> tokens are stored.</summary>
-    public int Begin(int index, int count) => _seen == 0 || count > Slots ? 0 : Math.Max(0, index - _seen + 1);
+    public int Begin(int index, int count) => Sinks > 0 || count > Slots ? 0 : Math.Max(0, index - Capacity + 1);
+
+    /// <summary>The token in a slot when <paramref name="count"/> tokens are stored, more than there are slots; without sinks.</summary>
+    public int Token(int slot, int count)
+    {
+        int newest = count - 1, back = Slot(newest) - slot;
+        return newest - (back < 0 ? back + Slots : back);
+    }
 
     /// <summary>The slot of token <paramref name="index"/>.</summary>
     public int Slot(int index) => index < Slots ? index : Sinks + (index - Sinks) % Ring;
@@ -66,6 +78,9 @@ internal readonly struct SlotMap
     /// <summary>The earliest position that can be returned to, but for 0.</summary>
     public int EarliestReturn(int reach) => reach <= Slots ? 0 : reach - (Ring - (Capacity - Sinks)) - 1;
 
+    /// <summary>Slots that hold tokens: all once they went round.</summary>
+    public int Held(int count, int reach) => reach > Slots ? Slots : count;
+
     /// <summary>Whether a sequence of another window can go on in this one: nothing has slid there nor would have here, or the windows are the same.</summary>
     public bool Holds(SlotMap other, int count, int reach) =>
         (count <= Math.Min(Capacity, other.Capacity) && reach <= other.Slots) || (other.Slides == Slides && other.Capacity == Capacity && other.Sinks == Sinks);
@@ -80,14 +95,9 @@ internal readonly struct SlotMap
     public int Visible(int index, int count, int begin, int length, Span<byte> mask)
     {
         // Slots up to the newest token's hold this round's tokens, those behind it the round before's.
-        int newest = count - 1, head = Slot(newest), oldest = Math.Max(Sinks, index - (Capacity - Sinks) + 1), firstSink = 0, end = begin + length;
-        if (_seen > 0)
-        {
-            oldest = Math.Max(oldest, index - _seen + 1);
-            firstSink = Math.Min(Sinks, Math.Max(0, index - _seen + 1));
-        }
+        int newest = count - 1, head = Slot(newest), oldest = Math.Max(Sinks, index - (Capacity - Sinks) + 1), end = begin + length;
         int round = newest - head; // a token's index in this round less its slot
-        (int Begin, int End) sinks = Clip(firstSink, Math.Min(Sinks, index + 1), begin, end);
+        (int Begin, int End) sinks = Clip(0, Math.Min(Sinks, index + 1), begin, end);
         (int Begin, int End) now = Clip(Math.Max(Sinks, oldest - round), Math.Min(head, index - round) + 1, begin, end);
         (int Begin, int End) before = Clip(Math.Max(head + 1, oldest - round + Ring), Math.Min(Slots - 1, index - round + Ring) + 1, begin, end);
         int seen = sinks.End - sinks.Begin + (now.End - now.Begin) + (before.End - before.Begin);

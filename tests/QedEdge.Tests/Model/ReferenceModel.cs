@@ -133,19 +133,17 @@ internal sealed class ReferenceModel
             int index = past + t;
             (List<double[]> seenKeys, List<double[]> seenValues) = window is not null && index >= window.Capacity && !(shape.Window < window.Capacity)
                 ? Sliding(i, index, kept, window)
-                : Visible(index, shape.Window, mask, kept, window);
+                : Visible(index, shape.Window, mask, kept);
             outputs[t] = layer.AttentionOutput.Of(Attend(shape, queries[t], seenKeys, seenValues));
         }
         return outputs;
     }
 
-    /// <summary>
-    /// What a token sees: itself and those before it, within the layer's window, whose mask is 1; of a sliding window that is wider than the layer's what both show, sinks where they are.
-    /// </summary>
-    private static (List<double[]> Keys, List<double[]> Values) Visible(int index, int? seen, byte[] mask, ReferencePast.Kept kept, ReferenceWindow? window)
+    /// <summary>What a token sees: itself and those before it, within the layer's window, whose mask is 1; a narrower window of a layer takes no heed of one that slides.</summary>
+    private static (List<double[]> Keys, List<double[]> Values) Visible(int index, int? seen, byte[] mask, ReferencePast.Kept kept)
     {
-        int oldest = seen is int count ? Math.Max(0, index - count + 1) : 0, recent = window is null ? 0 : index - (window.Capacity - window.Sinks) + 1;
-        int[] visible = [.. Enumerable.Range(oldest, index + 1 - oldest).Where(p => mask[p] == 1 && (p >= recent || p < window!.Sinks))];
+        int oldest = seen is int count ? Math.Max(0, index - count + 1) : 0;
+        int[] visible = [.. Enumerable.Range(oldest, index + 1 - oldest).Where(p => mask[p] == 1)];
         return ([.. visible.Select(p => kept.Keys[p])], [.. visible.Select(p => kept.Values[p])]);
     }
 

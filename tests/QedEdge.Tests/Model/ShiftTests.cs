@@ -65,7 +65,7 @@ public sealed class ShiftTests : IDisposable
             using var own = new WorkerSpace(model.Config.Architecture, Workspace.Pad(2 * size));
             using var ropes = new Ropes(model.Config.Architecture.Layers, null, 0);
             Rope rope = ropes[1]!;
-            using var cache = new KvCache(2, 2, size, 608, format);
+            using var cache = new KvCache(new SlotMap(608, slides: false, sinks: 0), model.Config.Architecture.Layers, format);
             var random = new Random((int)(seed & int.MaxValue));
             float[] Vector() => [.. Enumerable.Range(0, cache.PaddedHeadSize).Select(c => c < size ? (float)random.NextDouble() - 0.5f : 0f)];
             for (int slot = 0; slot < cut.Length; slot++)
