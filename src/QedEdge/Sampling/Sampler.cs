@@ -103,16 +103,7 @@ public sealed class Sampler
 
     /// <summary>The index of the largest value, the lowest among equals.</summary>
     /// <param name="values">At least one.</param>
-    public static int ArgMax(ReadOnlySpan<float> values)
-    {
-        int best = 0;
-        for (int i = 1; i < values.Length; i++)
-        {
-            if (values[i] > values[best])
-                best = i;
-        }
-        return best;
-    }
+    public static int ArgMax(ReadOnlySpan<float> values) => LogitScan.ArgMax(values);
 
     private void Penalize()
     {
@@ -149,21 +140,17 @@ public sealed class Sampler
             _logits.AsSpan(0, _heap.Length).CopyTo(_heap);
             for (int i = _heap.Length / 2 - 1; i >= 0; i--)
                 SiftDown(i);
-            foreach (float logit in _logits.AsSpan(_heap.Length))
+            for (int id = _heap.Length; (id = LogitScan.Next(_logits, id, MathF.BitIncrement(_heap[0]))) < _logits.Length; id++)
             {
-                if (logit <= _heap[0])
-                    continue;
-                _heap[0] = logit;
+                _heap[0] = _logits[id];
                 SiftDown(0);
             }
             threshold = _heap[0];
         }
+        threshold = Math.Max(threshold, -float.MaxValue); // what is below is forbidden
         int count = 0;
-        for (int id = 0; id < _logits.Length; id++)
-        {
-            if (_logits[id] >= threshold && !IsForbidden(_logits[id]))
-                _ids[count++] = id;
-        }
+        for (int id = 0; (id = LogitScan.Next(_logits, id, threshold)) < _logits.Length; id++)
+            _ids[count++] = id;
         return count;
     }
 
@@ -186,6 +173,17 @@ public sealed class Sampler
     /// <summary>The most likely candidates, the token that crosses top-p included; equals in order of id.</summary>
     private int Nucleus(int count, ref double total)
     {
+        // Together, tokens less likely than this are half of what lies beyond top-p: the sum gets there before, and only the others need be sorted.
+        double least = (1 - (double)_options.TopP) * total / count / 2;
+        int likely = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (_weights[i] < least)
+                continue;
+            _ids[likely] = _ids[i];
+            _weights[likely++] = _weights[i];
+        }
+        count = likely;
         SortIds(_weights.AsSpan(0, count), LargestFirst);
         double limit = _options.TopP * total, sum = 0;
         int kept = 0;
