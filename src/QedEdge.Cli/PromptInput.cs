@@ -13,6 +13,8 @@ internal sealed class PromptInput(string what = "prompt")
     private readonly TextOption _file = new("--file", "-f") { ValueName = "FILE", Description = $"A file that holds the {what}; - reads standard input. {ContentRule}" };
     private readonly TextOption _tokens = new("--tokens") { ValueName = "IDS", Description = $"The {what} as token ids (1,5,7)" };
 
+    private readonly Flag _plain = new("--plain") { Description = $"Special tokens' text in the {what} is ordinary text; without this it is those tokens" };
+
     /// <summary>What is the text of a file or of standard input, for descriptions.</summary>
     public const string ContentRule = "A byte order mark and the last line end are no part of the text";
 
@@ -24,6 +26,7 @@ internal sealed class PromptInput(string what = "prompt")
         command.Add(_text);
         command.Add(_option);
         command.Add(_file);
+        command.Add(_plain);
         if (ids)
             command.Add(_tokens);
     }
@@ -45,8 +48,11 @@ internal sealed class PromptInput(string what = "prompt")
         if ((model.Tokenizer is null && IsGiven(parsed) ? [] : FindText(parsed)) is not { } text)
             return null;
         model.RequireFits(text.Length, capacity);
-        return Encode(model, text, goesOn);
+        return Encode(model, text, goesOn, IsPlain(parsed));
     }
+
+    /// <summary>Whether special tokens' text is ordinary text.</summary>
+    public bool IsPlain(ParseResult parsed) => parsed.GetValue(_plain);
 
     /// <summary>The token ids that were given instead of a text, or null.</summary>
     /// <exception cref="UsageException">The input is given twice, or they are no numbers.</exception>
@@ -83,12 +89,13 @@ internal sealed class PromptInput(string what = "prompt")
 
     /// <summary>The ids of a text as the beginning of a context.</summary>
     /// <exception cref="UsageException">The model has no tokenizer, or there are none.</exception>
-    public static int[] Encode(QedModel model, ReadOnlySpan<byte> text, bool goesOn)
+    public static int[] Encode(QedModel model, ReadOnlySpan<byte> text, bool goesOn, bool plain = false)
     {
         Tokenizer tokenizer = model.Tokenizer ?? throw new UsageException($"{model.TokenizerProblem?.Message ?? $"{model.File.Name} has no tokenizer"}; give token ids with --tokens 1,5,7");
-        WarnOfSecondBos(tokenizer, text);
+        if (!plain)
+            WarnOfSecondBos(tokenizer, text);
         var ids = new List<int>();
-        tokenizer.Encode(text, ids, goesOn ? tokenizer.PromptOptions & ~EncodeOptions.AddEos : tokenizer.PromptOptions);
+        tokenizer.Encode(text, ids, tokenizer.PromptOptions & ~((goesOn ? EncodeOptions.AddEos : 0) | (plain ? EncodeOptions.ParseSpecial : 0)));
         return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");
     }
 

@@ -19,6 +19,7 @@ internal sealed class SamplingInput(int? maxTokens = null)
     private readonly NumberOption _presence = new("--presence-penalty") { ValueName = "X", Description = "Taken off logits of the last tokens; 0 is off" };
     private readonly NumberOption _frequency = new("--frequency-penalty") { ValueName = "X", Description = "As --presence-penalty, once per occurrence; 0 is off" };
     private readonly IntegerOption _window = new("--repeat-last-n") { ValueName = "N", Description = "How many of the last tokens the penalties look at (default: 64)" };
+    private readonly Flag _penalizeNew = new("--penalize-new") { Description = "The penalties look at generated tokens alone, not at the prompt, as OpenAI's do" };
     private readonly TextsOption _bias = new("--logit-bias") { ValueName = "ID=X", Description = "Adds X to a token's logit, -inf forbids it (repeatable)" };
     private readonly SeedOption _seed = new("--seed", "-s") { ValueName = "N", Description = "The same seed gives the same text on every machine; random if not given" };
     private readonly Flag _greedy = new("--greedy") { Description = "Always the most likely token" };
@@ -28,7 +29,7 @@ internal sealed class SamplingInput(int? maxTokens = null)
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Add(_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _bias, _seed, _greedy, _stop, _ignoreEos);
+        command.Add(_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _penalizeNew, _bias, _seed, _greedy, _stop, _ignoreEos);
     }
 
     /// <summary>The texts that end generation.</summary>
@@ -62,6 +63,7 @@ internal sealed class SamplingInput(int? maxTokens = null)
             PresencePenalty = (float?)parsed.GetValue(_presence) ?? defaults.PresencePenalty,
             FrequencyPenalty = (float?)parsed.GetValue(_frequency) ?? defaults.FrequencyPenalty,
             PenaltyWindow = parsed.GetValue(_window) ?? defaults.PenaltyWindow,
+            PenalizesPrompt = !parsed.GetValue(_penalizeNew),
             LogitBias = Biases(parsed.GetValue(_bias), model.Config.VocabSize),
             Seed = parsed.GetValue(_seed) ?? (ulong)Random.Shared.Next(),
         };

@@ -30,10 +30,10 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
         ? "the text is empty; there is nothing to score"
         : "no token can be scored: the first has nothing before it, and a label of -100 is left out");
 
-    /// <summary>Scores a text after the model's begin-of-text token and a context.</summary>
-    public static TextScore OfText(Session session, Tokenizer tokenizer, ReadOnlySpan<byte> context, ReadOnlySpan<byte> text, CancellationToken cancellation)
+    /// <summary>Scores a text after what the model wants before texts, and a context; special tokens' text is ordinary text where it is said to be plain.</summary>
+    public static TextScore OfText(Session session, Tokenizer tokenizer, ReadOnlySpan<byte> context, ReadOnlySpan<byte> text, bool plain, CancellationToken cancellation)
     {
-        EncodeOptions options = tokenizer.PromptOptions & ~EncodeOptions.AddEos;
+        EncodeOptions options = tokenizer.PromptOptions & ~(plain ? EncodeOptions.AddEos | EncodeOptions.ParseSpecial : EncodeOptions.AddEos);
         session.Model.RequireFits((long)context.Length + text.Length, session.Capacity); // no command scores in a sliding session
         List<int> before = [], whole = [];
         tokenizer.Encode(context, before, options);
@@ -79,6 +79,6 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
         int[] before = ids[..Math.Min(begin, ids.Length)], shown = ids[before.Length..];
         Tokenizer? tokenizer = session.Model.Tokenizer;
         return new TextScore(shown, [.. Enumerable.Repeat(double.NaN, shown.Length - scores.Length), .. scores],
-            tokenizer is null ? null : [.. shown.Select(id => id < tokenizer.VocabSize ? tokenizer.Decode([id], SpecialTokenText.Keep) : "")], before);
+            tokenizer is null ? null : [.. shown.Select(id => id < tokenizer.VocabSize ? tokenizer.Decode([id], SpecialTokenText.Keep, continues: true) : "")], before);
     }
 }

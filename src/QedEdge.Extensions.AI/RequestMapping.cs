@@ -67,6 +67,6 @@ internal static class RequestMapping
     private static GenerationOptions Default(QedModel model)
     {
         GenerationOptions own = GenerationOptions.Of(model);
-        return own with { MaxTokens = DefaultMaxTokens, Sampling = own.Sampling with { Seed = (ulong)Random.Shared.NextInt64() } };
+        return own with { MaxTokens = DefaultMaxTokens, Sampling = own.Sampling with { PenalizesPrompt = false, Seed = (ulong)Random.Shared.NextInt64() } };
     }
 }

@@ -115,7 +115,7 @@ internal static unsafe class GenerateFunctions
         {
             if (token is not null || (!piece.IsEmpty && !receiver.HasStopped))
                 receiver.Show(piece, token ?? NoToken);
-        });
+        }, ids);
         GenerationResult done = new Generator(session, asked).Run(ids, (id, _) =>
         {
             token = id;

@@ -15,12 +15,16 @@ namespace QedEdge.Cli.Batch;
 /// <param name="Options">What to generate.</param>
 /// <param name="Stops">Texts that end it.</param>
 /// <param name="Likely">How many likely tokens are reported for each token, or null for no probabilities.</param>
-internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int? Likely)
+/// <param name="Plain">Whether special tokens' text in it is ordinary text.</param>
+internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int? Likely, bool Plain)
 {
+    /// <summary>Whether what is generated goes on from the prompt's text; an answer to messages is a text of its own.</summary>
+    public bool Continues { get; private init; }
+
     private static readonly string[] Known =
     [
-        "id", "prompt", "messages", "tokens", "score", "choices", "max_tokens", "temperature", "top_k", "top_p", "min_p", "typical", "repeat_penalty", "presence_penalty",
-        "frequency_penalty", "repeat_last_n", "logit_bias", "seed", "stop", "ignore_eos", "logprobs",
+        "id", "prompt", "plain", "messages", "tokens", "score", "choices", "max_tokens", "temperature", "top_k", "top_p", "min_p", "typical", "repeat_penalty", "presence_penalty",
+        "frequency_penalty", "repeat_last_n", "penalize_new", "logit_bias", "seed", "stop", "ignore_eos", "logprobs",
     ];
 
     /// <summary>Reads a line.</summary>
@@ -44,14 +48,18 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             throw new QedException(given == 0 ? "there is no \"prompt\", \"messages\", \"tokens\" or \"score\"" : "\"score\" and \"choices\" go with \"prompt\" or \"messages\"");
         List<ChatMessage>? chat = messages is null ? null : Messages(model, capacity, messages);
         string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
+        bool plain = line.Find("plain")?.Boolean() ?? false;
         int[] ids = tokens is not null ? Ids(tokens)
             : score is not null || choices is not null ? []
             : chat is not null ? [.. ChatTemplate.Encode(model.RequireTokenizer(), chat)]
-            : Encode(model, capacity, text);
+            : Encode(model, capacity, text, plain);
         return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices, "choices", RequestLimits.Choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop, "stop", RequestLimits.Stops) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
             line.Find("logprobs")?.Int32() is not { } likely ? null
                 : likely is >= 0 and <= RequestLimits.LikelyTokens ? likely
-                : throw new QedException($"\"logprobs\" must be 0 to {RequestLimits.LikelyTokens}"));
+                : throw new QedException($"\"logprobs\" must be 0 to {RequestLimits.LikelyTokens}"), plain)
+        {
+            Continues = chat is null,
+        };
     }
 
     /// <summary>What a line's record has as its id: the line's own, else its number.</summary>
@@ -86,12 +94,12 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
         return ids.Length > 0 ? ids : throw new QedException("\"tokens\" is empty; there is nothing to continue");
     }
 
-    private static int[] Encode(QedModel model, int capacity, string text)
+    private static int[] Encode(QedModel model, int capacity, string text, bool plain)
     {
         Tokenizer tokenizer = model.RequireTokenizer();
         model.RequireFits(Encoding.UTF8.GetByteCount(text), capacity);
         var ids = new List<int>();
-        tokenizer.Encode(text, ids, tokenizer.PromptOptions);
+        tokenizer.Encode(text, ids, plain ? tokenizer.PromptOptions & ~EncodeOptions.ParseSpecial : tokenizer.PromptOptions);
         return ids.Count > 0 ? [.. ids] : throw new QedException("the prompt is empty and the model has no token to begin with");
     }
 
@@ -115,6 +123,7 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             PresencePenalty = line.Find("presence_penalty")?.Single() ?? defaults.Sampling.PresencePenalty,
             FrequencyPenalty = line.Find("frequency_penalty")?.Single() ?? defaults.Sampling.FrequencyPenalty,
             PenaltyWindow = line.Find("repeat_last_n")?.Int32() ?? defaults.Sampling.PenaltyWindow,
+            PenalizesPrompt = line.Find("penalize_new")?.Boolean() is { } onlyNew ? !onlyNew : defaults.Sampling.PenalizesPrompt,
             LogitBias = line.Find("logit_bias") is { } bias ? Biases(bias) : defaults.Sampling.LogitBias,
             Seed = line.Find("seed")?.UInt64() ?? defaults.Sampling.Seed,
         };

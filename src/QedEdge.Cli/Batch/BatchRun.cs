@@ -107,7 +107,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     {
         Tokenizer? tokenizer = model.Tokenizer;
         var text = new StringBuilder();
-        var shown = new GeneratedText(tokenizer, line.Stops, piece => text.Append(piece));
+        var shown = new GeneratedText(tokenizer, line.Stops, piece => text.Append(piece), line.Continues ? line.Tokens : []);
         var tokens = new List<TokenRecord>();
         return new GenerationRequest
         {
@@ -146,11 +146,11 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
         _scorer ??= model.CreateSession(options);
         if (line.Choices is not null)
         {
-            ChoiceScore[] scores = ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation);
+            ChoiceScore[] scores = ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation, plain: line.Plain);
             Tokens += scores.Sum(score => score.Tokens);
             return json => ChoiceRecord.Write(json, line.Choices, scores);
         }
-        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), cancellation).RequireAny();
+        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), line.Plain, cancellation).RequireAny();
         Tokens += score.Count;
         return score.WriteTo;
     }

@@ -36,14 +36,15 @@ internal sealed class ChooseCommand
             throw new UsageException("--choice needs a text");
         using QedModel model = _common.OpenModel(parsed);
         byte[] text = _prompt.FindText(parsed) ?? throw new UsageException("give a prompt: as PROMPT, --prompt or --file");
-        PromptInput.WarnOfSecondBos(model.RequireTokenizer(), text);
+        if (!_prompt.IsPlain(parsed))
+            PromptInput.WarnOfSecondBos(model.RequireTokenizer(), text);
         string prompt = Encoding.UTF8.GetString(text);
         using Session session = model.CreateSession(_common.SessionOptions(parsed));
         using var interrupt = new Interrupt();
         ChoiceScore[] scores;
         try
         {
-            scores = ChoiceScorer.Score(session, prompt, choices, Protocol(parsed.GetValue(_protocol)), interrupt.Token);
+            scores = ChoiceScorer.Score(session, prompt, choices, Protocol(parsed.GetValue(_protocol)), interrupt.Token, _prompt.IsPlain(parsed));
         }
         catch (OperationCanceledException)
         {

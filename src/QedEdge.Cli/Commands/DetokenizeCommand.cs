@@ -1,5 +1,6 @@
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
+using QedEdge.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -23,8 +24,8 @@ internal sealed class DetokenizeCommand
 
     private int Run(ParseResult parsed)
     {
-        using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.RequireTokenizer();
+        using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_common.Model)); // a vocabulary alone will do
+        Tokenizer tokenizer = Tokenizer.Open(file) ?? throw new QedException($"{file.Name} has no tokenizer");
         SpecialTokenText special = parsed.GetValue(_special) ? SpecialTokenText.Keep : SpecialTokenText.Skip;
         if (parsed.GetValue(_lines) is { } path)
         {

@@ -81,7 +81,7 @@ internal sealed class GenerateCommand
                 text.Append(piece);
             else if (!ids)
                 Terminal.Write(piece);
-        });
+        }, prompt);
 
         var cache = new PromptCache(parsed.GetValue(_cache));
         int cached = cache.Restore(session, prompt);
@@ -129,7 +129,7 @@ internal sealed class GenerateCommand
     public static void ShowTokens(int[] ids, Tokenizer? tokenizer)
     {
         foreach (int id in ids)
-            Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : TerminalText.OneLine(tokenizer.Decode([id], SpecialTokenText.Keep)))}");
+            Terminal.Note($"{id,6}  {(tokenizer is null || (uint)id >= (uint)tokenizer.VocabSize ? "" : TerminalText.OneLine(tokenizer.Decode([id], SpecialTokenText.Keep, continues: true)))}");
     }
 
     private static void WriteJson(GenerationResult result, StringBuilder text, List<TokenRecord> tokens, ulong seed, string? digest, Tokenizer? tokenizer) => Terminal.WriteJson(json =>

@@ -71,8 +71,10 @@ internal sealed class ScoreCommand
         if (tokens is not null)
             return TextScore.OfTokens(session, tokens, cancellation);
         byte[] before = Encoding.UTF8.GetBytes(context ?? "");
-        PromptInput.WarnOfSecondBos(model.RequireTokenizer(), [.. before, .. text!]);
-        return TextScore.OfText(session, model.RequireTokenizer(), before, text, cancellation);
+        bool plain = _text.IsPlain(parsed);
+        if (!plain)
+            PromptInput.WarnOfSecondBos(model.RequireTokenizer(), [.. before, .. text!]);
+        return TextScore.OfText(session, model.RequireTokenizer(), before, text, plain, cancellation);
     }
 
     private static Action<TextWriter> Page(QedModel model, TextScore score)

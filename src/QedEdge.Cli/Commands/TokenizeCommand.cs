@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
+using QedEdge.Gguf;
 using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
@@ -26,8 +27,8 @@ internal sealed class TokenizeCommand
 
     private int Run(ParseResult parsed)
     {
-        using QedModel model = ModelSource.Open(parsed.GetValue(_common.Model), new ModelOptions());
-        Tokenizer tokenizer = model.RequireTokenizer();
+        using GgufFile file = ModelSource.OpenFile(parsed.GetValue(_common.Model)); // a vocabulary alone will do
+        Tokenizer tokenizer = Tokenizer.Open(file) ?? throw new QedException($"{file.Name} has no tokenizer");
         EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
         if (parsed.GetValue(_special))
             options |= EncodeOptions.AddBos | EncodeOptions.AddEos;
@@ -54,7 +55,7 @@ internal sealed class TokenizeCommand
                 json.WriteNumbers("ids", ids);
                 json.WriteStartArray("pieces");
                 foreach (int id in ids)
-                    json.WriteStringValue(tokenizer.Decode([id], SpecialTokenText.Keep));
+                    json.WriteStringValue(tokenizer.Decode([id], SpecialTokenText.Keep, continues: true));
                 json.WriteEndArray();
             });
         }

@@ -54,7 +54,7 @@ internal readonly record struct TokenRecord(int Id, double LogProbability, (int 
     {
         json.WriteNumber("id", id);
         if (tokenizer is not null && id < tokenizer.VocabSize)
-            json.WriteString("token", tokenizer.Decode([id], SpecialTokenText.Keep));
+            json.WriteString("token", tokenizer.Decode([id], SpecialTokenText.Keep, continues: true));
         json.WriteFinite("logprob", logProbability);
     }
 }

@@ -91,7 +91,7 @@ internal static class Program
         using Session session = model.CreateSession(new SessionOptions { Threads = threads, ContextLength = context });
         using Stream output = TerminalStream.Of(StandardStreams.Output(), StandardStreams.OutputIsTerminal);
         var bytes = new byte[1024];
-        var text = new GeneratedText(tokenizer, [], Show);
+        var text = new GeneratedText(tokenizer, [], Show, ids);
         new Generator(session, options).Run(ids, (id, _) => text.Append(id));
         text.End();
         Show("\n");

@@ -36,10 +36,11 @@ public static class ChoiceScorer
     /// <param name="choices">The texts as they follow the prompt; a word after a word begins with a space.</param>
     /// <param name="protocol">What is counted.</param>
     /// <param name="cancellation">Stops within a layer's time.</param>
+    /// <param name="plain">Whether special tokens' text is ordinary text.</param>
     /// <exception cref="QedException">The model has no tokenizer, or a choice is empty.</exception>
     /// <exception cref="ContextLengthException">Prompt and choice do not fit.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static ChoiceScore[] Score(Session session, string prompt, IReadOnlyList<string> choices, ChoiceProtocol protocol = ChoiceProtocol.Standard, CancellationToken cancellation = default)
+    public static ChoiceScore[] Score(Session session, string prompt, IReadOnlyList<string> choices, ChoiceProtocol protocol = ChoiceProtocol.Standard, CancellationToken cancellation = default, bool plain = false)
     {
         Tokenizer tokenizer = session.Model.RequireTokenizer();
         foreach (string choice in choices)
@@ -47,7 +48,7 @@ public static class ChoiceScorer
         var scores = new ChoiceScore[choices.Count];
         for (int i = 0; i < scores.Length; i++)
         {
-            (int[] ids, int begin) = Encode(tokenizer, prompt, choices[i], protocol);
+            (int[] ids, int begin) = Encode(tokenizer, prompt, choices[i], protocol, plain);
             if (begin < 1 || begin >= ids.Length)
                 throw new QedException($"choice {i + 1} ('{choices[i]}') has no token to count");
             double sum = 0;
@@ -63,9 +64,10 @@ public static class ChoiceScorer
     /// <param name="prompt">The text before.</param>
     /// <param name="choice">The text that may follow, exactly as it follows.</param>
     /// <param name="protocol">What is counted.</param>
-    public static (int[] Ids, int Begin) Encode(Tokenizer tokenizer, string prompt, string choice, ChoiceProtocol protocol)
+    /// <param name="plain">Whether special tokens' text is ordinary text.</param>
+    public static (int[] Ids, int Begin) Encode(Tokenizer tokenizer, string prompt, string choice, ChoiceProtocol protocol, bool plain = false)
     {
-        EncodeOptions around = EncodeOptions.ParseSpecial | (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0);
+        EncodeOptions around = (plain ? EncodeOptions.Plain : EncodeOptions.ParseSpecial) | (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0);
         if (protocol == ChoiceProtocol.Qed)
         {
             around |= tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0;

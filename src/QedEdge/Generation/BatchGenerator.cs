@@ -120,7 +120,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                 session.Rollback(0);
                 int fed = session.TakeBaked(request.Prompt); // checks the prompt
                 _sampler = Generator.SamplerOf(session, request.Options);
-                foreach (int id in request.Prompt)
+                foreach (int id in request.Options.Sampling.PenalizesPrompt ? request.Prompt : [])
                     _sampler.Accept(id);
                 tokens.AddRange(request.Prompt.AsSpan(fed));
             }

@@ -21,8 +21,9 @@ public sealed class GeneratedText
     /// <param name="tokenizer">The model's, or null where there is none: then there is no text.</param>
     /// <param name="stops">Texts that end it, none of them empty; the text of a special token stands for that token.</param>
     /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
+    /// <param name="follows">The tokens whose text it goes on from; none where it is a text of its own, such as an answer.</param>
     /// <exception cref="InvalidOptionException">A stop text is empty or too long, or there are too many.</exception>
-    public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show)
+    public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show, ReadOnlySpan<int> follows = default)
     {
         if (stops.Count > RequestLimits.Stops)
             throw new InvalidOptionException($"there can be {RequestLimits.Stops} stop texts at most, got {stops.Count}");
@@ -33,7 +34,7 @@ public sealed class GeneratedText
             if (stop.Length > RequestLimits.StopLength)
                 throw new InvalidOptionException($"a stop text can have {RequestLimits.StopLength} characters at most, got {stop.Length}");
         }
-        _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
+        _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer, continues: tokenizer.HasText(follows));
         (_stop, _show, _stopIds) = (new StopFilter(stops), show, tokenizer is null ? [] : SpecialTokens(tokenizer, stops));
     }
 

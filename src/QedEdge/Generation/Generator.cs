@@ -62,7 +62,7 @@ public sealed class Generator
         {
             return new GenerationResult(FinishReason.Cancelled, prompt.Length, fed, 0, Stopwatch.GetElapsedTime(start), default);
         }
-        foreach (int id in prompt)
+        foreach (int id in _options.Sampling.PenalizesPrompt ? prompt : default)
             _sampler.Accept(id);
         _options.OnLogits?.Invoke(0, _session.Held);
         TimeSpan prefill = Stopwatch.GetElapsedTime(start);

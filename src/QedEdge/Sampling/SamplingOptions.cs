@@ -44,6 +44,9 @@ public sealed record SamplingOptions
     /// <summary>How many of the last tokens the penalties look at.</summary>
     public int PenaltyWindow { get; init; } = 64;
 
+    /// <summary>Whether the penalties look at the prompt too; else at what was generated alone, as OpenAI's do.</summary>
+    public bool PenalizesPrompt { get; init; } = true;
+
     /// <summary>Starts the random generator; the same seed gives the same text on every machine.</summary>
     public ulong Seed { get; init; }
 

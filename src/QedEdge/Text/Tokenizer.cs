@@ -118,10 +118,11 @@ public sealed class Tokenizer
     /// <summary>The text of a sequence of ids. Ill-formed UTF-8 becomes U+FFFD.</summary>
     /// <param name="ids">Valid ids.</param>
     /// <param name="special">What to do with special tokens.</param>
+    /// <param name="continues">Whether they follow others: a space at the beginning is kept, which some tokenizers leave out of a text of its own.</param>
     /// <exception cref="InvalidOptionException">An id is outside the vocabulary.</exception>
-    public string Decode(ReadOnlySpan<int> ids, SpecialTokenText special = SpecialTokenText.Skip)
+    public string Decode(ReadOnlySpan<int> ids, SpecialTokenText special = SpecialTokenText.Skip, bool continues = false)
     {
-        var decoder = new StreamingDecoder(this, special);
+        var decoder = new StreamingDecoder(this, special, continues);
         var text = new StringBuilder();
         foreach (int id in ids)
             text.Append(decoder.Append(id));
@@ -146,6 +147,17 @@ public sealed class Tokenizer
     /// <param name="id">A token of the vocabulary.</param>
     /// <exception cref="InvalidOptionException">The id is outside the vocabulary.</exception>
     public int TextBytes(int id) => id == UnkId ? 1 : IsSpecial(id) ? 0 : Pieces.Piece(id).Length;
+
+    /// <summary>Whether any of some ids gives text, as special tokens do not: what follows it is no text of its own.</summary>
+    internal bool HasText(ReadOnlySpan<int> ids)
+    {
+        foreach (int id in ids)
+        {
+            if ((uint)id < (uint)VocabSize && !IsSpecial(id))
+                return true;
+        }
+        return false;
+    }
 
     /// <summary>Whether an id is one of the vocabulary's; it is returned.</summary>
     /// <exception cref="InvalidOptionException">It is not.</exception>
