@@ -47,10 +47,15 @@ internal static class RealTokenizers
             json["model"] = JsonNode.Parse(Json("phi3"))!["model"]!.DeepClone();
             return Encoding.UTF8.GetBytes(json.ToJsonString());
         }
-        string path = Path.Combine(Environment.GetEnvironmentVariable("QED_NODE_LLAMA") ?? "/", "node_modules", File.ReadAllText(Path.Combine(Folder, name, "package.txt")).Trim());
-        Tools.Require(path);
-        return File.ReadAllBytes(path);
+        Tools.Require(InPackage(name));
+        return File.ReadAllBytes(InPackage(name));
     }
+
+    /// <summary>Whether a tokenizer's vocabulary is here.</summary>
+    public static bool IsPresent(string name) => !File.Exists(Path.Combine(Folder, name, "package.txt")) || File.Exists(InPackage(name));
+
+    private static string InPackage(string name) =>
+        Path.Combine(Environment.GetEnvironmentVariable("QED_NODE_LLAMA") ?? "/", "node_modules", File.ReadAllText(Path.Combine(Folder, name, "package.txt")).Trim());
 
     /// <summary>Texts with their ids, without special tokens and (where the case says) with them.</summary>
     public static IEnumerable<(string Text, int[] Ids, int[]? WithSpecial)> Cases(string name)

@@ -45,7 +45,54 @@ public sealed class TokenizerMetadataTests : IDisposable
         { GgufKeys.AddBosToken, true },
         { GgufKeys.AddBosToken, 1u },
         { GgufKeys.ChatTemplate, 1u },
+        { GgufKeys.Normalizer, "nfkc" },
+        { GgufKeys.Normalizer, 1u },
+        { GgufKeys.IgnoreMerges, 1u },
+        { GgufKeys.ByteFallback, "true" },
+        { GgufKeys.TokenSlots, new uint[] { 1, 2, 3 } },
+        { GgufKeys.TokenSlots, new[] { 1, 2, 3 } },
     };
+
+    /// <summary>Added tokens that are none, flags for others; scores that are none or too few.</summary>
+    [Theory]
+    [InlineData(new uint[] { 0, 4 }, new uint[] { 0, 0 }, GgufKeys.AddedIds)]
+    [InlineData(new uint[] { 1 }, new uint[] { 0 }, GgufKeys.AddedIds)]
+    [InlineData(new uint[] { 0 }, new uint[] { 0, 1 }, GgufKeys.AddedFlags)]
+    public void Open_AddedTokensThatDoNotFit_AreNamed(uint[] ids, uint[] flags, string key)
+    {
+        Dictionary<string, object?> entries = Sound();
+        (entries[GgufKeys.AddedIds], entries[GgufKeys.AddedFlags]) = (ids, flags);
+        using GgufFile file = Write(entries);
+        Assert.Equal(key, Assert.Throws<ModelFormatException>(() => Tokenizer.Open(file)).Key);
+    }
+
+    [Theory]
+    [InlineData(new[] { 0f, 1f, 2f })]
+    [InlineData(new[] { 0f, 1f, 2f, float.NaN })]
+    public void Open_ScoresThatDoNotFit_AreNamed(float[] scores)
+    {
+        Dictionary<string, object?> entries = Sound();
+        entries[GgufKeys.TokenizerModel] = TokenizerMetadata.CodePointModel;
+        entries[GgufKeys.Scores] = scores;
+        using GgufFile file = Write(entries);
+        Assert.Equal(GgufKeys.Scores, Assert.Throws<ModelFormatException>(() => Tokenizer.Open(file)).Key);
+    }
+
+    /// <summary>Of pairs that make one token the leftmost is joined, whatever their order.</summary>
+    [Fact]
+    public void Scores_OfOneToken_JoinTheLeftmost()
+    {
+        Dictionary<string, object?> entries = Sound();
+        entries.Remove(GgufKeys.Merges);
+        entries[GgufKeys.TokenizerModel] = TokenizerMetadata.CodePointModel;
+        entries[GgufKeys.AddSpacePrefix] = false;
+        entries[GgufKeys.Tokens] = new[] { "<eos>", "a", "aa", "aaa" };
+        entries[GgufKeys.Scores] = new[] { 0f, 0f, -1f, -2f };
+        using GgufFile file = Write(entries);
+        var ids = new List<int>();
+        Tokenizer.Open(file)!.Encode("aaaaa", ids);
+        Assert.Equal([2, 3], ids);
+    }
 
     [Theory]
     [MemberData(nameof(Damages))]
