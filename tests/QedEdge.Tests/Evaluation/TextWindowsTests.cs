@@ -10,7 +10,13 @@ public sealed class TextWindowsTests : IDisposable
 {
     private readonly CheckpointFolder _folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    private QedModel? _model; // whose tokenizer uses its file in place
+
+    public void Dispose()
+    {
+        _model?.Dispose();
+        _folder.Dispose();
+    }
 
     [Fact]
     public void Documents_EndAtMarks_AndAreCutIntoWindowsThatOverlapByOneToken()
@@ -61,11 +67,10 @@ public sealed class TextWindowsTests : IDisposable
         Assert.Contains($"has a line of more than {RequestLimits.TextBytes} characters", message);
     }
 
-    private static Tokenizer TinyTokenizer()
+    private Tokenizer TinyTokenizer()
     {
-        using var folder = new CheckpointFolder();
-        QedEdge.Conversion.CheckpointConverter.Convert(TestData.TinyQed, folder["model"], new QedEdge.Conversion.ConversionOptions());
-        using QedModel model = QedModel.Open(folder["model"]);
-        return model.Tokenizer!;
+        QedEdge.Conversion.CheckpointConverter.Convert(TestData.TinyQed, _folder["model"], new QedEdge.Conversion.ConversionOptions());
+        _model = QedModel.Open(_folder["model"]);
+        return _model.Tokenizer!;
     }
 }

@@ -29,12 +29,16 @@ public sealed class LogitScanTests
             int[] sorted = [.. Enumerable.Range(0, values.Length).Where(id => float.IsFinite(values[id])).OrderByDescending(id => values[id]).ThenBy(id => id)];
             if (topK > 0 && topK < sorted.Length)
                 sorted = [.. sorted.Where(id => values[id] >= values[sorted[topK - 1]])];
-            double[] weights = [.. sorted.Select(id => Math.Exp((double)values[id] - values[sorted[0]]))];
+            float most = values[sorted[0]];
+            sorted = [.. sorted.OrderByDescending(id => Weight(id)).ThenBy(id => id)]; // values apart may have the same weight
+            double[] weights = [.. sorted.Select(Weight)];
             double total = weights.Sum(), sum = 0;
             int kept = 0;
             while (kept < sorted.Length && sum < topP * total * (1 + 1e-9)) // one more where the sum is the limit but for rounding
                 sum += weights[kept++];
             for (int draw = 0; draw < 20; draw++)
                 Assert.Contains(sampler.Next(values), sorted[..kept]);
+
+            double Weight(int id) => Math.Exp((double)values[id] - most);
         }, iter: 3_000);
 }
