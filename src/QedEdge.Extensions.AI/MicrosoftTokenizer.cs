@@ -131,6 +131,8 @@ internal sealed class MicrosoftTokenizer : Microsoft.ML.Tokenizers.Tokenizer
     /// <summary>The characters that each token covers. A token that holds part of a character covers all of it.</summary>
     private TokenRange[] Ranges(ReadOnlySpan<char> chars, List<int> ids)
     {
+        if (!_tokenizer.KeepsText)
+            throw new NotSupportedException("this tokenizer normalizes text, so that its tokens have no place in the text that was given");
         byte[] text = new byte[Encoding.UTF8.GetByteCount(chars)];
         Encoding.UTF8.GetBytes(chars, text);
         // charOf[i]: the index of the character that byte i belongs to; one more for the end.

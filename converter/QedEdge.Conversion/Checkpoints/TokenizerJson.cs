@@ -53,6 +53,7 @@ internal static class TokenizerJson
             AddBos = config.AddBos ?? (template is { } known ? known.Bos is not null : ids.Bos is not null && checkpoint.Config.Family.Name == GgufKeys.Qed),
             // Not from the template: QED's prompts end without <eos>, and its tokenizers add it to other texts.
             AddEos = config.AddEos ?? false,
+            EndsDocuments = ids.Eos is not null && checkpoint.Config.Family.Name == GgufKeys.Qed,
             ChatTemplate = config.ChatTemplate ?? ChatTemplate.Jinja,
         };
 

@@ -67,7 +67,7 @@ public static class ChoiceScorer
     /// <param name="plain">Whether special tokens' text is ordinary text.</param>
     public static (int[] Ids, int Begin) Encode(Tokenizer tokenizer, string prompt, string choice, ChoiceProtocol protocol, bool plain = false)
     {
-        EncodeOptions around = (plain ? EncodeOptions.Plain : EncodeOptions.ParseSpecial) | (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0);
+        EncodeOptions around = (plain ? EncodeOptions.Plain : EncodeOptions.ParseSpecial) | (tokenizer.PromptOptions & EncodeOptions.AddBos);
         if (protocol == ChoiceProtocol.Qed)
         {
             around |= tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0;

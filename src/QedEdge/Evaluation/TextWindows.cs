@@ -46,12 +46,11 @@ public static class TextWindows
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(stride, size);
-        EncodeOptions options = (tokenizer.BosId >= 0 ? EncodeOptions.AddBos : 0) | (tokenizer.EosId >= 0 ? EncodeOptions.AddEos : 0);
         var ids = new List<int>();
         foreach (string document in Documents(open, name))
         {
             ids.Clear();
-            tokenizer.Encode(document, ids, options);
+            tokenizer.Encode(document, ids, tokenizer.DocumentOptions);
             for (int begin = 0, done = 1; done < ids.Count; begin += stride)
             {
                 int end = Math.Min(begin + size, ids.Count);

@@ -43,6 +43,12 @@ public sealed class Tokenizer
     public EncodeOptions PromptOptions =>
         EncodeOptions.ParseSpecial | (_data.AddBos ? EncodeOptions.AddBos : 0) | (_data.AddEos ? EncodeOptions.AddEos : 0);
 
+    /// <summary>How a document is encoded whose probability is measured: with the tokens around it that the model was trained with.</summary>
+    internal EncodeOptions DocumentOptions => PromptOptions & ~EncodeOptions.ParseSpecial | (_data.EndsDocuments ? EncodeOptions.AddEos : 0);
+
+    /// <summary>Whether the bytes of a text's tokens are the text, one token behind the other: nothing is normalized, and no token takes more than its own text.</summary>
+    public bool KeepsText => _data.Rules is { IsByteLevel: true, Normalizer: Normalizer.None } && !Array.Exists(_data.Added, static token => token.StripsLeft || token.StripsRight);
+
     /// <summary>The chat template as the model file has it, or null.</summary>
     public string? ChatTemplateText => _data.ChatTemplate;
 

@@ -43,6 +43,9 @@ internal sealed record TokenizerData
     /// <summary>Whether a prompt ends with <see cref="EosId"/>.</summary>
     public bool AddEos { get; init; }
 
+    /// <summary>Whether a document ends with <see cref="EosId"/> where text is measured, as in QED's training.</summary>
+    public bool EndsDocuments { get; init; }
+
     /// <summary>The chat template as the file has it, or null.</summary>
     public string? ChatTemplate { get; init; }
 }

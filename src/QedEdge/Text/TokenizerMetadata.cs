@@ -26,6 +26,7 @@ internal static class TokenizerMetadata
         ("smaug-bpe", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.Llama3 }),
         ("qwen2", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.Qwen2, Normalizer = Normalizer.Nfc }),
         ("olmo", TokenizerRules.ByteLevel with { Normalizer = Normalizer.Nfc }),
+        ("default", TokenizerRules.ByteLevel with { PreTokenizer = PreTokenizer.LlamaDefault }),
     ];
 
     private static readonly string[] Normalizers = ["none", "nfc", "spaces", "prefixed-spaces"]; // in the order of the enumeration
@@ -83,6 +84,7 @@ internal static class TokenizerMetadata
             UnkId = SpecialId(metadata, GgufKeys.UnknownTokenId, tokens.Count, file),
             AddBos = metadata.FindBool(GgufKeys.AddBosToken) ?? (metadata.Contains(GgufKeys.BosTokenId) && AddsBos(metadata, rules)),
             AddEos = metadata.FindBool(GgufKeys.AddEosToken) ?? false,
+            EndsDocuments = metadata.FindString(GgufKeys.Architecture) == GgufKeys.Qed && metadata.Contains(GgufKeys.EosTokenId),
             ChatTemplate = metadata.FindString(GgufKeys.ChatTemplate),
         };
         if (data.AddBos && data.BosId < 0)
@@ -102,7 +104,7 @@ internal static class TokenizerMetadata
         if (model is not (ByteLevelModel or CodePointModel))
             throw Unsupported(file, GgufKeys.TokenizerModel, $"the tokenizer model '{ModelFormatException.OneLine(model)}' is not supported; {ByteLevelModel} and {CodePointModel} are");
         TokenizerRules rules = FindRules(model, pre, metadata.FindBool(GgufKeys.AddSpacePrefix) ?? true) ?? throw Unsupported(file, GgufKeys.TokenizerPre,
-            $"the pre-tokenizer '{ModelFormatException.OneLine(pre!)}' is not supported; gpt-2, smollm, llama-bpe, smaug-bpe, qwen2 and olmo are");
+            $"the pre-tokenizer '{ModelFormatException.OneLine(pre!)}' is not supported; gpt-2, smollm, llama-bpe, smaug-bpe, qwen2, olmo and default are");
         return rules with
         {
             Normalizer = ReadNormalizer(metadata, file) ?? rules.Normalizer,

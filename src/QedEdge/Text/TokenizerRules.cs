@@ -26,6 +26,8 @@ internal enum PreTokenizer
     Llama3,
     /// <summary>Qwen's: Llama 3's with each number character alone.</summary>
     Qwen2,
+    /// <summary>llama.cpp's for files that name none: runs of punctuation first, what is left by GPT-2's expression, then numbers from their spaces, then their digits in threes.</summary>
+    LlamaDefault,
 }
 
 /// <summary>A tokenizer's pipeline as data: what is done on the way from text to ids, and back.</summary>

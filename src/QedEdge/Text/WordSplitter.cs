@@ -31,6 +31,7 @@ internal static class WordSplitter
         PreTokenizer.DigitsThenGpt2 => Gpt2Word(text, digits: true),
         PreTokenizer.Llama3 => Llama3Word(text, digits: 3),
         PreTokenizer.Qwen2 => Llama3Word(text, digits: 1),
+        PreTokenizer.LlamaDefault => LlamaDefaultWord(text),
         _ => text.Length,
     };
 
@@ -93,6 +94,53 @@ internal static class WordSplitter
         }
         int spaces = RunEnd(text, 0, Space), lines = text[..spaces].LastIndexOfAny((byte)'\r', (byte)'\n');
         return lines >= 0 ? lines + 1 : WhiteSpace(text, digits: false);
+    }
+
+    /// <summary>
+    /// <c>[\p{P}\$\+&lt;=&gt;\^~\|]+</c> first; of what lies between, a word of GPT-2's expression; of that, number characters apart from the rest (<c>\p{N}+</c>); of these, ASCII
+    /// digits in threes (<c>[0-9][0-9][0-9]</c>), and what is left between.
+    /// </summary>
+    private static int LlamaDefaultWord(ReadOnlySpan<byte> text)
+    {
+        int marks = PunctuationEnd(text);
+        if (marks > 0)
+            return marks;
+        int spaces = RunEnd(text, 0, Space);
+        if (spaces > 0 && (spaces == text.Length || PunctuationEnd(text[spaces..]) > 0))
+            return spaces; // what lies between ends there
+        ReadOnlySpan<byte> word = text[..Gpt2Word(text, digits: false)];
+        int end = 0; // before punctuation, and before the first number
+        while (end < word.Length && Class(word, end, out int bytes) != Number && !IsPunctuation(word[end..]))
+            end += bytes;
+        if (end > 0)
+            return end;
+        int numbers = RunEnd(word, 0, Number);
+        while (end < numbers && !IsThreeDigits(word[end..numbers]))
+        {
+            Class(word, end, out int bytes);
+            end += bytes;
+        }
+        return end > 0 ? end : 3;
+    }
+
+    private static bool IsThreeDigits(ReadOnlySpan<byte> text) =>
+        text.Length >= 3 && !text[..3].ContainsAnyExceptInRange((byte)'0', (byte)'9');
+
+    private static int PunctuationEnd(ReadOnlySpan<byte> text)
+    {
+        int end = 0;
+        while (end < text.Length && IsPunctuation(text[end..]))
+        {
+            Class(text, end, out int bytes);
+            end += bytes;
+        }
+        return end;
+    }
+
+    private static bool IsPunctuation(ReadOnlySpan<byte> text)
+    {
+        Rune.DecodeFromUtf8(text, out var rune, out _);
+        return Rune.GetUnicodeCategory(rune) is >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherPunctuation || rune.Value is '$' or '+' or '<' or '=' or '>' or '^' or '~' or '|';
     }
 
     /// <summary>Where the run of a class ends that goes on at a position.</summary>

@@ -1,6 +1,7 @@
 using System.Text;
 using QedEdge.Evaluation;
 using QedEdge.Tests.Conversion;
+using QedEdge.Tests.Text;
 using QedEdge.Text;
 
 namespace QedEdge.Tests.Evaluation;
@@ -56,6 +57,19 @@ public sealed class TextWindowsTests : IDisposable
         File.WriteAllText(_folder["long"], string.Concat(Enumerable.Repeat("Once upon a time there was a king.\n", 40_000)));
         int documents = TextWindows.Read(_folder["long"], tokenizer, 1 << 20).Count();
         Assert.Equal(2, documents);
+    }
+
+    /// <summary>What stands around a document is what the model's files say: QED's ends, Llama's begins alone.</summary>
+    [Theory]
+    [InlineData("qed", true, true)]
+    [InlineData("llama", true, false)]
+    [InlineData("llama", false, false)]
+    public void Documents_HaveTheTokensAroundThem_ThatTheModelWants(string architecture, bool begins, bool ends)
+    {
+        using TokenizerFile file = TokenizerFile.Write(RealTokenizers.Data("stories260K") with { BosId = 1, EosId = 2, AddBos = begins }, QedEdge.Conversion.FileLayout.Plain, architecture);
+        File.WriteAllText(_folder["text"], "Once upon a time\n");
+        int[] ids = TextWindows.Read(_folder["text"], Tokenizer.Open(file.File)!, 64).Single();
+        Assert.Equal((begins, ends), (ids[0] == 1, ids[^1] == 2));
     }
 
     [Fact]

@@ -42,6 +42,16 @@ public sealed class TokenizerPackageTests
         Assert.Equal("<eos>", text[tokens.Single(token => token.Id == tokenizer.EosId).Offset]);
     }
 
+    /// <summary>Ids of every kind of tokenizer; places in the text of those that keep it.</summary>
+    [Fact]
+    public void ATokenizerThatNormalizes_GivesIdsButNoPlaces()
+    {
+        var tokenizer = new Tokenizer(RealTokenizers.Data("mistral")).AsMicrosoftTokenizer();
+        Assert.Equal([22557, 1526], tokenizer.EncodeToIds("Hello world"));
+        Assert.Equal("Hello world", tokenizer.Decode([22557, 1526]));
+        Assert.Throws<NotSupportedException>(() => tokenizer.EncodeToTokens("Hello world", out _));
+    }
+
     [Fact]
     public void GetIndexByTokenCount_CutsTheTextWhereItsTokensAreCut()
     {
