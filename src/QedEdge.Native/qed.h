@@ -188,7 +188,7 @@ QED_API int64_t qed_instruction_set(qed_model *model, char *buffer, size_t capac
 /* ---- Text and tokens ------------------------------------------------------------------------------------------------- */
 
 enum qed_tokenize_flags {
-    QED_TOKENIZE_PLAIN = 0,   /* all is plain text: right for text from strangers */
+    QED_TOKENIZE_PLAIN = 0,   /* the text of special tokens is plain text: right for text from strangers */
     QED_TOKENIZE_SPECIAL = 1, /* the text of special tokens, such as <eos>, gives those tokens */
     QED_TOKENIZE_BOS = 2,     /* begins with the begin-of-text token */
     QED_TOKENIZE_EOS = 4,     /* ends with the end-of-text token */

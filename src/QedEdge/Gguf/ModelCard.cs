@@ -34,8 +34,8 @@ public static class ModelCard
         }
         if (metadata.FindString(GgufKeys.DigestValue) is { } digest)
             Add("digest", $"{digest} ({metadata.FindUInt32(GgufKeys.DigestCount)} greedy tokens)");
-        if (file.Metadata.FindArray(GgufKeys.Tokens) is { ElementType: GgufValueType.String } tokens && EndTokens.Of(file, tokens.Count) is { Length: > 0 } ends)
-            Add("ends a text", string.Join(", ", Array.ConvertAll(ends, id => $"{id} {tokens.String(id)}")));
+        if (Ends(file) is { } ends)
+            Add("ends a text", ends);
         return lines;
 
         void Add(string label, string value) => lines.Add(new(label, value));
@@ -44,5 +44,19 @@ public static class ModelCard
 
         string Text(string name, string tokens, string checksum) =>
             $"{name}, {metadata.FindUInt32(tokens)} tokens (XXH3 {metadata.FindUInt64(checksum):x16})";
+    }
+
+    /// <summary>The tokens that end a text, with their texts; null where there are none, or their keys are damaged: the card is of any file, and the model says what is wrong.</summary>
+    private static string? Ends(GgufFile file)
+    {
+        try
+        {
+            return file.Metadata.FindArray(GgufKeys.Tokens) is { ElementType: GgufValueType.String } tokens && EndTokens.Of(file, tokens.Count) is { Length: > 0 } ends
+                ? string.Join(", ", Array.ConvertAll(ends, id => $"{id} {tokens.String(id)}")) : null;
+        }
+        catch (ModelFormatException)
+        {
+            return null;
+        }
     }
 }
