@@ -1,6 +1,7 @@
 using System.Text;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
+using QedEdge.Templates;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion;
@@ -36,7 +37,31 @@ internal static class TokenizerConversion
         TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));
         WriteIds(writer, data.BosId, data.EndIds, data.PadId);
         Write(writer, data, options.Layout);
+        WarnOfTemplate(data.ChatTemplate, "", warnings);
+        foreach ((string name, string text) in config.FurtherTemplates)
+        {
+            writer.Add($"{GgufKeys.ChatTemplate}.{name}", text);
+            WarnOfTemplate(text, $" '{name}'", warnings);
+        }
         return new Tokenizer(data);
+    }
+
+    /// <summary>A template that cannot be run is stored all the same, for other tools; the model generates without it.</summary>
+    private static void WarnOfTemplate(string? source, string name, List<string> warnings)
+    {
+        if (source is null)
+            return;
+        string? problem;
+        try
+        {
+            problem = Template.Parse(source).Unsupported;
+        }
+        catch (TemplateException e)
+        {
+            problem = e.Message;
+        }
+        if (problem is not null)
+            warnings.Add($"the chat template{name} cannot be run, or not as a whole: {problem}; the model generates text, and conversations may fail");
     }
 
     private static void WriteIdsAlone(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)

@@ -51,6 +51,7 @@ internal static class Program
             EvalCommand.Create(),
             BatchCommand.Create(),
             LogitsCommand.Create(),
+            RenderCommand.Create(),
             TokenizeCommand.Create(),
             DetokenizeCommand.Create(),
             InspectCommand.Create(),

@@ -38,10 +38,12 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
         List<int> before = [], whole = [];
         tokenizer.Encode(context, before, options);
         tokenizer.Encode([.. context, .. text], whole, options);
-        // Where context and text share a token, it belongs to the text.
-        int begin = before.ToArray().AsSpan().CommonPrefixLength(whole.ToArray());
-        return Of(session, [.. whole], begin, cancellation);
+        return OfContinuation(session, [.. before], [.. whole], cancellation);
     }
+
+    /// <summary>Scores what a context was continued with. Where both share a token, it belongs to the text.</summary>
+    public static TextScore OfContinuation(Session session, int[] before, int[] whole, CancellationToken cancellation) =>
+        Of(session, whole, before.AsSpan().CommonPrefixLength(whole), cancellation);
 
     /// <summary>Scores token ids as they are; the first has nothing before it.</summary>
     public static TextScore OfTokens(Session session, int[] ids, CancellationToken cancellation) => Of(session, ids, 0, cancellation);

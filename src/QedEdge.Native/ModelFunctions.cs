@@ -6,7 +6,7 @@ namespace QedEdge.Native;
 /// <summary>Errors, versions and models of qed.h, which describes every function.</summary>
 internal static unsafe class ModelFunctions
 {
-    private const int Major = 1, Minor = 0; // QED_VERSION_MAJOR, QED_VERSION_MINOR
+    private const int Major = 1, Minor = 1; // QED_VERSION_MAJOR, QED_VERSION_MINOR
 
     private static readonly byte[] Version = VersionText();
 

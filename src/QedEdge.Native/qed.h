@@ -58,7 +58,7 @@ extern "C" {
 
 /* The interface's version, which this header describes. Within a major version programs go on working with newer libraries. */
 #define QED_VERSION_MAJOR 1
-#define QED_VERSION_MINOR 0
+#define QED_VERSION_MINOR 1
 #define QED_VERSION (QED_VERSION_MAJOR * 65536 + QED_VERSION_MINOR)
 
 typedef struct qed_model qed_model;
@@ -233,6 +233,29 @@ QED_API int64_t qed_detokenize(qed_model *model, const int32_t *ids, size_t coun
  * Returns their number. Errors: as qed_detokenize. Threads: any.
  */
 QED_API int64_t qed_piece(qed_model *model, int32_t id, char *buffer, size_t capacity);
+
+/*
+ * The ids of a conversation, as the model's chat template writes it, with what asks for an answer: a prompt for qed_generate_ids.
+ * What was typed into the conversation never becomes a special token. Needs 1 MB of stack.
+ *
+ *   conversation, length  a JSON object in OpenAI's form: "messages", and where wanted "tools", "enable_thinking" and
+ *                         "chat_template_kwargs" (further variables of the template)
+ *   ids, capacity         receives the ids
+ *
+ * Returns the number of ids. Errors: QED_ERROR_HANDLE, QED_ERROR_ARGUMENT, QED_ERROR_STATE (no tokenizer), QED_ERROR_FAILED (no
+ * chat template, or it or the conversation cannot be used). Threads: any.
+ */
+QED_API int64_t qed_chat(qed_model *model, const char *conversation, size_t length, int32_t *ids, size_t capacity);
+
+/*
+ * A text that ends an answer besides the model's end token, for qed_generate_options.stop: the chat template puts it behind one.
+ *
+ *   index             0 for the first
+ *   buffer, capacity  receives the text
+ *
+ * Returns its length in bytes, 0 where there is no such one. Errors: as qed_chat. Threads: any.
+ */
+QED_API int64_t qed_chat_stop(qed_model *model, size_t index, char *buffer, size_t capacity);
 
 /* ---- Sessions -------------------------------------------------------------------------------------------------------- */
 

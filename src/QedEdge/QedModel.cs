@@ -1,3 +1,4 @@
+using QedEdge.Chat;
 using QedEdge.Gguf;
 using QedEdge.Kernels;
 using QedEdge.Model;
@@ -69,6 +70,22 @@ public sealed class QedModel : IDisposable
     /// <summary>The tokenizer, for what cannot be done without one.</summary>
     /// <exception cref="QedException">There is none, or none that can be used: <see cref="TokenizerProblem"/> itself.</exception>
     public Tokenizer RequireTokenizer() => Tokenizer ?? throw TokenizerProblem ?? new QedException($"{File.Name} has no tokenizer");
+
+    /// <summary>How the model's conversations are written, made on first use; null where the file has no chat template.</summary>
+    /// <exception cref="QedException">The file has no tokenizer, or the template cannot be run; the message names line and feature.</exception>
+    public ChatTemplate? ChatTemplate
+    {
+        get
+        {
+            Tokenizer tokenizer = RequireTokenizer();
+            lock (Weights)
+                return field ??= ChatTemplate.Open(File, tokenizer);
+        }
+    }
+
+    /// <summary>The chat template, for what cannot be done without one.</summary>
+    /// <exception cref="QedException">There is none, or none that can be run.</exception>
+    public ChatTemplate RequireChatTemplate() => ChatTemplate ?? throw new QedException($"{File.Name} has no chat template: it continues text; use plain generation");
 
     /// <summary>
     /// Refuses a text that cannot fit into a context, before memory and time are spent on encoding it: no token stands for more bytes than the longest does. What passes may

@@ -170,19 +170,27 @@ public sealed class Session : IDisposable
     /// <param name="overwrite">Whether an existing file is replaced.</param>
     /// <param name="flush">Waits until the disk has it; without, a power cut may leave a file that <see cref="Restore"/> refuses as damaged.</param>
     /// <exception cref="QedException">The file cannot be written.</exception>
-    public void Save(string path, bool overwrite = false, bool flush = true)
+    public void Save(string path, bool overwrite = false, bool flush = true) => SaveWithNote(path, overwrite, flush, []);
+
+    /// <summary>As <see cref="Save"/>, with a note: bytes that <see cref="RestoreWithNote"/> gives back.</summary>
+    internal void SaveWithNote(string path, bool overwrite, bool flush, byte[] note)
     {
         using Engine.Use use = Enter();
-        SessionFile.Save(path, overwrite, flush, _engine.Model, Sequence);
+        SessionFile.Save(path, overwrite, flush, _engine.Model, Sequence, note);
     }
 
     /// <summary>Becomes what <see cref="Save"/> wrote; where that is refused the session stays as it was.</summary>
     /// <param name="path">A file of <see cref="Save"/>.</param>
     /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit this session.</exception>
-    public void Restore(string path)
+    public void Restore(string path) => RestoreWithNote(path, null);
+
+    /// <summary>As <see cref="Restore"/>, for who kept a note with it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="take">Receives the note, empty where there is none, before anything changes; an error of its refuses the file.</param>
+    internal void RestoreWithNote(string path, Action<byte[]>? take)
     {
         using Engine.Use use = Enter();
-        SessionFile.Restore(path, _engine.Model, Sequence);
+        SessionFile.Restore(path, _engine.Model, Sequence, take);
     }
 
     /// <summary>Whether a file may be replaced by a saved session: it is one, of whatever model and version, or an empty file.</summary>

@@ -8,8 +8,8 @@ namespace QedEdge;
 /// <summary>
 /// A sequence on disk, little-endian, one part after another:
 /// <code>
-/// "QEDSESS2" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach, plain (int32 each), 4 bytes of zero
-/// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part)
+/// "QEDSESS2" | XXH3-64 of all that follows | fingerprint of the model | bytes of the file | format, capacity, sinks, slides, tokens, masked, logits, reach, plain, bytes of the note (int32 each)
+/// ids (int32) | mask, if masked | logits (float32), if any | keys, values and scales of each layer and head (KvCache.Part) | note
 /// </code>
 /// </summary>
 internal static class SessionFile
@@ -28,15 +28,15 @@ internal static class SessionFile
     {
         public ulong Magic, Checksum, Fingerprint;
         public long Length;
-        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reach, Plain, Zero;
+        public int Format, Capacity, Sinks, Slides, Count, Masked, HasLogits, Reach, Plain, NoteBytes;
     }
 
     /// <summary>Writes a sequence.</summary>
     /// <exception cref="QedException">The file cannot be written.</exception>
-    public static void Save(string path, bool overwrite, bool flush, QedModel model, Sequence sequence)
+    public static void Save(string path, bool overwrite, bool flush, QedModel model, Sequence sequence, byte[] note)
     {
         SeparateFiles.Check([path], model.File.Name);
-        Header header = Describe(model, sequence);
+        Header header = Describe(model, sequence, note.Length);
         using var file = new AtomicFile(path, overwrite, isPrivate: true); // what somebody said
         file.Fill(stream =>
         {
@@ -62,6 +62,7 @@ internal static class SessionFile
                 Write(MemoryMarshal.AsBytes(sequence.Logits.Slice(0, model.Config.VocabSize)));
             for (int i = 0; i < sequence.Cache.Parts; i++)
                 sequence.Cache.Part(i, sequence.Count, sequence.Reach).InPieces(Write);
+            Write(note);
             header.Checksum = hash.GetCurrentHashAsUInt64();
             stream.Position = 0;
             stream.Write(head[..ChecksumEnd]);
@@ -69,8 +70,12 @@ internal static class SessionFile
     }
 
     /// <summary>Reads a file into a sequence; nothing changes before all of it was found good.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="model">The sequence's model.</param>
+    /// <param name="sequence">Becomes what was saved.</param>
+    /// <param name="take">Receives the note before anything changes, and may refuse it; or null.</param>
     /// <exception cref="QedException">The file cannot be read, is damaged, belongs to another model, or does not fit the session.</exception>
-    public static void Restore(string path, QedModel model, Sequence sequence)
+    public static void Restore(string path, QedModel model, Sequence sequence, Action<byte[]>? take)
     {
         using MappedFile file = Open(path);
         NativeView view = file.View;
@@ -94,6 +99,7 @@ internal static class SessionFile
         bool reached = header.Reach == header.Count || (header.Reach > sequence.Cache.LeastSlots && sequence.Cache.CanReturn(header.Reach, header.Count));
         if (!reached || view.Length != Length(sequence.Cache, window, header, model.Config.VocabSize))
             throw Senseless();
+        take?.Invoke(view.Span(view.Length - header.NoteBytes, header.NoteBytes).ToArray());
         if (!Read(view, size, header, window.Held(header.Count, header.Reach), model.Config.VocabSize, sequence))
             throw Senseless();
 
@@ -121,6 +127,7 @@ internal static class SessionFile
         header.Capacity >= 1 && header.Capacity <= longest && header.Count >= 0 && header.Reach >= header.Count
         && header.Sinks >= 0 && header.Sinks <= Math.Min(SlotMap.MaxSinks, header.Capacity / 2)
         && (header.Slides != 0 ? header.Masked == 0 : header.Reach <= header.Capacity)
+        && header.NoteBytes is >= 0 and <= RequestLimits.JsonBytes
         && (header.Masked == 0 || header.Plain == 0) && (header.HasLogits == 0 || header.Count > 0);
 
     private static MappedFile Open(string path)
@@ -149,7 +156,7 @@ internal static class SessionFile
         ReadOnlySpan<float> logits = header.HasLogits != 0 ? MemoryMarshal.Cast<byte, float>(Next((long)vocab * sizeof(float)).Span(0, vocab * sizeof(float))) : default;
         if (ids.ContainsAnyExceptInRange(0, vocab - 1) || mask.ContainsAnyExceptInRange((byte)0, (byte)1) || !FiniteCheck.Floats(logits))
             return false;
-        NativeView parts = view.Slice(position, view.Length - position);
+        NativeView parts = view.Slice(position, view.Length - header.NoteBytes - position);
         if (!sequence.Cache.AreSound(parts, header.Count, header.Reach))
             return false;
         sequence.Cache.CopyFrom(parts, header.Count, header.Reach, header.Count);
@@ -157,7 +164,7 @@ internal static class SessionFile
         return true;
     }
 
-    private static Header Describe(QedModel model, Sequence sequence)
+    private static Header Describe(QedModel model, Sequence sequence, int noteBytes)
     {
         SlotMap window = sequence.Window;
         var header = new Header
@@ -173,6 +180,7 @@ internal static class SessionFile
             HasLogits = sequence.HasLogits ? 1 : 0,
             Reach = sequence.Reach,
             Plain = sequence.Plain ? 1 : 0,
+            NoteBytes = noteBytes,
         };
         header.Length = Length(sequence.Cache, window, header, model.Config.VocabSize);
         return header;
@@ -181,6 +189,6 @@ internal static class SessionFile
     private static long Length(KvCache cache, SlotMap window, in Header header, int vocab)
     {
         long ids = window.Held(header.Count, header.Reach);
-        return Marshal.SizeOf<Header>() + ids * sizeof(int) + (header.Masked != 0 ? ids : 0) + (header.HasLogits != 0 ? (long)vocab * sizeof(float) : 0) + cache.BytesOf(header.Count, header.Reach);
+        return Marshal.SizeOf<Header>() + ids * sizeof(int) + (header.Masked != 0 ? ids : 0) + (header.HasLogits != 0 ? (long)vocab * sizeof(float) : 0) + cache.BytesOf(header.Count, header.Reach) + header.NoteBytes;
     }
 }

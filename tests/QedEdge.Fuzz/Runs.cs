@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using QedEdge.Chat;
 using QedEdge.Generation;
 using QedEdge.Kernels;
 using QedEdge.Text;
@@ -68,6 +69,7 @@ internal static class Runs
         string parts = string.Concat(ids.Select(id => stream.Append(id).ToString())) + stream.Flush().ToString();
         if (parts != text)
             throw new FaultException("decoding piece by piece gives another text");
-        ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
+        if (model.ChatTemplate is { } template)
+            template.Encode(new Conversation { Messages = [new("user", Samples.Text)] });
     }
 }

@@ -66,6 +66,8 @@ static void handles(const char *path)
         GIVES(QED_ERROR_HANDLE, qed_detokenize(m, &id, 1, 0, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_piece(m, 1, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_end_ids(m, NULL, 0));
+        GIVES(QED_ERROR_HANDLE, qed_chat(m, "{}", 2, NULL, 0));
+        GIVES(QED_ERROR_HANDLE, qed_chat_stop(m, 0, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_session_open(m, NULL, &closed_session));
         CHECK(closed_session == NULL);
         GIVES(QED_ERROR_HANDLE, qed_sampler_open(m, NULL, &closed_sampler));
@@ -256,6 +258,12 @@ static void sessions(void)
     GIVES(QED_ERROR_ARGUMENT, qed_piece(model, -1, text, 8));
     GIVES(QED_ERROR_ARGUMENT, qed_piece(model, INT32_MAX, text, 8));
     GIVES(QED_ERROR_ARGUMENT, qed_piece(model, 1, NULL, 8));
+    GIVES(QED_ERROR_ARGUMENT, qed_chat(model, NULL, 1, &id, 1));
+    GIVES(QED_ERROR_ARGUMENT, qed_chat(model, "{\"messages\": []}", 16, NULL, 8));
+    GIVES(QED_ERROR_FAILED, qed_chat(model, "{}", 2, &id, 1));
+    GIVES(QED_ERROR_FAILED, qed_chat(model, "{\"messages\": [{\"role\": 1}]}", 27, &id, 1));
+    GIVES(QED_ERROR_ARGUMENT, qed_chat_stop(model, 0, NULL, 8));
+    CHECK(qed_chat_stop(model, SIZE_MAX, text, 8) == 0);
 }
 
 static void samplers(void)

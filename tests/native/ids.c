@@ -30,6 +30,8 @@ int main(int argc, char **argv)
     GIVES(QED_ERROR_STATE, qed_tokenize(model, "a", 1, QED_TOKENIZE_PROMPT, &id, 1));
     GIVES(QED_ERROR_STATE, qed_detokenize(model, prompt, 3, QED_DETOKENIZE_SKIP, NULL, 0));
     GIVES(QED_ERROR_STATE, qed_piece(model, 1, NULL, 0));
+    GIVES(QED_ERROR_STATE, qed_chat(model, "{\"messages\": []}", 16, &id, 1));
+    GIVES(QED_ERROR_STATE, qed_chat_stop(model, 0, NULL, 0));
     GIVES(QED_OK, qed_session_open(model, NULL, &session));
     CLEAR(options);
     options.max_tokens = 5;

@@ -24,6 +24,9 @@ internal static class CheckpointLimits
     /// <summary>Bytes of a chat template, in chat_template.jinja or tokenizer_config.json.</summary>
     public const int ChatTemplateBytes = 1 << 20;
 
+    /// <summary>Characters of a further chat template's name, which becomes a part of a key.</summary>
+    public const int TemplateName = 64;
+
     /// <summary>Objects and arrays within each other in a JSON file.</summary>
     public const int JsonDepth = 64;
 

@@ -47,6 +47,7 @@ internal sealed class TokenizerConfig
 
     private readonly Dictionary<string, NamedToken> _roles = [];
     private readonly List<NamedToken> _others = [];
+    private readonly List<(string Name, string Text)> _furtherTemplates = [];
 
     private TokenizerConfig(string folder)
     {
@@ -70,8 +71,11 @@ internal sealed class TokenizerConfig
                 ReadTokens(new JsonValues(old.RootElement, map), map);
         }
         ChatTemplate = CheckpointFiles.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values) : null;
-        if (ChatTemplate is { } text && Encoding.UTF8.GetByteCount(text) is > CheckpointLimits.ChatTemplateBytes and var bytes)
-            throw new ModelFormatException(ModelFault.Unsupported, path, $"the template has {bytes} bytes, more than the {CheckpointLimits.ChatTemplateBytes} that one may have", TemplateKey);
+        foreach (string text in _furtherTemplates.Select(further => further.Text).Prepend(ChatTemplate ?? ""))
+        {
+            if (Encoding.UTF8.GetByteCount(text) is > CheckpointLimits.ChatTemplateBytes and var bytes)
+                throw new ModelFormatException(ModelFault.Unsupported, path, $"the template has {bytes} bytes, more than the {CheckpointLimits.ChatTemplateBytes} that one may have", TemplateKey);
+        }
     }
 
     /// <summary>The path of tokenizer_config.json.</summary>
@@ -91,6 +95,9 @@ internal sealed class TokenizerConfig
 
     /// <summary>The chat template: chat_template.jinja, or the key's text, or of several the one named "default"; or null.</summary>
     public string? ChatTemplate { get; }
+
+    /// <summary>Names and texts of the other templates, such as <c>tool_use</c>.</summary>
+    public IReadOnlyList<(string Name, string Text)> FurtherTemplates => _furtherTemplates;
 
     /// <summary>Reads what there is in a checkpoint's folder.</summary>
     /// <exception cref="ModelFormatException">A file cannot be read, or a value is of a wrong kind or asks for something this version cannot do exactly.</exception>
@@ -156,7 +163,7 @@ internal sealed class TokenizerConfig
         };
     }
 
-    private static string? ReadTemplate(JsonValues json)
+    private string? ReadTemplate(JsonValues json)
     {
         if (json.Find(TemplateKey) is not { ValueKind: JsonValueKind.Array } list)
             return json.FindString(TemplateKey);
@@ -170,17 +177,18 @@ internal sealed class TokenizerConfig
             names.Add(ModelFormatException.OneLine(name));
             if (name == DefaultTemplate)
                 text = value;
+            else if (name.Length is > 0 and <= CheckpointLimits.TemplateName && name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') && _furtherTemplates.All(other => other.Name != name))
+                _furtherTemplates.Add((name, value)); // what is no key of a file is nobody's
         }
         return text ?? throw json.Wrong(TemplateKey, $"none of the templates ({string.Join(", ", names)}) is named '{DefaultTemplate}'; name the one to take so");
     }
 
-    /// <summary>As Jinja reads a file: any line ending is one character, and the last one does not count.</summary>
+    /// <summary>The file as it is: whoever runs the template does with its line ends what Jinja does.</summary>
     private static string ReadTemplateFile(string path)
     {
         try
         {
-            string text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(CheckpointFiles.ReadBytes(path, CheckpointLimits.ChatTemplateBytes).Span).Replace("\r\n", "\n").Replace('\r', '\n');
-            return text.EndsWith('\n') ? text[..^1] : text;
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(CheckpointFiles.ReadBytes(path, CheckpointLimits.ChatTemplateBytes).Span);
         }
         catch (DecoderFallbackException exception)
         {

@@ -54,7 +54,7 @@ internal static class TokenizerJson
             // Not from the template: QED's prompts end without <eos>, and its tokenizers add it to other texts.
             AddEos = config.AddEos ?? false,
             EndsDocuments = ids.Eos is not null && checkpoint.Config.Family.Name == GgufKeys.Qed,
-            ChatTemplate = config.ChatTemplate ?? ChatTemplate.Jinja,
+            ChatTemplate = config.ChatTemplate ?? (checkpoint.Config.Family.Name == GgufKeys.Qed ? Chat.ChatTemplate.Qed : null),
         };
 
         int? Find(string role) => config.Find(role) is { } token ? data.Tokens.Find(Encoding.UTF8.GetBytes(token.Text)) : null;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using QedEdge.Chat;
 using QedEdge.Generation;
 using QedEdge.Json;
 using QedEdge.Sampling;
@@ -8,7 +9,8 @@ using QedEdge.Text;
 namespace QedEdge.Cli.Batch;
 
 /// <summary>What one line of a batch asks for.</summary>
-/// <param name="Prompt">The prompt's text, for choices; null where it was given otherwise.</param>
+/// <param name="Prompt">The prompt's text, for choices and scores.</param>
+/// <param name="Chat">The conversation that it is, or null.</param>
 /// <param name="Tokens">The prompt's token ids.</param>
 /// <param name="Score">A text to score after the prompt, or null.</param>
 /// <param name="Choices">Texts to choose from, or null.</param>
@@ -16,14 +18,14 @@ namespace QedEdge.Cli.Batch;
 /// <param name="Stops">Texts that end it.</param>
 /// <param name="Likely">How many likely tokens are reported for each token, or null for no probabilities.</param>
 /// <param name="Plain">Whether special tokens' text in it is ordinary text.</param>
-internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int? Likely, bool Plain)
+internal sealed record BatchLine(string Prompt, BatchChat? Chat, int[] Tokens, string? Score, string[]? Choices, GenerationOptions Options, string[] Stops, int? Likely, bool Plain)
 {
     /// <summary>Whether what is generated goes on from the prompt's text; an answer to messages is a text of its own.</summary>
     public bool Continues { get; private init; }
 
     private static readonly string[] Known =
     [
-        "id", "prompt", "plain", "messages", "tokens", "score", "choices", "max_tokens", "temperature", "top_k", "top_p", "min_p", "typical", "repeat_penalty", "presence_penalty",
+        "id", "prompt", "plain", "messages", "tools", "enable_thinking", "chat_template_kwargs", "tokens", "score", "choices", "max_tokens", "temperature", "top_k", "top_p", "min_p", "typical", "repeat_penalty", "presence_penalty",
         "frequency_penalty", "repeat_last_n", "penalize_new", "logit_bias", "seed", "stop", "ignore_eos", "logprobs",
     ];
 
@@ -46,14 +48,16 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             throw new QedException("give one of \"score\" and \"choices\"");
         if (score is not null || choices is not null ? tokens is not null : given == 0)
             throw new QedException(given == 0 ? "there is no \"prompt\", \"messages\", \"tokens\" or \"score\"" : "\"score\" and \"choices\" go with \"prompt\" or \"messages\"");
-        List<ChatMessage>? chat = messages is null ? null : Messages(model, capacity, messages);
-        string text = chat is not null ? ChatTemplate.RenderPrompt(chat) : prompt?.String() ?? "";
+        if (messages is null && ConversationReader.Members.FirstOrDefault(name => line.Find(name) is not null) is { } alone)
+            throw new QedException($"\"{alone}\" goes with \"messages\"");
+        BatchChat? chat = messages is null ? null : BatchChat.Read(line, model, capacity);
+        string text = prompt?.String() ?? "";
         bool plain = line.Find("plain")?.Boolean() ?? false;
         int[] ids = tokens is not null ? Ids(tokens)
             : score is not null || choices is not null ? []
-            : chat is not null ? [.. ChatTemplate.Encode(model.RequireTokenizer(), chat)]
+            : chat is not null ? chat.Encode()
             : Encode(model, capacity, text, plain);
-        return new BatchLine(text, ids, score?.String(), choices is null ? null : Texts(choices, "choices", RequestLimits.Choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop, "stop", RequestLimits.Stops) : stops, .. chat is null ? [] : ChatTemplate.StopTexts],
+        return new BatchLine(text, chat, ids, score?.String(), choices is null ? null : Texts(choices, "choices", RequestLimits.Choices), Generation(line, defaults), [.. line.Find("stop") is { } stop ? Texts(stop, "stop", RequestLimits.Stops) : stops, .. chat is null ? [] : chat.Stops],
             line.Find("logprobs")?.Int32() is not { } likely ? null
                 : likely is >= 0 and <= RequestLimits.LikelyTokens ? likely
                 : throw new QedException($"\"logprobs\" must be 0 to {RequestLimits.LikelyTokens}"), plain)
@@ -75,17 +79,6 @@ internal sealed record BatchLine(string Prompt, int[] Tokens, string? Score, str
             // A line that cannot be used.
         }
         return number.ToString(CultureInfo.InvariantCulture);
-    }
-
-    private static List<ChatMessage> Messages(QedModel model, int capacity, JsonValue given)
-    {
-        JsonValue[] messages = given.Array(RequestLimits.Messages);
-        ChatTemplate.EnsureSupported(model.RequireTokenizer(), model.File.Name);
-        if (messages.SelectMany(message => message.Names).FirstOrDefault(name => name is not "role" and not "content") is { } unknown)
-            throw new QedException($"a message's \"{ModelFormatException.OneLine(unknown)}\" is unknown; known are role and content");
-        List<ChatMessage> chat = [.. messages.Select(message => new ChatMessage(message.Get("role").String(), message.Get("content").String()))];
-        model.RequireFits(chat.Sum(message => (long)Encoding.UTF8.GetByteCount(message.Content)), capacity);
-        return chat;
     }
 
     private static int[] Ids(JsonValue tokens)

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
+using QedEdge.Chat;
+using QedEdge.Cli.Chat;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
 using QedEdge.Generation;
@@ -128,7 +130,9 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
                 shown.End();
                 done(json =>
                 {
-                    if (tokenizer is not null)
+                    if (line.Chat is { } chat)
+                        WriteAnswer(json, chat.Answer(text.ToString()));
+                    else if (tokenizer is not null)
                         json.WriteString("text", text.ToString());
                     json.WriteNumbers("ids", tokens.Select(token => token.Id));
                     TokenRecord.Write(json, tokens, tokenizer);
@@ -141,16 +145,26 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
         };
     }
 
+    private static void WriteAnswer(Utf8JsonWriter json, ChatAnswer answer)
+    {
+        json.WriteString("text", answer.Text);
+        if (answer.Reasoning is { } reasoning)
+            json.WriteString("reasoning", reasoning);
+        MessagesText.WriteCalls(json, answer.ToolCalls);
+    }
+
     private Action<Utf8JsonWriter> Scored(BatchLine line, CancellationToken cancellation)
     {
         _scorer ??= model.CreateSession(options);
         if (line.Choices is not null)
         {
-            ChoiceScore[] scores = ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation, plain: line.Plain);
+            ChoiceScore[] scores = line.Chat is null ? ChoiceScorer.Score(_scorer, line.Prompt, line.Choices, cancellation: cancellation, plain: line.Plain)
+                : ChoiceScorer.Score(_scorer, line.Choices, line.Chat.Encode, cancellation);
             Tokens += scores.Sum(score => score.Tokens);
             return json => ChoiceRecord.Write(json, line.Choices, scores);
         }
-        TextScore score = TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), line.Plain, cancellation).RequireAny();
+        TextScore score = (line.Chat is null ? TextScore.OfText(_scorer, model.RequireTokenizer(), Encoding.UTF8.GetBytes(line.Prompt), Encoding.UTF8.GetBytes(line.Score!), line.Plain, cancellation)
+            : TextScore.OfContinuation(_scorer, line.Chat.Encode(), line.Chat.EncodeWith(line.Score!), cancellation)).RequireAny();
         Tokens += score.Count;
         return score.WriteTo;
     }

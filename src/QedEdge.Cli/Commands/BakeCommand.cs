@@ -1,6 +1,4 @@
-using System.Text;
 using QedEdge.CommandLine;
-using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
 
@@ -30,7 +28,7 @@ internal sealed class BakeCommand
         if (system is not null && _prompt.IsGiven(parsed))
             throw Missing();
         using QedModel model = _common.OpenModel(parsed);
-        int[] tokens = system is not null ? SystemMessage(model, system) : _prompt.Find(parsed, model, _common.Capacity(parsed, model), goesOn: true) ?? throw Missing();
+        int[] tokens = system is not null ? model.RequireChatTemplate().EncodeSystem(system) : _prompt.Find(parsed, model, _common.Capacity(parsed, model), goesOn: true) ?? throw Missing();
         using var interrupt = new Interrupt();
         string output = parsed.GetValue(_output)!;
         try
@@ -46,11 +44,4 @@ internal sealed class BakeCommand
     }
 
     private static UsageException Missing() => new("give either what to bake (PROMPT, --prompt, --file or --tokens) or --system");
-
-    private static int[] SystemMessage(QedModel model, string text)
-    {
-        if (model.Tokenizer is { } tokenizer)
-            ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
-        return PromptInput.Encode(model, Encoding.UTF8.GetBytes(ChatTemplate.Render([new ChatMessage("system", text)])), goesOn: true);
-    }
 }

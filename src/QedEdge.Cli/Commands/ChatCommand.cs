@@ -3,7 +3,6 @@ using QedEdge.Cli.Chat;
 using QedEdge.CommandLine;
 using QedEdge.Generation;
 using QedEdge.Memory;
-using QedEdge.Text;
 
 namespace QedEdge.Cli.Commands;
 
@@ -28,13 +27,14 @@ internal sealed class ChatCommand
     private readonly TextOption _system = new("--system") { ValueName = "TEXT", Description = "The system message" };
     private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
     private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
+    private readonly TextOption _think = new("--think") { ValueName = "on|off", Description = "Whether the model thinks before it answers, where its chat template lets one choose", Words = ["on", "off"] };
     private readonly PromptProgress _progress = new();
 
     public static Command Create()
     {
         var self = new ChatCommand();
         var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1",
-            self._system, self._load, self._verbosePrompt);
+            self._system, self._think, self._load, self._verbosePrompt);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
         self._common.AddRunOptions(command);
@@ -45,11 +45,9 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = _common.OpenModel(parsed);
-        Tokenizer tokenizer = model.RequireTokenizer();
-        ChatTemplate.EnsureSupported(tokenizer, model.File.Name);
         GenerationOptions options = _sampling.Options(parsed, model) with { OnPrefill = _progress.Report };
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
-        var conversation = new Conversation(session, tokenizer, options, _sampling.Stops(parsed)) { System = parsed.GetValue(_system) };
+        var conversation = new Dialogue(session, _sampling.Stops(parsed), Thinks(parsed)) { System = parsed.GetValue(_system) };
         string? file = parsed.GetValue(_load);
         if (file is not null)
             conversation.Load(file);
@@ -72,7 +70,7 @@ internal sealed class ChatCommand
                 }
                 else if (message.Length > 0)
                 {
-                    Answer(message, conversation, session, signals, parsed);
+                    Answer(message, conversation, options, session, signals, parsed);
                 }
             }
             catch (ContextLengthException) when (session.Overflow == ContextOverflow.Stop)
@@ -88,14 +86,14 @@ internal sealed class ChatCommand
         return signals.IsEnding ? ExitCode.Interrupted : ExitCode.Done;
     }
 
-    private void Answer(string message, Conversation conversation, Session session, ChatSignals signals, ParseResult parsed)
+    private void Answer(string message, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
     {
-        int[] prompt = conversation.Prompt(message);
         if (parsed.GetValue(_verbosePrompt))
-            GenerateCommand.ShowTokens(prompt, session.Model.Tokenizer);
+            GenerateCommand.ShowTokens(conversation.Prompt(message), session.Model.Tokenizer);
         GenerationResult result;
+        using (var shown = new ShownAnswer())
         using (_progress) // gone before anything else is said
-            result = signals.Run(cancellation => conversation.Answer(prompt, Terminal.Write, cancellation));
+            result = signals.Run(cancellation => conversation.Answer(message, options, shown.Show, cancellation));
         Terminal.Write("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");
@@ -106,8 +104,10 @@ internal sealed class ChatCommand
         }
     }
 
+    private bool? Thinks(ParseResult parsed) => parsed.GetValue(_think) is { } word ? word == "on" : null;
+
     /// <summary>Does what a line that begins with a slash says; false where it says to end.</summary>
-    private static bool Obey(string line, Conversation conversation, ref string? file)
+    private static bool Obey(string line, Dialogue conversation, ref string? file)
     {
         string[] words = line.TrimEnd().Split(' ', 2, StringSplitOptions.TrimEntries);
         string rest = words.Length > 1 ? words[1] : "";

@@ -45,10 +45,20 @@ public static class ChoiceScorer
         Tokenizer tokenizer = session.Model.RequireTokenizer();
         foreach (string choice in choices)
             session.Model.RequireFits((long)prompt.AsSpan().Trim().Length + choice.Length, session.Overflow == ContextOverflow.Slide ? int.MaxValue : session.Capacity); // a UTF-16 unit is a byte or more
+        return Score(session, choices, choice => Encode(tokenizer, prompt, choice, protocol, plain), cancellation);
+    }
+
+    /// <summary>Scores each of several texts as they are encoded.</summary>
+    /// <param name="session">A session; it may hold anything, and what it has in common with the first ids is used.</param>
+    /// <param name="choices">The texts.</param>
+    /// <param name="encode">Gives prompt and choice as token ids, and the first of them that counts.</param>
+    /// <param name="cancellation">Stops within a layer's time.</param>
+    internal static ChoiceScore[] Score(Session session, IReadOnlyList<string> choices, Func<string, (int[] Ids, int Begin)> encode, CancellationToken cancellation)
+    {
         var scores = new ChoiceScore[choices.Count];
         for (int i = 0; i < scores.Length; i++)
         {
-            (int[] ids, int begin) = Encode(tokenizer, prompt, choices[i], protocol, plain);
+            (int[] ids, int begin) = encode(choices[i]);
             if (begin < 1 || begin >= ids.Length)
                 throw new QedException($"choice {i + 1} ('{choices[i]}') has no token to count");
             double sum = 0;

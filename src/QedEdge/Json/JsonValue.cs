@@ -93,6 +93,20 @@ internal sealed class JsonValue
     /// <summary>Whether it is an array.</summary>
     public bool IsArray => _kind == JsonTokenType.StartArray;
 
+    /// <summary>Whether it is a string.</summary>
+    public bool IsString => _kind == JsonTokenType.String;
+
+    /// <summary>Whether it is null.</summary>
+    public bool IsNull => _kind == JsonTokenType.Null;
+
+    /// <summary>Refuses what is no object.</summary>
+    /// <exception cref="QedException">It is none.</exception>
+    public void RequireObject()
+    {
+        if (_kind != JsonTokenType.StartObject)
+            throw Not("an object");
+    }
+
     /// <summary>A whole number.</summary>
     /// <exception cref="QedException">It is none, or out of range.</exception>
     public int Int32() => IsNumber && Begin().TryGetInt32(out int value) ? value : throw Not("a whole number");

@@ -24,7 +24,7 @@ internal sealed class Arguments(object?[] positional, string[] names, object?[] 
     public object?[] Bind(string function, int required, params string[] parameters)
     {
         if (positional.Length > parameters.Length)
-            throw new TemplateException($"{function} takes {parameters.Length} arguments at most, not {positional.Length}");
+            throw new TemplateException(function + " takes " + Numbers.Text(parameters.Length) + " arguments at most, not " + Numbers.Text(positional.Length));
         var values = new object?[parameters.Length];
         Array.Fill(values, Missing);
         positional.CopyTo(values, 0);
@@ -32,7 +32,7 @@ internal sealed class Arguments(object?[] positional, string[] names, object?[] 
         {
             int place = Array.IndexOf(parameters, names[i]);
             if (place < 0)
-                throw new TemplateException($"{function} takes no argument '{ModelFormatException.OneLine(names[i])}'");
+                throw new TemplateException($"{function} takes no argument '{names[i]}'");
             if (values[place] != Missing)
                 throw new TemplateException($"{function} is given '{names[i]}' twice");
             values[place] = named[i];

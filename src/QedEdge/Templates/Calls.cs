@@ -32,44 +32,24 @@ internal sealed class ArgumentList(Expression[] positional, bool[]? spread, stri
     }
 }
 
-/// <summary><c>x | name(…)</c></summary>
+/// <summary><c>x | name(…)</c>: an unknown filter is an error only where it is reached.</summary>
 internal sealed class FilterCall(Expression target, string name, ArgumentList arguments) : Expression
 {
-    private readonly Filter? _filter = Filters.Find(name);
-
-    /// <summary>Whether there is such a filter. It is an error only where it is reached.</summary>
-    public bool IsKnown => _filter is not null;
-
     protected override object? Compute(Rendering run, Scope scope)
     {
         object? value = target.Evaluate(run, scope);
-        if (_filter is null)
-            throw new TemplateException(Unknown(name));
-        return _filter(run, value, arguments.Evaluate(run, scope));
+        return Filters.Apply(run, name, value, arguments.Evaluate(run, scope));
     }
-
-    /// <summary>What is said of a filter that there is not.</summary>
-    public static string Unknown(string name) => $"the filter '{ModelFormatException.OneLine(name)}' is unknown";
 }
 
-/// <summary><c>x is name …</c></summary>
+/// <summary><c>x is name …</c>: an unknown test is an error only where it is reached.</summary>
 internal sealed class CheckCall(Expression target, string name, Expression[] arguments) : Expression
 {
-    private readonly Check? _check = Checks.Find(name);
-
-    /// <summary>Whether there is such a test. It is an error only where it is reached.</summary>
-    public bool IsKnown => _check is not null;
-
     protected override object? Compute(Rendering run, Scope scope)
     {
         object? value = target.Evaluate(run, scope);
-        if (_check is null)
-            throw new TemplateException(Unknown(name));
-        return Values.Of(_check(run, value, All(arguments, run, scope)));
+        return Values.Of(Checks.Holds(run, name, value, All(arguments, run, scope)));
     }
-
-    /// <summary>What is said of a test that there is not.</summary>
-    public static string Unknown(string name) => $"the test '{ModelFormatException.OneLine(name)}' is unknown";
 }
 
 /// <summary><c>f(…)</c></summary>

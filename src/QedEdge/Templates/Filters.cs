@@ -2,45 +2,55 @@ using System.Globalization;
 
 namespace QedEdge.Templates;
 
-/// <summary>What stands behind a <c>|</c>.</summary>
-internal delegate object? Filter(Rendering run, object? value, Arguments arguments);
-
-/// <summary>Jinja's filters.</summary>
+/// <summary>What stands behind a <c>|</c>. One switch rather than a delegate each, which would take more room in an executable.</summary>
 internal static class Filters
 {
-    /// <summary>A filter, or null.</summary>
-    public static Filter? Find(string name) => name switch
+    private static readonly string[] Names =
+    [
+        "tojson", "trim", "string", "safe", "length", "count", "list", "join", "items", "default", "d", "lower", "upper", "capitalize", "title", "replace", "indent", "int", "float",
+        "first", "last", "map", "select", "reject", "selectattr", "rejectattr", "sort", "dictsort", "unique",
+    ];
+
+    /// <summary>Whether there is such a filter.</summary>
+    public static bool Exists(string name) => Array.IndexOf(Names, name) >= 0;
+
+    /// <summary>What a filter makes of a value.</summary>
+    /// <exception cref="TemplateException">There is none of that name, or it cannot be used on the value.</exception>
+    public static object? Apply(Rendering run, string name, object? value, Arguments arguments) => name switch
     {
-        "tojson" => JsonText.Filter,
-        "trim" => static (run, value, arguments) => Methods.Strip(run, PythonText.Of(run, value), arguments, start: true, end: true),
-        "string" or "safe" => static (run, value, arguments) => PythonText.Of(run, value),
-        "length" or "count" => static (run, value, arguments) => (Int128)Values.Length(run, value),
-        "list" => static (run, value, arguments) => new ListValue(Values.Iterate(run, value)),
-        "join" => Join,
-        "items" => static (run, value, arguments) => value is Undefined ? new ListValue([]) : Methods.Items(run, value as DictValue ?? throw TemplateException.Wrong(value, "items")),
-        "default" or "d" => Default,
-        "lower" => static (run, value, arguments) => Methods.Lower(run, PythonText.Of(run, value)),
-        "upper" => static (run, value, arguments) => Methods.Upper(run, PythonText.Of(run, value)),
-        "capitalize" => static (run, value, arguments) => Methods.Capitalize(run, PythonText.Of(run, value)),
-        "title" => static (run, value, arguments) => Methods.Title(run, PythonText.Of(run, value), static c => Lexer.IsSpace(c) || c is '-' or '(' or '{' or '[' or '<'),
-        "replace" => static (run, value, arguments) => Methods.Replace(run, PythonText.Of(run, value), arguments),
-        "indent" => Indent,
-        "int" => Int,
-        "float" => Float,
-        "first" => static (run, value, arguments) => Values.Iterate(run, value) is [var first, ..] ? first : new Undefined("the first element"),
-        "last" => static (run, value, arguments) => Values.Iterate(run, value) is [.., var last] ? last : new Undefined("the last element"),
-        "map" => Map,
-        "select" => static (run, value, arguments) => Select(run, value, arguments, wanted: true, byAttribute: false),
-        "reject" => static (run, value, arguments) => Select(run, value, arguments, wanted: false, byAttribute: false),
-        "selectattr" => static (run, value, arguments) => Select(run, value, arguments, wanted: true, byAttribute: true),
-        "rejectattr" => static (run, value, arguments) => Select(run, value, arguments, wanted: false, byAttribute: true),
-        "sort" => Sort,
-        "dictsort" => DictSort,
-        "unique" => Unique,
-        _ => null,
+        "tojson" => JsonText.Filter(run, value, arguments),
+        "trim" => Methods.Strip(run, PythonText.Of(run, value), arguments, start: true, end: true),
+        "string" or "safe" => PythonText.Of(run, value),
+        "length" or "count" => (Int128)Values.Length(run, value),
+        "list" => new ListValue(Values.Iterate(run, value)),
+        "join" => Join(run, value, arguments),
+        "items" => value is Undefined ? new ListValue([]) : Methods.Items(run, value as DictValue ?? throw TemplateException.Wrong(value, name)),
+        "default" or "d" => Default(value, arguments),
+        "lower" => Methods.Lower(run, PythonText.Of(run, value)),
+        "upper" => Methods.Upper(run, PythonText.Of(run, value)),
+        "capitalize" => Methods.Capitalize(run, PythonText.Of(run, value)),
+        "title" => Methods.Title(run, PythonText.Of(run, value), afterLetters: false),
+        "replace" => Methods.Replace(run, PythonText.Of(run, value), arguments),
+        "indent" => Indent(run, value, arguments),
+        "int" => Int(value, arguments),
+        "float" => Float(value, arguments),
+        "first" => Values.Iterate(run, value) is [var first, ..] ? first : new Undefined("the first element"),
+        "last" => Values.Iterate(run, value) is [.., var last] ? last : new Undefined("the last element"),
+        "map" => Map(run, value, arguments),
+        "select" => Select(run, value, arguments, wanted: true, byAttribute: false),
+        "reject" => Select(run, value, arguments, wanted: false, byAttribute: false),
+        "selectattr" => Select(run, value, arguments, wanted: true, byAttribute: true),
+        "rejectattr" => Select(run, value, arguments, wanted: false, byAttribute: true),
+        "sort" => Sort(run, value, arguments),
+        "dictsort" => DictSort(run, value, arguments),
+        "unique" => Unique(run, value),
+        _ => throw Unknown(name),
     };
 
-    private static object? Default(Rendering run, object? value, Arguments arguments)
+    /// <summary>What is said of a filter that there is not.</summary>
+    public static TemplateException Unknown(string name) => new("the filter '" + name + "' is unknown");
+
+    private static object? Default(object? value, Arguments arguments)
     {
         object?[] given = arguments.Bind("default", 0, "default_value", "boolean");
         return value is Undefined || (Arguments.Flag(given[1]) && !Values.Truth(value)) ? given[0] == Arguments.Missing ? TemplateText.Empty : given[0] : value;
@@ -58,7 +68,7 @@ internal static class Filters
         TemplateText text = Arguments.Text(value, "an indent");
         int width = given[0] is TemplateText ? 0 : Arguments.Integer(given[0], 4, "an indent");
         if (width is < 0 or > TemplateLimits.Indent)
-            throw new TemplateException($"an indent must be 0 to {TemplateLimits.Indent}");
+            throw new TemplateException("an indent must be 0 to " + Numbers.Text(TemplateLimits.Indent));
         TemplateText pad = given[0] as TemplateText ?? new TemplateText(new string(' ', width));
         bool first = Arguments.Flag(given[1]), blank = Arguments.Flag(given[2]);
         var builder = new TextBuilder(run);
@@ -74,7 +84,7 @@ internal static class Filters
         }
     }
 
-    private static object? Int(Rendering run, object? value, Arguments arguments)
+    private static object? Int(object? value, Arguments arguments)
     {
         object? otherwise = arguments.Bind("int", 0, "default")[0];
         return value switch
@@ -101,7 +111,7 @@ internal static class Filters
         }
     }
 
-    private static object? Float(Rendering run, object? value, Arguments arguments)
+    private static object? Float(object? value, Arguments arguments)
     {
         object? otherwise = arguments.Bind("float", 0, "default")[0];
         return value is Undefined ? throw TemplateException.Wrong(value, "")
@@ -127,14 +137,13 @@ internal static class Filters
             return new ListValue(mapped);
         }
         string name = Arguments.Text(arguments.Positional[0], "map").Text;
-        Filter filter = Find(name) ?? throw new TemplateException($"the filter '{ModelFormatException.OneLine(name)}' is unknown");
         run.MakeList(items.Length);
         mapped = new object?[items.Length];
         Arguments rest = arguments.Behind(1);
         for (int i = 0; i < mapped.Length; i++)
         {
             run.Enter(); // a filter may map again
-            mapped[i] = filter(run, items[i], rest);
+            mapped[i] = Apply(run, name, items[i], rest);
             run.Leave();
         }
         return new ListValue(mapped);
@@ -148,18 +157,15 @@ internal static class Filters
         if (arguments.Positional.Length < before || arguments.Names.Length > 0)
             throw new TemplateException("a selection needs an attribute, a test and its argument, by their places");
         object?[] items = Values.Iterate(run, value), keys = byAttribute ? All(run, items, arguments.Positional[0]) : items;
-        Check? check = null;
+        string? check = null;
         if (arguments.Positional.Length > before)
-        {
-            string name = Arguments.Text(arguments.Positional[before], "a selection").Text;
-            check = Checks.Find(name) ?? throw new TemplateException($"the test '{ModelFormatException.OneLine(name)}' is unknown");
-        }
+            check = Arguments.Text(arguments.Positional[before], "a selection").Text;
         object?[] rest = arguments.Behind(before + 1).Positional;
         var selected = new List<object?>();
         for (int i = 0; i < items.Length; i++)
         {
             run.MakeList(1);
-            if ((check is null ? Values.Truth(keys[i]) : check(run, keys[i], rest)) == wanted)
+            if ((check is null ? Values.Truth(keys[i]) : Checks.Holds(run, check, keys[i], rest)) == wanted)
                 selected.Add(items[i]);
         }
         return new ListValue([.. selected]);
@@ -180,7 +186,7 @@ internal static class Filters
         return new ListValue(Sorting.Sort(run, items.Items, Arguments.Flag(given[0]) ? keys : WithoutCase(run, keys), Arguments.Flag(given[2])));
     }
 
-    private static object? Unique(Rendering run, object? value, Arguments arguments)
+    private static object? Unique(Rendering run, object? value)
     {
         object?[] items = Values.Iterate(run, value), keys = WithoutCase(run, items);
         var first = new DictValue();

@@ -26,7 +26,7 @@ internal sealed class JsonText
         {
             int width = Arguments.Integer(given[1], 0, "an indent");
             if (width is < 0 or > TemplateLimits.Indent)
-                throw new TemplateException($"an indent must be 0 to {TemplateLimits.Indent}");
+                throw new TemplateException("an indent must be 0 to " + Numbers.Text(TemplateLimits.Indent));
             indent = new string(' ', width);
         }
         TemplateText comma = new(indent is null ? ", " : ","), colon = new(": ");
@@ -43,7 +43,7 @@ internal sealed class JsonText
     {
         _run.Spend();
         if (depth > TemplateLimits.Depth)
-            throw new TemplateException($"a value of more than {TemplateLimits.Depth} levels cannot be written as JSON");
+            throw new TemplateException("a value of more than " + Numbers.Text(TemplateLimits.Depth) + " levels cannot be written as JSON");
         switch (value)
         {
             case TemplateText text:

@@ -26,7 +26,7 @@ internal sealed class JsonVariables
     private object? Value(ref Utf8JsonReader reader, string key)
     {
         if (++_values > TemplateLimits.Values)
-            throw new QedException($"a conversation has more than {TemplateLimits.Values} values");
+            throw new QedException("a conversation has more than " + Numbers.Text(TemplateLimits.Values) + " values");
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject:
@@ -49,7 +49,7 @@ internal sealed class JsonVariables
             case JsonTokenType.Number:
                 string number = Encoding.ASCII.GetString(reader.ValueSpan);
                 return number.AsSpan().ContainsAny('.', 'e', 'E') ? double.Parse(number, CultureInfo.InvariantCulture)
-                    : Numbers.ParseInteger(number) ?? throw new QedException($"a whole number has more than {TemplateLimits.Digits} digits");
+                    : Numbers.ParseInteger(number) ?? throw new QedException("a whole number has more than " + Numbers.Text(TemplateLimits.Digits) + " digits");
             default:
                 return reader.TokenType == JsonTokenType.Null ? null : Values.Of(reader.TokenType == JsonTokenType.True);
         }

@@ -20,7 +20,7 @@ internal sealed class Lexer
     public static List<Token> Read(string source)
     {
         if (source.Length > TemplateLimits.Source)
-            throw new TemplateException(1, $"the template has {source.Length} characters, more than the {TemplateLimits.Source} that one may have");
+            throw new TemplateException(1, "the template has " + Numbers.Text(source.Length) + " characters, more than the " + Numbers.Text(TemplateLimits.Source) + " that one may have");
         source = source.Replace("\r\n", "\n").Replace('\r', '\n');
         var lexer = new Lexer(source.EndsWith('\n') ? source[..^1] : source);
         lexer.ReadAll();
@@ -175,7 +175,7 @@ internal sealed class Lexer
         }
         string text = _source[begin.._at].Replace("_", "");
         object? number = isFloat ? double.Parse(text, CultureInfo.InvariantCulture) : Numbers.ParseInteger(text);
-        _tokens.Add(new Token(TokenKind.Number, text, Line(begin), number ?? throw new TemplateException(Line(begin), $"a number has more than {TemplateLimits.Digits} digits")));
+        _tokens.Add(new Token(TokenKind.Number, text, Line(begin), number ?? throw new TemplateException(Line(begin), "a number has more than " + Numbers.Text(TemplateLimits.Digits) + " digits")));
 
         void Digits()
         {

@@ -16,13 +16,13 @@ internal sealed class Macro(string name, string[] parameters, Expression?[] defa
         run.Enter();
         int line = run.Line;
         if (arguments.Positional.Length > parameters.Length)
-            throw new TemplateException($"the macro '{ModelFormatException.OneLine(name)}' takes {parameters.Length} arguments at most, not {arguments.Positional.Length}");
+            throw new TemplateException("the macro '" + name + "' takes " + Numbers.Text(parameters.Length) + " arguments at most, not " + Numbers.Text(arguments.Positional.Length));
         var scope = new Scope(outer);
         for (int i = 0; i < arguments.Names.Length; i++)
         {
             int place = Array.IndexOf(parameters, arguments.Names[i]);
             if (place < arguments.Positional.Length && arguments.Names[i] != Caller)
-                throw new TemplateException($"the macro '{ModelFormatException.OneLine(name)}' takes no argument '{ModelFormatException.OneLine(arguments.Names[i])}', or is given it twice");
+                throw new TemplateException($"the macro '{name}' takes no argument '{arguments.Names[i]}', or is given it twice");
             scope.Set(arguments.Names[i], arguments.Named[i]);
         }
         run.Spend((long)parameters.Length * (1 + arguments.Names.Length));

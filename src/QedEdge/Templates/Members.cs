@@ -16,8 +16,8 @@ internal static class Members
             case Loop loop:
                 return loop.Find(name);
             case TemplateText or DictValue or ListValue:
-                if (Methods.Find(value, name) is { } method)
-                    return new BoundMethod(method, value);
+                if (Methods.Exists(value, name))
+                    return new BoundMethod(name, value);
                 return value is DictValue dict && dict.TryGet(name, out object? member) ? member : new Undefined(name);
             default:
                 return new Undefined(name);

@@ -5,59 +5,74 @@ namespace QedEdge.Templates;
 /// <summary>Methods of texts, dicts and lists.</summary>
 internal static class Methods
 {
-    /// <summary>A value's method, or null.</summary>
-    /// <exception cref="TemplateException">It would change the value.</exception>
-    public static Method? Find(object value, string name) => value switch
-    {
-        TemplateText => OfText(name),
-        DictValue => OfDict(name),
-        _ => name is "append" or "clear" or "extend" or "insert" or "pop" or "remove" or "reverse" or "sort" ? throw Changes(name) : null,
-    };
+    private static readonly string[] OfTexts = ["strip", "lstrip", "rstrip", "split", "startswith", "endswith", "upper", "lower", "capitalize", "title", "replace", "join"];
+    private static readonly string[] OfDicts = ["items", "keys", "values", "get", "copy"];
+    private static readonly string[] ChangeDicts = ["clear", "pop", "popitem", "setdefault", "update", "fromkeys"];
+    private static readonly string[] ChangeLists = ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"];
 
-    private static Method? OfDict(string name) => name switch
+    /// <summary>Whether a value has such a method.</summary>
+    /// <exception cref="TemplateException">It has one that would change it.</exception>
+    public static bool Exists(object value, string name)
     {
-        "items" => static (run, dict, arguments) => Items(run, (DictValue)dict),
-        "keys" => static (run, dict, arguments) => new ListValue(Values.Iterate(run, dict)),
-        "values" => static (run, dict, arguments) =>
-        {
-            run.MakeList(((DictValue)dict).Count);
-            return new ListValue(((DictValue)dict).Values());
-        }
-        ,
-        "get" => static (run, dict, arguments) =>
-        {
-            object?[] given = arguments.Bind("get", 1, "key", "default");
-            return ((DictValue)dict).TryGet(given[0], out object? value) ? value : given[1] == Arguments.Missing ? null : given[1];
-        }
-        ,
-        "copy" => static (run, dict, arguments) => dict, // nothing can change either
-        "clear" or "pop" or "popitem" or "setdefault" or "update" or "fromkeys" => throw Changes(name),
-        _ => null,
-    };
+        string[] changing = value is DictValue ? ChangeDicts : value is ListValue ? ChangeLists : [];
+        if (Array.IndexOf(changing, name) >= 0)
+            throw new TemplateException("'" + name + "' would change a value, which templates cannot");
+        return Array.IndexOf(value is TemplateText ? OfTexts : value is DictValue ? OfDicts : [], name) >= 0;
+    }
 
-    private static Method? OfText(string name) => name switch
+    /// <summary>Calls a method.</summary>
+    /// <exception cref="TemplateException">The arguments are not its own, or it takes too much.</exception>
+    public static object? Call(Rendering run, object target, string name, Arguments arguments) =>
+        target is TemplateText text ? OfText(run, text, name, arguments) : OfDict(run, (DictValue)target, name, arguments);
+
+    private static object? OfDict(Rendering run, DictValue dict, string name, Arguments arguments)
     {
-        "strip" => static (run, text, arguments) => Strip(run, (TemplateText)text, arguments, start: true, end: true),
-        "lstrip" => static (run, text, arguments) => Strip(run, (TemplateText)text, arguments, start: true, end: false),
-        "rstrip" => static (run, text, arguments) => Strip(run, (TemplateText)text, arguments, start: false, end: true),
-        "split" => static (run, text, arguments) => Split(run, (TemplateText)text, arguments),
-        "startswith" => static (run, text, arguments) => Values.Of(((TemplateText)text).Text.StartsWith(Piece(run, arguments, "startswith"), StringComparison.Ordinal)),
-        "endswith" => static (run, text, arguments) => Values.Of(((TemplateText)text).Text.EndsWith(Piece(run, arguments, "endswith"), StringComparison.Ordinal)),
-        "upper" => static (run, text, arguments) => Upper(run, (TemplateText)text),
-        "lower" => static (run, text, arguments) => Lower(run, (TemplateText)text),
-        "capitalize" => static (run, text, arguments) => Capitalize(run, (TemplateText)text),
-        "title" => static (run, text, arguments) => Title(run, (TemplateText)text, c => !char.IsLetter(c)),
-        "replace" => static (run, text, arguments) => Replace(run, (TemplateText)text, arguments),
-        "join" => static (run, text, arguments) =>
+        switch (name)
         {
-            object?[] items = Values.Iterate(run, arguments.Bind("join", 1, "values")[0]);
-            foreach (object? item in items)
-                Arguments.Text(item, "a join");
-            return Join(run, (TemplateText)text, items);
+            case "items":
+                return Items(run, dict);
+            case "keys":
+                return new ListValue(Values.Iterate(run, dict));
+            case "values":
+                run.MakeList(dict.Count);
+                return new ListValue(dict.Values());
+            case "get":
+                object?[] given = arguments.Bind(name, 1, "key", "default");
+                return dict.TryGet(given[0], out object? value) ? value : given[1] == Arguments.Missing ? null : given[1];
+            default:
+                return dict; // a copy: nothing can change either
         }
-        ,
-        _ => null,
-    };
+    }
+
+    private static object? OfText(Rendering run, TemplateText text, string name, Arguments arguments)
+    {
+        switch (name)
+        {
+            case "strip" or "lstrip" or "rstrip":
+                return Strip(run, text, arguments, start: name != "rstrip", end: name != "lstrip");
+            case "split":
+                return Split(run, text, arguments);
+            case "startswith" or "endswith":
+                string piece = Arguments.Text(arguments.Bind(name, 1, "text")[0], name).Text;
+                run.Spend(1 + piece.Length / 64);
+                return Values.Of(name == "endswith" ? text.Text.EndsWith(piece, StringComparison.Ordinal) : text.Text.StartsWith(piece, StringComparison.Ordinal));
+            case "upper":
+                return Upper(run, text);
+            case "lower":
+                return Lower(run, text);
+            case "capitalize":
+                return Capitalize(run, text);
+            case "title":
+                return Title(run, text, afterLetters: true);
+            case "replace":
+                return Replace(run, text, arguments);
+            default:
+                object?[] items = Values.Iterate(run, arguments.Bind(name, 1, "values")[0]);
+                foreach (object? item in items)
+                    Arguments.Text(item, "a join");
+                return Join(run, text, items);
+        }
+    }
 
     /// <summary>A dict's keys and values as tuples.</summary>
     public static ListValue Items(Rendering run, DictValue dict)
@@ -210,8 +225,8 @@ internal static class Methods
     /// <summary>A text whose words begin with capitals.</summary>
     /// <param name="run">Counts the work.</param>
     /// <param name="text">The text.</param>
-    /// <param name="parts">What stands between words.</param>
-    public static TemplateText Title(Rendering run, TemplateText text, Func<char, bool> parts)
+    /// <param name="afterLetters">Whether a word goes on with letters alone, as the method has it; the filter parts them by spaces and brackets.</param>
+    public static TemplateText Title(Rendering run, TemplateText text, bool afterLetters)
     {
         run.Make(0, text.Length);
         run.Spend(text.Length);
@@ -220,17 +235,8 @@ internal static class Methods
         foreach (char c in text.Text)
         {
             title.Append(begins ? char.ToUpperInvariant(c) : char.ToLowerInvariant(c));
-            begins = parts(c);
+            begins = afterLetters ? !char.IsLetter(c) : Lexer.IsSpace(c) || c is '-' or '(' or '{' or '[' or '<';
         }
         return text.With(title.ToString());
     }
-
-    private static string Piece(Rendering run, Arguments arguments, string what)
-    {
-        string piece = Arguments.Text(arguments.Bind(what, 1, "text")[0], what).Text;
-        run.Spend(1 + piece.Length / 64);
-        return piece;
-    }
-
-    private static TemplateException Changes(string name) => new($"'{name}' would change a value, which templates cannot");
 }

@@ -89,6 +89,9 @@ internal static class Numbers
     /// <summary>A number as Python writes it.</summary>
     public static string Text(object number) => number is double value ? Text(value) : Integer(number).ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>A count, for errors.</summary>
+    public static string Text(int count) => count.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>The shortest digits that read back, always with a point or an exponent.</summary>
     private static string Text(double value)
     {

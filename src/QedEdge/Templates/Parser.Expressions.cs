@@ -151,7 +151,7 @@ internal sealed partial class Parser
                 var values = new List<Expression>();
                 return new DictDisplay([.. Items("}", values)], [.. values]);
             default:
-                throw new TemplateException(token.Line, $"an expression is missing before '{ModelFormatException.OneLine(token.Text)}'");
+                throw new TemplateException(token.Line, $"an expression is missing before '{token.Text}'");
         }
     }
 
@@ -268,10 +268,9 @@ internal sealed partial class Parser
         string name = token.Text;
         while (AcceptOperator("."))
             name += "." + Name().Text;
-        var filter = new FilterCall(value, name, IsOperator("(") ? Arguments() : new ArgumentList([], null, [], []));
-        if (!filter.IsKnown)
-            Unsupported ??= $"line {token.Line}: {FilterCall.Unknown(name)}";
-        return filter;
+        if (!Filters.Exists(name))
+            Unsupported ??= new TemplateException(token.Line, Filters.Unknown(name).Message).Message;
+        return new FilterCall(value, name, IsOperator("(") ? Arguments() : new ArgumentList([], null, [], []));
     }
 
     private Expression Test(Expression value)
@@ -284,9 +283,9 @@ internal sealed partial class Parser
         else if (Current.Kind is TokenKind.Quoted or TokenKind.Number || IsOperator("[") || IsOperator("{")
             || (Current.Kind == TokenKind.Name && Current.Text is not ("else" or "or" or "and" or "is" or "if" or "in" or "not")))
             arguments = [Postfix(Primary())];
+        if (!Checks.Exists(name.Text))
+            Unsupported ??= new TemplateException(name.Line, Checks.Unknown(name.Text).Message).Message;
         var check = new CheckCall(value, name.Text, arguments);
-        if (!check.IsKnown)
-            Unsupported ??= $"line {name.Line}: {CheckCall.Unknown(name.Text)}";
         return negated ? new Negation(check) : check;
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace QedEdge.Templates;
 
 /// <summary>Makes a tree of a template's tokens: here statements, in the other file expressions.</summary>
@@ -93,7 +95,7 @@ internal sealed partial class Parser
         "generation" => new Generation(Apart("endgeneration")) { Line = name.Line },
         "break" => Jump(name, Flow.Break),
         "continue" => Jump(name, Flow.Continue),
-        _ => throw new TemplateException(name.Line, $"the tag '{ModelFormatException.OneLine(name.Text)}' is unknown, or ends nothing"),
+        _ => throw new TemplateException(name.Line, $"the tag '{name.Text}' is unknown, or ends nothing"),
     };
 
     private If If(int line)
@@ -229,7 +231,7 @@ internal sealed partial class Parser
 
     private Token Take() => _next < _tokens.Count - 1 ? _tokens[_next++] : _tokens[_next];
 
-    private Token Name() => Current.Kind == TokenKind.Name ? Take() : throw new TemplateException(Current.Line, $"a name is missing before '{ModelFormatException.OneLine(Current.Text)}'");
+    private Token Name() => Current.Kind == TokenKind.Name ? Take() : throw new TemplateException(Current.Line, $"a name is missing before '{Current.Text}'");
 
     private bool Is(string name) => Current.Kind == TokenKind.Name && Current.Text == name;
 
@@ -244,7 +246,7 @@ internal sealed partial class Parser
     private void Expect(string name)
     {
         if (!Accept(name))
-            throw new TemplateException(Current.Line, $"'{name}' is missing before '{ModelFormatException.OneLine(Current.Text)}'");
+            throw new TemplateException(Current.Line, $"'{name}' is missing before '{Current.Text}'");
     }
 
     private bool IsOperator(string text) => Current.Kind == TokenKind.Operator && Current.Text == text;
@@ -260,7 +262,7 @@ internal sealed partial class Parser
     private void ExpectOperator(string text)
     {
         if (!AcceptOperator(text))
-            throw new TemplateException(Current.Line, $"'{text}' is missing before '{ModelFormatException.OneLine(Current.Text)}'");
+            throw new TemplateException(Current.Line, $"'{text}' is missing before '{Current.Text}'");
     }
 
     private void EndTag()
@@ -270,11 +272,11 @@ internal sealed partial class Parser
         _next++;
     }
 
-    private TemplateException Unexpected() => new(Current.Line, $"unexpected '{ModelFormatException.OneLine(Current.Text)}'");
+    private TemplateException Unexpected() => new(Current.Line, $"unexpected '{Current.Text}'");
 
     private void Descend()
     {
-        if (++_depth > TemplateLimits.Depth)
-            throw new TemplateException(Current.Line, $"more than {TemplateLimits.Depth} expressions and blocks stand within each other");
+        if (++_depth > TemplateLimits.Depth || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new TemplateException(Current.Line, "more than " + Numbers.Text(TemplateLimits.Depth) + " expressions and blocks stand within each other");
     }
 }

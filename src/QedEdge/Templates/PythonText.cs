@@ -26,7 +26,7 @@ internal static class PythonText
     {
         run.Spend();
         if (depth > TemplateLimits.Depth)
-            throw new TemplateException($"a value of more than {TemplateLimits.Depth} levels cannot be written");
+            throw new TemplateException("a value of more than " + Numbers.Text(TemplateLimits.Depth) + " levels cannot be written");
         switch (value)
         {
             case null:

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace QedEdge.Templates;
 
 /// <summary>One rendering: what it has taken so far.</summary>
@@ -25,7 +27,7 @@ internal sealed class Rendering(DateTime now, CancellationToken cancellation)
             return;
         cancellation.ThrowIfCancellationRequested();
         if (_steps > TemplateLimits.Steps)
-            throw new TemplateException($"the template takes more than {TemplateLimits.Steps} steps");
+            throw new TemplateException("the template takes more than " + Numbers.Text(TemplateLimits.Steps) + " steps");
         _look = _steps + StepsBetweenLooks;
     }
 
@@ -36,10 +38,10 @@ internal sealed class Rendering(DateTime now, CancellationToken cancellation)
     public void Make(long before, long length)
     {
         if (before + length > TemplateLimits.Text)
-            throw new TemplateException($"a text becomes longer than {TemplateLimits.Text} characters");
+            throw new TemplateException("a text becomes longer than " + Numbers.Text(TemplateLimits.Text) + " characters");
         _made += length;
         if (_made > TemplateLimits.Made)
-            throw new TemplateException($"the template makes more than {TemplateLimits.Made} characters of text");
+            throw new TemplateException("the template makes more than " + Numbers.Text(TemplateLimits.Made) + " characters of text");
         Spend(1 + length / 16);
     }
 
@@ -53,12 +55,12 @@ internal sealed class Rendering(DateTime now, CancellationToken cancellation)
     }
 
     /// <summary>Goes into a node.</summary>
-    /// <exception cref="TemplateException">It is too deep.</exception>
+    /// <exception cref="TemplateException">It is too deep, for this thread's stack too.</exception>
     public void Enter()
     {
         Spend();
-        if (++_depth > TemplateLimits.EvaluationDepth)
-            throw new TemplateException($"the template runs more than {TemplateLimits.EvaluationDepth} levels deep");
+        if (++_depth > TemplateLimits.EvaluationDepth || !RuntimeHelpers.TryEnsureSufficientExecutionStack())
+            throw new TemplateException("the template runs more than " + Numbers.Text(TemplateLimits.EvaluationDepth) + " levels deep");
     }
 
     /// <summary>Leaves a node. An error leaves all.</summary>

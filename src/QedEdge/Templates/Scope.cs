@@ -35,6 +35,6 @@ internal sealed class Scope(Scope? outer = null)
             if (scope._more is { } more && more.TryGetValue(name, out object? value))
                 return value;
         }
-        return Functions.Find(name) ?? (object)new Undefined(name);
+        return Functions.Exists(name) ? new Function(name) : new Undefined(name);
     }
 }

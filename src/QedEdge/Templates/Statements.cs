@@ -181,7 +181,7 @@ internal sealed class Target(string[] names, string? attribute)
         if (attribute is not null)
         {
             if (scope.Find(run, names[0]) is not NamespaceValue space)
-                throw new TemplateException($"'{ModelFormatException.OneLine(names[0])}' is no namespace, and nothing else can be changed");
+                throw new TemplateException($"'{names[0]}' is no namespace, and nothing else can be changed");
             space.Members.Set(attribute, value);
         }
         else if (names.Length == 1)
@@ -190,7 +190,7 @@ internal sealed class Target(string[] names, string? attribute)
         {
             object?[] items = Values.Iterate(run, value);
             if (items.Length != names.Length)
-                throw new TemplateException($"{items.Length} values cannot be given to {names.Length} names");
+                throw new TemplateException(Numbers.Text(items.Length) + " values cannot be given to " + Numbers.Text(names.Length) + " names");
             for (int i = 0; i < names.Length; i++)
                 scope.Set(names[i], items[i]);
         }

@@ -7,7 +7,7 @@ internal sealed class TemplateException : QedException
     public TemplateException(string message) : base(message) { }
 
     /// <summary>An error of a line.</summary>
-    public TemplateException(int line, string message) : base($"line {line}: {message}")
+    public TemplateException(int line, string message) : base("line " + Numbers.Text(line) + ": " + message)
     {
         HasPlace = true;
     }
@@ -24,5 +24,5 @@ internal sealed class TemplateException : QedException
 
     /// <summary>A value of the wrong kind.</summary>
     public static TemplateException Wrong(object? value, string what) =>
-        new(value is Undefined undefined ? $"'{ModelFormatException.OneLine(undefined.Name)}' is undefined" : $"{what} is not possible with {Values.KindOf(value)}");
+        new(value is Undefined undefined ? $"'{undefined.Name}' is undefined" : $"{what} is not possible with {Values.KindOf(value)}");
 }

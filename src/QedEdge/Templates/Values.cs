@@ -33,23 +33,20 @@ internal abstract class Callable
     public abstract object? Call(Rendering run, Arguments arguments);
 }
 
-/// <summary>A function of Jinja's.</summary>
-/// <param name="function">What it does.</param>
-internal sealed class Function(Func<Rendering, Arguments, object?> function) : Callable
+/// <summary>A function that every template has.</summary>
+/// <param name="name">Its name.</param>
+internal sealed class Function(string name) : Callable
 {
-    public override object? Call(Rendering run, Arguments arguments) => function(run, arguments);
+    public override object? Call(Rendering run, Arguments arguments) => Functions.Call(run, name, arguments);
 }
 
 /// <summary>A method of a value.</summary>
-/// <param name="method">What it does.</param>
+/// <param name="name">Its name.</param>
 /// <param name="target">The value.</param>
-internal sealed class BoundMethod(Method method, object target) : Callable
+internal sealed class BoundMethod(string name, object target) : Callable
 {
-    public override object? Call(Rendering run, Arguments arguments) => method(run, target, arguments);
+    public override object? Call(Rendering run, Arguments arguments) => Methods.Call(run, target, name, arguments);
 }
-
-/// <summary>A method of texts, dicts or lists.</summary>
-internal delegate object? Method(Rendering run, object target, Arguments arguments);
 
 /// <summary>What all values can be asked.</summary>
 internal static class Values
@@ -146,7 +143,7 @@ internal static class Values
     {
         run.Spend();
         if (depth > TemplateLimits.Depth)
-            throw new TemplateException($"values of more than {TemplateLimits.Depth} levels cannot be compared");
+            throw new TemplateException("values of more than " + Numbers.Text(TemplateLimits.Depth) + " levels cannot be compared");
         switch (a)
         {
             case null:
@@ -210,7 +207,7 @@ internal static class Values
     {
         run.Spend();
         if (depth > TemplateLimits.Depth)
-            throw new TemplateException($"values of more than {TemplateLimits.Depth} levels cannot be compared");
+            throw new TemplateException("values of more than " + Numbers.Text(TemplateLimits.Depth) + " levels cannot be compared");
         if (Numbers.IsNumber(a) && Numbers.IsNumber(b))
             return Numbers.Compare(a, b);
         if (a is TemplateText text && b is TemplateText other)

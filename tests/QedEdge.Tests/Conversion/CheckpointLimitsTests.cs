@@ -46,6 +46,13 @@ public sealed class CheckpointLimitsTests : IDisposable
     public void BytesOfAChatTemplateInTheConfiguration(LimitTrial trial) => AssertLimit(trial,
         length => WriteText(TokenizerConfig.FileName, $$"""{"chat_template":"{{new string('x', length)}}"}"""), () => TokenizerConfig.ReadFolder(_folder.Path));
 
+    [Theory, Limit(typeof(Limits), nameof(Limits.TemplateName))]
+    public void CharactersOfATemplatesName(LimitTrial trial)
+    {
+        WriteText(TokenizerConfig.FileName, $$"""{"chat_template":[{"name":"default","template":"d"},{"name":"{{new string('x', trial.Count)}}","template":"t"}]}""");
+        Assert.Equal(trial.Length <= trial.Most ? 1 : 0, TokenizerConfig.ReadFolder(_folder.Path).FurtherTemplates.Count);
+    }
+
     [Theory, Limit(typeof(Limits), nameof(Limits.JsonDepth))]
     public void DepthOfJson(LimitTrial trial) => AssertLimit(trial,
         depth => WriteText("x.json", $$"""{"x":{{new string('[', depth - 1)}}{{new string(']', depth - 1)}}}"""), () => CheckpointJson.ReadObject(_folder["x.json"], Limits.ConfigBytes).Dispose(), "depth of 64");

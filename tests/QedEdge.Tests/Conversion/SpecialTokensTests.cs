@@ -1,4 +1,5 @@
 using System.Globalization;
+using QedEdge.Chat;
 using QedEdge.Conversion;
 using QedEdge.Gguf;
 using QedEdge.Model;
@@ -248,16 +249,41 @@ public sealed class SpecialTokensTests : IDisposable
     [Theory]
     [InlineData(null, """[{"name":"rag","template":"r"},{"name":"default","template":"d"}]""", "d")]
     [InlineData(null, "\"text\"", "text")]
-    [InlineData(null, "null", ChatTemplate.Jinja)]
-    [InlineData("a{{ b }}\r\nc\r\n", "\"text\"", "a{{ b }}\nc")] // the file counts; Jinja drops its last line ending
-    [InlineData("\uFEFFa\n\n", """[{"name":"rag","template":"r"}]""", "a\n")]
-    [InlineData(ChatTemplate.Jinja + "\n", "null", ChatTemplate.Jinja)]
+    [InlineData(null, "null", ChatTemplate.Qed)]
+    [InlineData("a{{ b }}\r\nc\r\n", "\"text\"", "a{{ b }}\r\nc\r\n")] // the file counts, as it is
+    [InlineData("\uFEFFa\n\n", """[{"name":"rag","template":"r"}]""", "a\n\n")]
+    [InlineData(ChatTemplate.Qed + "\n", "null", ChatTemplate.Qed + "\n")]
     public void Convert_ChatTemplate_IsTheDefaultOne(string? jinja, string key, string expected)
     {
         Write(Template, jinja);
         Write(TokenizerConfig, $$"""{"chat_template":{{key}}}""");
         using var file = Convert();
         Assert.Equal(expected, file.Metadata.GetString(GgufKeys.ChatTemplate));
+    }
+
+    /// <summary>Other tools may run them; the warning names line and feature.</summary>
+    [Theory]
+    [InlineData("a\n{% include 'b' %}", "line 2: the tag 'include' is unknown")]
+    [InlineData("a\n\n{{ messages|from_json }}", "line 3: the filter 'from_json' is unknown")]
+    [InlineData("{{ a }}", null)]
+    public void Convert_ATemplateThatCannotBeRun_IsStoredWithAWarning(string jinja, string? expected)
+    {
+        Write(Template, jinja);
+        using var file = Convert();
+        Assert.Equal(jinja, file.Metadata.GetString(GgufKeys.ChatTemplate));
+        if (expected is null)
+            Assert.DoesNotContain(_warnings, warning => warning.Contains("chat template", StringComparison.Ordinal));
+        else
+            Assert.Contains(_warnings, warning => warning.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Convert_FurtherTemplates_HaveTheirNames()
+    {
+        Write(TokenizerConfig, """{"chat_template":[{"name":"default","template":"d"},{"name":"tool_use","template":"t"},{"name":"a b","template":"x"}]}""");
+        using var file = Convert();
+        Assert.Equal("t", file.Metadata.GetString($"{GgufKeys.ChatTemplate}.tool_use"));
+        Assert.Equal(2, file.Metadata.Keys.Count(key => key.StartsWith(GgufKeys.ChatTemplate, StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using QedEdge.Chat;
 using QedEdge.Conversion;
 using QedEdge.Extensions.AI;
 using QedEdge.Generation;
@@ -35,10 +36,10 @@ public sealed class QedChatClientTests : IDisposable
         ChatMessage[] messages = [new(ChatRole.System, "You tell stories."), new(ChatRole.User, "Tell me of the king <eos>.")];
         ChatResponse response = await _client.GetResponseAsync(messages, Options(seed: 7), None);
 
-        int[] prompt = [.. QedEdge.Text.ChatTemplate.Encode(_model.Tokenizer!, [new("system", "You tell stories."), new("user", "Tell me of the king <eos>.")])];
+        int[] prompt = _model.ChatTemplate!.Encode(new Conversation { Messages = [new("system", "You tell stories."), new("user", "Tell me of the king <eos>.")] });
         string expected = "";
         using Session session = _model.CreateSession();
-        var text = new GeneratedText(_model.Tokenizer, QedEdge.Text.ChatTemplate.StopTexts, piece => expected += piece.ToString());
+        var text = new GeneratedText(_model.Tokenizer, _model.ChatTemplate.StopTexts, piece => expected += piece.ToString());
         var options = GenerationOptions.Of(_model) with { MaxTokens = 40, Sampling = GenerationOptions.Of(_model).Sampling with { Seed = 7, Temperature = 0.9f } };
         GenerationResult result = new Generator(session, options).Run(prompt, (id, _) => text.Append(id), None);
         text.End();
@@ -169,11 +170,11 @@ public sealed class QedChatClientTests : IDisposable
     [Fact]
     public async Task WhatAQedCannotDo_IsSaid()
     {
-        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { Tools = [AIFunctionFactory.Create(() => 1, "one")] }, None));
+        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { Tools = [new HostedWebSearchTool()] }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ConversationId = "1" }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")])], null, None));
-        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(ChatRole.Tool, "x")], null, None));
+        await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync([new(new ChatRole("ghost"), "x")], null, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ModelId = "other" }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { ToolMode = ChatToolMode.RequireAny }, None));
         await Assert.ThrowsAsync<NotSupportedException>(() => _client.GetResponseAsync("x", new ChatOptions { RawRepresentationFactory = _ => "x" }, None));

@@ -16,9 +16,6 @@ internal static class TemplateFiles
     /// <summary>A template's text.</summary>
     public static string Source(string name) => Encoding.UTF8.GetString(File.ReadAllBytes(Path.Combine(Folder, name + ".jinja")));
 
-    /// <summary>What asks for an answer, and what follows one.</summary>
-    public static JsonDocument Turns => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "turns.json")));
-
     /// <summary>The lines of a packed file.</summary>
     public static IEnumerable<JsonElement> Lines(string file)
     {

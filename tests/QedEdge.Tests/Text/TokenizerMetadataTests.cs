@@ -146,20 +146,6 @@ public sealed class TokenizerMetadataTests : IDisposable
         Assert.Null(Tokenizer.Open(file));
     }
 
-    [Fact]
-    public void ChatTemplate_AnotherThanQeds_IsRefused()
-    {
-        Dictionary<string, object?> entries = Sound();
-        entries[GgufKeys.ChatTemplate] = ChatTemplate.Jinja;
-        using (GgufFile file = Write(entries))
-            ChatTemplate.EnsureSupported(Tokenizer.Open(file)!, file.Name);
-        Assert.Equal("<|user|>\nHi\n<|assistant|>\n", ChatTemplate.RenderPrompt([new ChatMessage("user", "Hi")]));
-        entries[GgufKeys.ChatTemplate] = "{{ messages }}";
-        using (GgufFile file = Write(entries))
-            Assert.Throws<QedException>(() => ChatTemplate.EnsureSupported(Tokenizer.Open(file)!, file.Name));
-        Assert.Throws<QedException>(() => ChatTemplate.Render([new ChatMessage("tool", "x")]));
-    }
-
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static Dictionary<string, object?> Sound() => new()

@@ -1,0 +1,54 @@
+using QedEdge.Chat;
+
+namespace QedEdge.Tests.Chat;
+
+/// <summary>Thoughts, text and calls of an answer are told apart, wherever the borders of its pieces fall.</summary>
+public sealed class AnswerReaderTests
+{
+    public static TheoryData<string, bool, bool, string, string?, string[]> Answers => new()
+    {
+        { " Hello <there>.\n", false, false, " Hello <there>.\n", null, [] },
+        { "", false, true, "", null, [] },
+        { "<think>\nHm, 1 < 2.\n</think>\n\nYes.", false, false, "Yes.", "Hm, 1 < 2.", [] },
+        { "<think>\n\n</think>\n\nYes.", false, true, "Yes.", "", [] },
+        { "Hm.\n</think>\n\nYes.", true, false, "Yes.", "Hm.", [] },
+        { "Hm. And", true, false, "", "Hm. And", [] },
+        { "A <think> in it</think>", false, false, "A <think> in it</think>", null, [] },
+        { "<thin", false, false, "<thin", null, [] },
+        { "<tool_call>\n{\"name\": \"look\", \"arguments\": {\"at\": \"Rome\", \"n\": 1.0}}\n</tool_call>", false, true, "", null, ["look {\"at\": \"Rome\", \"n\": 1.0}"] },
+        { "<think>\nHm.\n</think>\n\nI look.\n<tool_call>\n{\"name\": \"a\", \"arguments\": {}}\n</tool_call>\n<tool_call>\n{\"name\": \"b\", \"arguments\": \"{}\"}\n</tool_call>", false, true, "I look.", "Hm.", ["a {}", "b {}"] },
+        { "<tool_call>\n{\"name\": \"look\", \"arguments\": {}}", false, true, "", null, ["look {}"] },
+        { "<tool_call>no</tool_call> x", false, true, "<tool_call>no</tool_call> x", null, [] },
+        { "<tool_call>{\"name\": \"a\", \"arguments\": {}}</tool_call>", false, false, "<tool_call>{\"name\": \"a\", \"arguments\": {}}</tool_call>", null, [] },
+        { "<tool_call>\n<function=look>\n<parameter=at>\nRome\nand \"Pisa\"\n</parameter>\n<parameter=n>\n3\n</parameter>\n</function>\n</tool_call>", false, true, "", null, ["look {\"at\": \"Rome\\nand \\\"Pisa\\\"\", \"n\": 3}"] },
+        { "{\"name\": \"look\", \"parameters\": {\"at\": \"Rome\"}}", false, true, "", null, ["look {\"at\": \"Rome\"}"] },
+        { "{\"name\": \"look\"}", false, true, "{\"name\": \"look\"}", null, [] },
+        { "{\"name\": \"look\", \"parameters\": {}}", false, false, "{\"name\": \"look\", \"parameters\": {}}", null, [] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Answers))]
+    public void Parts_AreToldApart(string answer, bool isThinking, bool hasTools, string text, string? reasoning, string[] calls)
+    {
+        for (int size = 1; size <= answer.Length + 1; size++)
+        {
+            string shown = "", thought = "";
+            var reader = new AnswerReader(isThinking, hasTools, (part, piece) =>
+            {
+                Assert.False(piece.IsEmpty);
+                if (part == AnswerPart.Text)
+                    shown += piece.ToString();
+                else
+                    thought += piece.ToString();
+            });
+            for (int at = 0; at < answer.Length; at += size)
+                reader.Append(answer.AsSpan(at, Math.Min(size, answer.Length - at)));
+            ChatAnswer result = reader.End();
+            Assert.Equal(text, result.Text);
+            Assert.Equal(reasoning, result.Reasoning);
+            Assert.Equal(calls, result.ToolCalls.Select(call => $"{call.Name} {call.Arguments}"));
+            Assert.Equal(text, calls.Length > 0 ? shown.TrimEnd() : shown);
+            Assert.Equal(reasoning ?? "", thought.Trim());
+        }
+    }
+}
