@@ -40,7 +40,10 @@ internal static class ConversationReader
         {
             JsonValue message = given[i];
             RequireKnown(message, "a message's", "role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content");
-            messages[i] = new ChatMessage(message.Get("role").String(), Content(message))
+            string role = message.Get("role").String();
+            if (Array.IndexOf(ConversationVariables.Roles, role) < 0)
+                throw new QedException($"a message's role '{ModelFormatException.OneLine(role)}' is unknown; known are {string.Join(", ", ConversationVariables.Roles)}");
+            messages[i] = new ChatMessage(role, Content(message))
             {
                 Reasoning = message.Find("reasoning_content")?.String(),
                 ToolCalls = message.Find("tool_calls") is { } calls ? Calls(calls) : [],

@@ -13,10 +13,13 @@ internal static class ConversationVariables
 {
     private const string Role = "role", Content = "content";
 
+    /// <summary>The usual roles.</summary>
+    public static string[] Roles { get; } = ["system", "developer", "user", "assistant", "tool", "function", "ipython"];
+
     /// <summary>Whether a text was typed.</summary>
     /// <param name="key">The member that it is.</param>
     /// <param name="text">The text.</param>
-    public static bool IsTyped(string key, string text) => key != Role || text is not ("system" or "user" or "assistant" or "tool" or "developer" or "function" or "ipython");
+    public static bool IsTyped(string key, string text) => key != Role || Array.IndexOf(Roles, text) < 0;
 
     /// <summary>A conversation's variables.</summary>
     /// <exception cref="QedException">Tools or variables are no JSON.</exception>

@@ -122,6 +122,7 @@ public sealed class ChatTemplateTests
     [InlineData("""{"messages":[{"role":"user","content":1}]}""", "\"messages[0].content\" must be a string")]
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "a message has a part of type 'image_url', and the model reads text alone")]
     [InlineData("""{"messages":[{"role":"user","content":"a","mood":"b"}]}""", "a message's \"mood\" is unknown; known are role, content, name, tool_calls, tool_call_id, reasoning_content")]
+    [InlineData("""{"messages":[{"role":"king","content":"a"}]}""", "a message's role 'king' is unknown; known are system, developer, user, assistant, tool, function, ipython")]
     [InlineData("""{"messages":[],"mood":1}""", "a conversation's \"mood\" is unknown; known are messages, tools, enable_thinking, chat_template_kwargs")]
     [InlineData("""{"messages":[],"chat_template_kwargs":[]}""", "\"chat_template_kwargs\" must be an object")]
     public void WhatIsNoConversation_IsRefused(string json, string expected) =>

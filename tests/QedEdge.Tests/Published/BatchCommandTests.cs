@@ -208,8 +208,8 @@ public sealed class BatchCommandTests : IDisposable
         chat.StandardInput.Write("hello <eos> there\n");
         chat.StandardInput.Close();
         Assert.Equal(chat.StandardOutput.ReadToEnd(), (string)record["text"]! + "\n");
-        File.WriteAllText(_input, """{"messages":[{"role":"user","content":"hi","name":"x"}]}""");
-        Assert.Contains("name", (string)JsonNode.Parse(Batch().Output)!["error"]!);
+        File.WriteAllText(_input, """{"messages":[{"role":"user","content":"hi","mood":"x"}]}""");
+        Assert.Contains("mood", (string)JsonNode.Parse(Batch().Output)!["error"]!);
     }
 
     [Fact]
