@@ -79,7 +79,7 @@ public sealed class BatchRequestTests : IDisposable
         [
             banned,
             """{"prompt":"Once","repeat_penalty":2,"repeat_last_n":2147483647}""",
-            """{"prompt":"Once \ud83d"}""",
+            """{"prompt":"Once","\ud83d":1}""",
             $$"""{"prompt":"{{new string('x', 100_000)}}"}""",
             $$"""{"score":"{{new string('x', 100_000)}}"}""",
             $$"""{"prompt":"x","choices":["a","{{new string('x', 100_000)}}"]}""",
