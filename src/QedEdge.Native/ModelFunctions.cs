@@ -79,6 +79,11 @@ internal static unsafe class ModelFunctions
                 PadId = config.PadId ?? -1,
                 UnkId = config.UnkId ?? -1,
                 HasTokenizer = lease.Target.Tokenizer is null ? 0 : 1,
+                HeadCount = config.HeadCount,
+                KeyValueHeadCount = config.KeyValueHeadCount,
+                HeadSize = config.HeadSize,
+                Window = config.Window ?? 0,
+                NormEpsilon = config.NormEpsilon,
             }, "the model info");
             return (int)Status.Ok;
         }
@@ -110,6 +115,20 @@ internal static unsafe class ModelFunctions
         {
             using Handles.Lease<QedModel> lease = Handles.Use<QedModel>(model);
             return Text.Write(lease.Target.Config.Name ?? "", buffer, capacity);
+        }
+        catch (Exception e)
+        {
+            return LastError.Set(e);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "qed_model_family")]
+    public static long GetFamily(nint model, byte* buffer, nuint capacity)
+    {
+        try
+        {
+            using Handles.Lease<QedModel> lease = Handles.Use<QedModel>(model);
+            return Text.Write(lease.Target.Config.Family, buffer, capacity);
         }
         catch (Exception e)
         {

@@ -25,7 +25,8 @@ internal unsafe struct OpenOptions : IOptions
 internal struct ModelInfo
 {
     public nuint Size;
-    public int VocabSize, ContextLength, LayerCount, HiddenSize, BosId, EosId, PadId, UnkId, HasTokenizer, Reserved;
+    public int VocabSize, ContextLength, LayerCount, HiddenSize, BosId, EosId, PadId, UnkId, HasTokenizer, HeadCount, KeyValueHeadCount, HeadSize, Window;
+    public float NormEpsilon;
 }
 
 /// <summary><c>qed_session_options</c>.</summary>

@@ -154,7 +154,12 @@ typedef struct qed_model_info {
     int32_t pad_id; /* -1: none */
     int32_t unk_id; /* -1: none */
     int32_t has_tokenizer; /* 1, or 0 where the model takes and gives ids only */
-    int32_t reserved;
+    /* Since 1.1: */
+    int32_t head_count;    /* attention heads */
+    int32_t kv_head_count; /* key-value heads, each shared by head_count / kv_head_count heads */
+    int32_t head_size;     /* values in a head */
+    int32_t window;        /* tokens that one sees at most in the layers that have a window; 0: no layer has */
+    float norm_epsilon;    /* added to the mean square (RMSNorm) or variance (LayerNorm) */
 } qed_model_info;
 
 /*
@@ -176,13 +181,15 @@ QED_API int32_t qed_get_model_info(qed_model *model, qed_model_info *info);
 QED_API int64_t qed_end_ids(qed_model *model, int32_t *ids, size_t capacity);
 
 /*
- * The model's name as its file has it ("" for none), or the instruction set that was chosen.
+ * The model's name as its file has it ("" for none), its family as general.architecture has it ("llama"; since 1.1), or the
+ * instruction set that was chosen.
  *
  *   buffer, capacity  receives the text
  *
  * Returns its length in bytes. Errors: QED_ERROR_HANDLE, QED_ERROR_ARGUMENT. Threads: any.
  */
 QED_API int64_t qed_model_name(qed_model *model, char *buffer, size_t capacity);
+QED_API int64_t qed_model_family(qed_model *model, char *buffer, size_t capacity);
 QED_API int64_t qed_instruction_set(qed_model *model, char *buffer, size_t capacity);
 
 /* ---- Text and tokens ------------------------------------------------------------------------------------------------- */

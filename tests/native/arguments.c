@@ -61,6 +61,7 @@ static void handles(const char *path)
         }
         GIVES(QED_ERROR_HANDLE, qed_get_model_info(m, &info));
         GIVES(QED_ERROR_HANDLE, qed_model_name(m, NULL, 0));
+        GIVES(QED_ERROR_HANDLE, qed_model_family(m, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_instruction_set(m, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_tokenize(m, "a", 1, 0, NULL, 0));
         GIVES(QED_ERROR_HANDLE, qed_detokenize(m, &id, 1, 0, NULL, 0));
@@ -98,6 +99,7 @@ static void files(const char *path, const char *folder)
     char text[1024];
     char bytes[64];
 
+    GIVES(QED_OK, qed_check_version(65536)); /* 1.0 */
     GIVES(QED_ERROR_VERSION, qed_check_version(0));
     GIVES(QED_ERROR_VERSION, qed_check_version(QED_VERSION + 1));
     GIVES(QED_ERROR_VERSION, qed_check_version(QED_VERSION + 65536));
@@ -158,6 +160,7 @@ static void versions(void)
     struct { qed_session_options options; int64_t later; } longer;
     struct { qed_session_info info; int64_t later; } longer_info;
     struct { size_t size; int32_t vocab_size; int32_t after; } shorter = { 12, 0, 77 };
+    struct { size_t size; int32_t fields[10]; int32_t after; } first = { 48, { 0 }, 77 }; /* 1.0's, whose last field was reserved */
     qed_session *other = session;
 
     memset(&longer, 0, sizeof longer);
@@ -174,6 +177,8 @@ static void versions(void)
 
     GIVES(QED_OK, qed_get_model_info(model, (qed_model_info *)(void *)&shorter));
     CHECK(shorter.size == 12 && shorter.vocab_size > 0 && shorter.after == 77);
+    GIVES(QED_OK, qed_get_model_info(model, (qed_model_info *)(void *)&first));
+    CHECK(first.size == 48 && first.fields[0] == shorter.vocab_size && first.fields[8] == 1 && first.after == 77);
     session_options.kv_type = 99; /* beyond what this size covers */
     session_options.size = offsetof(qed_session_options, kv_type);
     GIVES(QED_OK, qed_session_open(model, &session_options, &other));
@@ -222,6 +227,7 @@ static void sessions(void)
     model_info.size = 0;
     GIVES(QED_ERROR_ARGUMENT, qed_get_model_info(model, &model_info));
     GIVES(QED_ERROR_ARGUMENT, qed_model_name(model, NULL, 4));
+    GIVES(QED_ERROR_ARGUMENT, qed_model_family(model, NULL, 4));
     GIVES(QED_ERROR_ARGUMENT, qed_instruction_set(model, NULL, 4));
 
     GIVES(QED_OK, qed_rollback(session, 0));

@@ -1,4 +1,4 @@
-/* ids MODEL.gguf: a model without a tokenizer takes and gives ids, and says so where text is asked for. */
+/* ids MODEL.gguf: a model without a tokenizer takes and gives ids, and says so where text is asked for. Prints what kind of model it is. */
 #include "check.h"
 
 static int32_t count(void *user, const char *text, size_t length, int32_t token)
@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     qed_generate_options options;
     qed_generate_result result;
     qed_choice choice;
+    char family[16];
     int32_t id;
     int tokens = 0;
 
@@ -27,6 +28,8 @@ int main(int argc, char **argv)
     CLEAR(info);
     GIVES(QED_OK, qed_get_model_info(model, &info));
     CHECK(info.has_tokenizer == 0 && info.vocab_size > 3);
+    CHECK(qed_model_family(model, family, sizeof family) == (int64_t)strlen(family));
+    printf("%s %d %d %d %d %.6g\n", family, info.head_count, info.kv_head_count, info.head_size, info.window, (double)info.norm_epsilon);
     GIVES(QED_ERROR_STATE, qed_tokenize(model, "a", 1, QED_TOKENIZE_PROMPT, &id, 1));
     GIVES(QED_ERROR_STATE, qed_detokenize(model, prompt, 3, QED_DETOKENIZE_SKIP, NULL, 0));
     GIVES(QED_ERROR_STATE, qed_piece(model, 1, NULL, 0));

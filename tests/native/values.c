@@ -54,6 +54,9 @@ static void models(const char *path)
            info.pad_id, info.unk_id, info.has_tokenizer);
     CHECK(qed_model_name(model, text, sizeof text) == (int64_t)strlen(text));
     printf("name %s\n", text);
+    CHECK(qed_model_family(model, text, sizeof text) == (int64_t)strlen(text));
+    printf("family %s\n", text);
+    printf("heads %d %d %d %d %.17g\n", info.head_count, info.kv_head_count, info.head_size, info.window, (double)info.norm_epsilon);
 }
 
 static void texts(void)

@@ -15,6 +15,9 @@ public sealed record ModelConfig
     /// <summary>The model's name, or null where the file does not give one.</summary>
     public string? Name { get; private init; }
 
+    /// <summary>The family that it is of, <c>general.architecture</c> (docs/families.md).</summary>
+    public string Family { get; private init; } = "";
+
     /// <summary>Width of the residual stream, in values.</summary>
     public int HiddenSize { get; private init; }
 
@@ -39,10 +42,13 @@ public sealed record ModelConfig
     /// <summary>Rows of the embedding and output matrices; the tokenizer has as many tokens.</summary>
     public int VocabSize { get; private init; }
 
-    /// <summary>Added to the mean square in RMSNorm; finite and positive.</summary>
-    public float RmsNormEpsilon { get; private init; }
+    /// <summary>Added to the mean square in RMSNorm, to the variance in LayerNorm; finite and positive.</summary>
+    public float NormEpsilon { get; private init; }
 
-    /// <summary>The base of RoPE's frequencies (split-half pairing); finite and positive.</summary>
+    /// <summary>How many tokens one sees, itself the last, in the layers that have a window; null where all see all before them.</summary>
+    public int? Window { get; private init; }
+
+    /// <summary>The base of RoPE's frequencies (split-half pairing), finite and positive; 0 where the first layer has no rotary positions.</summary>
     public float RopeTheta { get; private init; }
 
     /// <summary>The token that starts a text, or null where the file names none.</summary>
@@ -114,6 +120,7 @@ public sealed record ModelConfig
         {
             Name = metadata.FindString(GgufKeys.Name),
             Architecture = architecture,
+            Family = architecture.Name,
             HiddenSize = architecture.Width,
             LayerCount = architecture.Layers.Length,
             HeadCount = attention.Heads,
@@ -122,7 +129,8 @@ public sealed record ModelConfig
             FeedForwardSize = architecture.Inner,
             ContextLength = architecture.ContextLength,
             VocabSize = vocabSize,
-            RmsNormEpsilon = architecture.OutputNorm.Epsilon,
+            NormEpsilon = architecture.OutputNorm.Epsilon,
+            Window = Array.Find(architecture.Layers, static layer => layer.Attention.Window is not null)?.Attention.Window,
             RopeTheta = attention.Rotary?.Theta ?? 0f,
             BosId = Token(file, GgufKeys.BosTokenId, vocabSize),
             EosId = Token(file, GgufKeys.EosTokenId, vocabSize),

@@ -1,5 +1,7 @@
+using QedEdge.Conversion;
 using QedEdge.Gguf;
 using QedEdge.Model;
+using QedEdge.Tests.Conversion;
 using QedEdge.Tests.Gguf;
 using static QedEdge.ModelFault;
 
@@ -11,11 +13,26 @@ public sealed class ModelConfigTests
     public void Read_TakesEveryValue()
     {
         var config = Read();
-        Assert.Equal("sample", config.Name);
+        Assert.Equal(("sample", "qed"), (config.Name, config.Family));
         Assert.Equal((32, 2, 4, 8, 96), (config.HiddenSize, config.LayerCount, config.HeadCount, config.HeadSize, config.FeedForwardSize));
         Assert.Equal((64, 5), (config.ContextLength, config.VocabSize));
-        Assert.Equal((1e-5f, 10000f), (config.RmsNormEpsilon, config.RopeTheta));
+        Assert.Equal((1e-5f, 10000f), (config.NormEpsilon, config.RopeTheta));
+        Assert.Equal((4, null), (config.KeyValueHeadCount, config.Window));
         Assert.Equal((1, 2, 0, null), (config.BosId, config.EosId, config.PadId, config.UnkId));
+    }
+
+    [Theory]
+    [InlineData("gemma3-window8-bf16", "gemma3", 1, 0.0002f, 8)]
+    [InlineData("gpt_neo-window8-f32", "gptneo", 4, 0.0002f, 8)]
+    [InlineData("gpt_neox-parallel-f16", "gptneox", 4, 0.0005f, null)]
+    [InlineData("llama-smol-tied-bf16", "llama", 3, 1e-5f, null)]
+    public void Read_SaysWhatKindOfModelItIs(string golden, string family, int keyValueHeads, float epsilon, int? window)
+    {
+        using var folder = new CheckpointFolder();
+        CheckpointConverter.Convert(CheckpointFolder.Golden(golden), folder["model.gguf"], new ConversionOptions());
+        using GgufFile file = GgufFile.Open(folder["model.gguf"]);
+        var config = ModelConfig.Read(file);
+        Assert.Equal((family, keyValueHeads, epsilon, window), (config.Family, config.KeyValueHeadCount, config.NormEpsilon, config.Window));
     }
 
     [Fact]
