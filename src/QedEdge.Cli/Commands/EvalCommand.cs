@@ -1,4 +1,3 @@
-using System.Globalization;
 using QedEdge.Cli.Evaluation;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
@@ -10,9 +9,6 @@ namespace QedEdge.Cli.Commands;
 /// <summary><c>qed eval</c>: the multiple-choice tasks of QED's published table.</summary>
 internal sealed class EvalCommand
 {
-    private const double PublishedAverage = 0.287318;
-    private const string Peers = "SmolLM2-135M 0.299140, gpt-neo-125m 0.279464, pythia-160m-deduped 0.275796, gpt2 0.273993";
-
     private readonly CommonOptions _common = new();
     private readonly Argument _folder = new("DIR") { Description = "A folder with NAME.jsonl of one task or more: arc_challenge, commonsense_qa, hellaswag, winogrande, mmlu" };
     private readonly TextsOption _tasks = new("--task") { ValueName = "NAME=FILE", Description = "One task's questions (repeatable)" };
@@ -53,7 +49,7 @@ internal sealed class EvalCommand
         if (resume && path is not null && FileStatus.Exists(path))
         {
             RecordFile.Read(path, run.Restore);
-            Report(parsed, run, model, protocol, style);
+            Write(new EvaluationReport(run, model, protocol, style), parsed);
             return ExitCode.Done;
         }
         double total = run.CountQuestions();
@@ -74,16 +70,16 @@ internal sealed class EvalCommand
         if (run.Results.FirstOrDefault(result => result.Accuracy.Count == 0) is { } empty)
             throw new QedException($"{tasks.First(task => task.Task == empty.Task).Path}: holds no questions");
         records?.Commit();
-        Report(parsed, run, model, protocol, style);
+        Write(new EvaluationReport(run, model, protocol, style), parsed);
         return ExitCode.Done;
     }
 
-    private void Report(ParseResult parsed, EvaluationRun run, QedModel model, ChoiceProtocol protocol, PromptStyle style)
+    private void Write(EvaluationReport report, ParseResult parsed)
     {
         if (parsed.GetValue(_common.Json))
-            WriteJson(run, model, protocol, style);
+            report.WriteJson();
         else
-            WriteTable(run, model, protocol, style);
+            report.WriteTable();
     }
 
     private List<(EvaluationTask Task, string Path)> Tasks(ParseResult parsed)
@@ -112,54 +108,4 @@ internal sealed class EvalCommand
             throw new UsageException($"there are no questions: give a folder with arc_challenge.jsonl or another task's file, or --task NAME=FILE (samples/eval/README.md says how to get them)");
         return [.. EvaluationTask.All.Where(task => files.ContainsKey(task.Name)).Select(task => (task, files[task.Name]))];
     }
-
-    private static void WriteTable(EvaluationRun run, QedModel model, ChoiceProtocol protocol, PromptStyle style)
-    {
-        Line($"{model.File.Name}, protocol {EvaluationRun.Name(protocol)}, prompts {EvaluationRun.Name(style)}, no examples");
-        Line($"{"task",-15} {"questions",9}  {"acc",-16}  {"acc_norm",-16}  {"QED-75M published",17}");
-        foreach (TaskResult result in run.Results)
-            Line($"{result.Task.Name,-15} {result.Accuracy.Count,9}  {Share(result.Accuracy),-16}  {Share(result.NormalizedAccuracy),-16}  {result.Task.Published,17:0.000000}");
-        if (run.IsWhole)
-            Line($"{"average",-15} {"",9}  {run.Results.Average(result => result.Accuracy.Mean),-16:0.0000}  {run.Results.Average(result => result.NormalizedAccuracy.Mean),-16:0.0000}  {PublishedAverage,17:0.000000}");
-        foreach (TaskResult result in run.Results.Where(result => result.MeanOfGroups is not null))
-            Line($"{result.Task.Name}: the mean of {result.Groups.Count} subjects' accuracies is {result.MeanOfGroups:0.0000}");
-        if (run.IsWhole)
-            Line($"published averages of others: {Peers}");
-
-        static string Share(TaskResult.Share share) => string.Create(CultureInfo.InvariantCulture, $"{share.Mean:0.0000}{(share.Count > 1 ? $" ± {share.Error:0.0000}" : "")}");
-        static void Line(FormattableString text) => Terminal.WriteLine(text.ToString(CultureInfo.InvariantCulture));
-    }
-
-    private static void WriteJson(EvaluationRun run, QedModel model, ChoiceProtocol protocol, PromptStyle style) => Terminal.WriteJson(json =>
-    {
-        json.WriteString("model", model.File.Name);
-        json.WriteString("protocol", EvaluationRun.Name(protocol));
-        json.WriteString("prompts", EvaluationRun.Name(style));
-        json.WriteStartArray("tasks");
-        foreach (TaskResult result in run.Results)
-        {
-            json.WriteStartObject();
-            json.WriteString("task", result.Task.Name);
-            json.WriteNumber("questions", result.Accuracy.Count);
-            json.WriteFinite("acc", result.Accuracy.Mean);
-            json.WriteFinite("acc_error", result.Accuracy.Error);
-            json.WriteFinite("acc_norm", result.NormalizedAccuracy.Mean);
-            json.WriteFinite("acc_norm_error", result.NormalizedAccuracy.Error);
-            json.WriteFinite("published", result.Task.Published);
-            if (result.MeanOfGroups is { } mean)
-            {
-                json.WriteFinite("acc_mean_of_groups", mean);
-                json.WriteStartObject("groups");
-                foreach ((string group, TaskResult.Share share) in result.Groups)
-                    json.WriteFinite(group, share.Mean);
-                json.WriteEndObject();
-            }
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        if (!run.IsWhole)
-            return;
-        json.WriteFinite("average", run.Results.Average(result => result.Accuracy.Mean));
-        json.WriteFinite("published_average", PublishedAverage);
-    });
 }

@@ -20,7 +20,7 @@ internal sealed class EvaluationRun(Session session, ChoiceProtocol protocol, Pr
     public IEnumerable<TaskResult> Results => _tasks.Select(task => task.Result);
 
     /// <summary>Whether all tasks of the published table are there: only then averages compare.</summary>
-    public bool IsWhole => _tasks.Count == EvaluationTask.All.Count;
+    public bool IsWhole => _tasks.Count == EvaluationTask.All.Length;
 
     /// <summary>Adds a task to be run.</summary>
     public void Add(EvaluationTask task, string path) => _tasks.Add((new TaskResult(task), path));
