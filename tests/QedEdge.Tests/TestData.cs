@@ -11,7 +11,7 @@ internal static class TestData
     /// <summary>The trained sample model.</summary>
     public static string TinyQed => Path.Combine(Root, "samples", "tiny-qed");
 
-    /// <summary>Small random checkpoints with float64 logits.</summary>
+    /// <summary>Small random checkpoints with float64 logits (tests/golden/README.md).</summary>
     public static IEnumerable<string> GoldenCases => Directory.EnumerateDirectories(Path.Combine(Root, "tests", "golden")).Order(StringComparer.Ordinal);
 
     /// <summary>Tokenizers with Hugging Face's ids.</summary>

@@ -62,6 +62,39 @@ public sealed class GoldenTests : IDisposable
         }
     }
 
+    /// <summary>Cases of another seed, and of what the committed ones do not have.</summary>
+    [Theory]
+    [InlineData("qed")]
+    [InlineData("qed", "bias=true", "tie_word_embeddings=false")]
+    [InlineData("llama")]
+    [InlineData("llama", "attention_bias=true", "mlp_bias=true", """rope_scaling={"type":"linear","factor":4.0}""")]
+    [InlineData("smollm3", "attention_bias=true")]
+    [InlineData("qwen2", """rope_scaling={"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16,"beta_fast":16.0}""")]
+    [InlineData("qwen3")]
+    [InlineData("qwen3", """rope_scaling={"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":32}""")]
+    [InlineData("gemma3_text")]
+    [InlineData("gemma3_text", "query_pre_attn_scalar=40", "num_key_value_heads=2", """rope_scaling={"rope_type":"linear","factor":8.0}""")]
+    [InlineData("gpt2", "n_inner=80")]
+    [InlineData("gpt_neo", """attention_types=[[["local","global"],1]]""")]
+    [InlineData("gpt_neox")]
+    [InlineData("gpt_neox", "use_parallel_residual=false", "rotary_pct=1.0", "intermediate_size=80")]
+    public void ANewCase_OfEveryFamily_AgreesWithTheReference(string family, params string[] changes)
+    {
+        string folder = Path.Combine(_folder, "case");
+        ProgramResult made = Maker(["new", family, folder, "--seed", "2026", .. changes.SelectMany(change => new[] { "--set", change })]);
+        Assert.Equal((0, "", ""), (made.ExitCode, made.Output, made.Error));
+        Float32_AgreesWithTheReference(folder);
+        Float32_GreedyContinuation_IsTheReferences(folder);
+    }
+
+    [Fact]
+    public void CommittedCases_AreWhatTheReferenceComputes()
+    {
+        ProgramResult result = Maker(["check", .. TestData.GoldenCases]);
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        Assert.Equal(TestData.GoldenCases.Count(), result.Output.Count(c => c == '\n'));
+    }
+
     [Theory]
     [MemberData(nameof(Cases))]
     public void EveryFormat_IsTheSameBits_ForEverySetChunkingThreadCountLayoutAndCache(string name)
@@ -128,11 +161,17 @@ public sealed class GoldenTests : IDisposable
         }
     }
 
+    private static ProgramResult Maker(string[] arguments)
+    {
+        Tools.Require("python3");
+        return Tools.Run("python3", [Path.Combine(TestData.Root, "tests", "golden", "make.py"), .. arguments]);
+    }
+
     private QedModel Convert(string name, ConversionOptions options) => QedModel.Open(ConvertFile(name, options));
 
     private string ConvertFile(string name, ConversionOptions options)
     {
-        string path = Path.Combine(_folder, $"{name}-{options.Type}-{options.Layout}.gguf");
+        string path = Path.Combine(_folder, $"{Path.GetFileName(name)}-{options.Type}-{options.Layout}.gguf");
         if (!File.Exists(path))
             CheckpointConverter.Convert(Path.Combine(TestData.Root, "tests", "golden", name), path, options);
         return path;
@@ -207,6 +246,7 @@ public sealed class GoldenTests : IDisposable
         return max + Math.Log(sum);
     }
 
+    // A case is named, or a folder.
     private static JsonElement Expected(string name) =>
         JsonDocument.Parse(File.ReadAllBytes(Path.Combine(TestData.Root, "tests", "golden", name, "expected.json"))).RootElement;
 
