@@ -117,7 +117,7 @@ public sealed partial class NativeLibraryTests : IDisposable
     {
         string header = File.ReadAllText(Path.Combine(TestData.Root, "src", "QedEdge.Native", "qed.h"));
         string[] declared = [.. Declaration().Matches(header).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal)];
-        Assert.Equal(34, declared.Length);
+        Assert.Equal(36, declared.Length);
         Tools.Require("nm");
         foreach ((string library, string[] option) in new[] { ("libqed.so", new[] { "-D" }), ("libqed.a", ["-g"]) })
         {
