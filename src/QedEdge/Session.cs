@@ -106,7 +106,7 @@ public sealed class Session : IDisposable
     /// </summary>
     /// <param name="position">Tokens to keep.</param>
     /// <exception cref="ArgumentOutOfRangeException">The position is not one of 0..Position.</exception>
-    /// <exception cref="InvalidOptionException">A sliding window has left behind what the token there would see.</exception>
+    /// <exception cref="InvalidOptionException">A sliding window has left behind what the token there would see; or a layer's own has, and a mask or positions were given, which are not kept.</exception>
     public void Rollback(int position)
     {
         using Engine.Use use = Enter();
