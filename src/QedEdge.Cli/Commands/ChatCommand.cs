@@ -13,6 +13,9 @@ internal sealed class ChatCommand
 
     private const string Help = """
         /reset         forget the conversation
+        /undo          take back the last message and its answer
+        /retry         answer the last message again
+        /status        tokens and messages so far
         /system TEXT   begin anew with this system message (none: without)
         /save FILE     write the conversation to a file
         /load FILE     go on with one that was written
@@ -65,7 +68,9 @@ internal sealed class ChatCommand
             {
                 if (message.StartsWith('/') && !input.IsBlock)
                 {
-                    if (!Obey(message, conversation, ref file))
+                    if (message.TrimEnd() is "/retry" && conversation.Undo() is { } again)
+                        Answer(again, conversation, options, session, signals, parsed);
+                    else if (!Obey(message, conversation, session, ref file))
                         break;
                 }
                 else if (message.Length > 0)
@@ -107,7 +112,7 @@ internal sealed class ChatCommand
     private bool? Thinks(ParseResult parsed) => parsed.GetValue(_think) is { } word ? word == "on" : null;
 
     /// <summary>Does what a line that begins with a slash says; false where it says to end.</summary>
-    private static bool Obey(string line, Dialogue conversation, ref string? file)
+    private static bool Obey(string line, Dialogue conversation, Session session, ref string? file)
     {
         string[] words = line.TrimEnd().Split(' ', 2, StringSplitOptions.TrimEntries);
         string rest = words.Length > 1 ? words[1] : "";
@@ -120,6 +125,12 @@ internal sealed class ChatCommand
                 return true;
             case "/reset":
                 conversation.Reset();
+                return true;
+            case "/undo" or "/retry": // the latter where there is nothing to answer again
+                Terminal.Note(conversation.Undo() is { } question ? $"taken back: {TerminalText.OneLine(question)}" : "error: no message was answered yet");
+                return true;
+            case "/status":
+                Terminal.Note($"{conversation.Count} messages, {conversation.Position} of {session.Capacity} tokens");
                 return true;
             case "/system":
                 conversation.System = rest.Length > 0 ? rest : null;

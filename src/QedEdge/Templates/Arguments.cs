@@ -24,7 +24,7 @@ internal sealed class Arguments(object?[] positional, string[] names, object?[] 
     public object?[] Bind(string function, int required, params string[] parameters)
     {
         if (positional.Length > parameters.Length)
-            throw new TemplateException(function + " takes " + Numbers.Text(parameters.Length) + " arguments at most, not " + Numbers.Text(positional.Length));
+            throw new TemplateException("'" + function + "' takes " + Numbers.Text(parameters.Length) + " arguments at most, not " + Numbers.Text(positional.Length));
         var values = new object?[parameters.Length];
         Array.Fill(values, Missing);
         positional.CopyTo(values, 0);

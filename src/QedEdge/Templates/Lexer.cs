@@ -189,13 +189,13 @@ internal sealed class Lexer
         ReadOnlySpan<char> rest = _source.AsSpan(_at);
         int length = rest.StartsWith("//") || rest.StartsWith("==") || rest.StartsWith("!=") || rest.StartsWith("<=") || rest.StartsWith(">=") ? 2 : 1;
         if (length == 1 && !"+-*/%~<>=()[]{},.:|".Contains(c))
-            throw new TemplateException(Line(_at), $"unexpected character '{QedException.Printable(c.ToString())}'");
+            throw new TemplateException(Line(_at), $"the character '{QedException.Printable(c.ToString())}' means nothing in a tag");
         if (c is '(' or '[' or '{')
             brackets.Append(c == '(' ? ')' : c == '[' ? ']' : '}');
         else if (c is ')' or ']' or '}')
         {
             if (brackets.Length == 0 || brackets[^1] != c)
-                throw new TemplateException(Line(_at), $"unexpected '{c}'");
+                throw new TemplateException(Line(_at), $"'{c}' closes nothing");
             brackets.Length--;
         }
         _at += length;

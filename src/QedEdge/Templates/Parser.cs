@@ -272,7 +272,7 @@ internal sealed partial class Parser
         _next++;
     }
 
-    private TemplateException Unexpected() => new(Current.Line, $"unexpected '{Current.Text}'");
+    private TemplateException Unexpected() => new(Current.Line, $"'{Current.Text}' is not possible here");
 
     private void Descend()
     {

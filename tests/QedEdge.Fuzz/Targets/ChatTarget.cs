@@ -19,7 +19,7 @@ internal sealed class ChatTarget : Target
         "{%- for m in messages %}\n{{- '<|im_start|>' + m.role ~ m['content']|trim + '<|im_end|>' }}\n{%- if not loop.last and m.role in ['user', 'tool'] %}{{ loop.index0 }}{% endif %}{% endfor %}",
         "{% set ns = namespace(n=0, t='') %}{% for m in messages[::-1] if m.content is string %}{% set ns.n = ns.n + 1 %}{% set ns.t = ns.t ~ m.content[-2:]|upper %}{% endfor %}{{ ns.n }}{{ ns.t }}",
         "{% macro show(x, y=1) %}{{ x|tojson(indent=2) }}{{ y }}{% endmacro %}{{ show(messages, y={'a': [1.5, none, true]}) }}{{ messages|map(attribute='role')|join(', ') }}",
-        "{% set c = messages[0].content.split('a')[-1].lstrip('\\n').replace('b', eos_token) %}{{ c if c else 'x' * 3 }}{{ messages|selectattr('role', 'equalto', 'user')|list|length }}",
+        "{% set c = messages[0].content.split('a')[-1].lstrip('\\n').replace('b', 'z' ~ loop) %}{{ c if c else 'x' * 3 }}{{ messages|selectattr('role', 'equalto', 'user')|list|length }}",
         "{% if messages|length > 2 and messages[1].role != 'user' %}{{ raise_exception('No ' + messages[1].role) }}{% else %}{{ strftime_now('%d %b %Y') }}{{ messages }}{% endif %}",
     ];
 
@@ -60,7 +60,7 @@ internal sealed class ChatTarget : Target
         ChatMessage[] messages = [.. parts.Skip(1).Select((text, i) => new ChatMessage(Roles[text.Length % 7 == 6 ? 3 + i % 2 : i % 3], text))];
         RenderedText text = template.Render(new Conversation { Messages = messages, Now = DateTime.UnixEpoch });
         bool mayBeSpecial = parts[0].Contains('<', StringComparison.Ordinal); // else the template has no text of a special token
-        if (template.Encode(text).Any(tokenizer.IsSpecial) && !mayBeSpecial)
+        if (!mayBeSpecial && template.Encode(text).Any(id => id != tokenizer.UnkId && tokenizer.IsSpecial(id)))
             throw new FaultException("what a user wrote became a special token");
         return "rendered";
     }

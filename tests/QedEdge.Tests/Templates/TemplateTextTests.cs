@@ -45,7 +45,7 @@ public sealed class TemplateTextTests
     [InlineData("x\n{% include 'f' %}", "line 2: the tag 'include' is unknown, or ends nothing")]
     [InlineData("{% if a %}\n\n", "line 1: 'endif' is missing")]
     [InlineData("{{ a\n\n", "line 1: a tag has no end")]
-    [InlineData("\n{{ (a] }}", "line 2: unexpected ']'")]
+    [InlineData("\n{{ (a] }}", "line 2: ']' closes nothing")]
     [InlineData("{% macro m(p) %}{{ p }}{% endmacro %}\n{{ m(q=1) }}", "line 2: the macro 'm' takes no argument 'q', or is given it twice")]
     [InlineData("{{ raise_exception('only ' ~ a ~ '!') }}", "only xy!")]
     [InlineData("{{ raise_exception('\\x1b[31m\\u202e') }}", "\\u001b[31m\\u202e")]
