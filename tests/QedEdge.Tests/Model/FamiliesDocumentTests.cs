@@ -20,6 +20,16 @@ public sealed class FamiliesDocumentTests
     [Fact]
     public void EveryFamily_HasAGoldenCase() => Assert.Equal(FamilyRegistry.All.Select(static family => family.Name).Order(), Described().Select(static entry => entry.Family.Name).Distinct().Order());
 
+    [Fact]
+    public void Readme_NamesEveryFamily()
+    {
+        string[][] rows = [.. File.ReadAllText(Path.Combine(TestData.Root, "README.md")).Split("### Which models run\n\n")[1].Split("\n\n")[0].Split('\n')[2..].Select(static row => row.Split('|', StringSplitOptions.TrimEntries)[1..^1])];
+        Assert.Equal(FamilyRegistry.All.Select(static family => $"`{family.Checkpoint}`").Order(StringComparer.Ordinal), rows.SelectMany(static row => row[3].Split(", ")).Order(StringComparer.Ordinal));
+        // llama.cpp has neither QED, which is written as another family for it, nor GPT-Neo.
+        Assert.Equal(FamilyRegistry.All.Select(static family => family is QedFamily ? "`qwen2` (`--arch qwen2`)" : family is GptNeoFamily ? "none has it" : $"`{family.Name}`").Order(StringComparer.Ordinal),
+            rows.SelectMany(static row => row[4].Split(", ")).Order(StringComparer.Ordinal));
+    }
+
     private static IEnumerable<(Family Family, CheckpointConfig Config)> Described() =>
         TestData.GoldenCases.Select(static folder => CheckpointConfig.ReadFolder(folder)).Select(static config => (config.Family, config));
 
