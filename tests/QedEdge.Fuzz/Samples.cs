@@ -25,7 +25,20 @@ internal static class Samples
         "vocab":{"<unk>":0,"<eos>":1,"a":2,"b":3,"Ġ":4,"1":5,"2":6,"ab":7,"Ġab":8,"Ã":9,"©":10,"Ċ":11},"merges":["a b",{{(rich ? """["Ġ","ab"]""" : "\"Ġ ab\"")}}]} }
         """;
 
-    /// <summary>Makes a checkpoint's folder.</summary>
+    /// <summary>Makes a checkpoint's folder of another family.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="config">Its config.json.</param>
+    public static void Checkpoint(string folder, string config)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (string old in Directory.GetFiles(folder))
+            File.Delete(old);
+        File.WriteAllText(Path.Combine(folder, "config.json"), config);
+        RandomCheckpoint.Write(Path.Combine(folder, "config.json"), folder, 7, CheckpointType.F32, overwrite: true);
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), Tokenizer());
+    }
+
+    /// <summary>Makes a checkpoint's folder of QED's family.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="tied">Whether the head is the embedding.</param>
     /// <param name="bias">Whether the layers have biases.</param>
@@ -62,6 +75,11 @@ internal static class Samples
         using (QedModel model = QedModel.Open(WriteFile(models[2])))
             PrefixBaker.Bake(model, [1, 7, 3, 4], Path.Combine(folder, "baked.gguf"), new BakeOptions { System = "ab" });
         models.Add(File.ReadAllBytes(Path.Combine(folder, "baked.gguf")));
+        foreach (string config in FamilyConfigs.All)
+        {
+            Checkpoint(checkpoint, config);
+            models.Add(Convert(new ConversionOptions { Type = BlockFormat.F32 }));
+        }
         return models;
 
         byte[] Convert(ConversionOptions options)

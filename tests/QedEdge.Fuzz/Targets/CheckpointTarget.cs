@@ -28,6 +28,11 @@ internal sealed class CheckpointTarget : Target
         FileSet whole = FileSet.Of(_folder);
         yield return whole.ToArray();
         yield return Sharded(whole).ToArray();
+        foreach (string config in FamilyConfigs.All)
+        {
+            Samples.Checkpoint(_folder, config);
+            yield return FileSet.Of(_folder).ToArray();
+        }
     }
 
     public override byte[] Mutate(Random random, byte[] input, byte[] other) => FileSet.Mutate(random, input, other);
