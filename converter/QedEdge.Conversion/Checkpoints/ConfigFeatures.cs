@@ -121,7 +121,7 @@ internal static class ConfigFeatures
             if (read.Contains(feature.Key) || json.Find(feature.Key) is not { } value || feature.Accepts(value, architecture)
                 || (feature.OnlyIf is { } other && json.Find(other) is { } condition && Off(condition, architecture)))
                 continue;
-            throw json.Unsupported(feature.Key, $"{ModelFormatException.OneLine(value.GetRawText())} asks for {feature.Meaning}: models of the family '{architecture.Name}' have no such feature");
+            throw json.Unsupported(feature.Key, $"{JsonValues.Quoted(value)} asks for {feature.Meaning}: models of the family '{architecture.Name}' have no such feature");
         }
         return [.. json.Keys.Where(key => !Known.Contains(key) && !read.Contains(key) && !key.StartsWith('_'))];
     }

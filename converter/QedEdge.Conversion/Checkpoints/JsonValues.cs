@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace QedEdge.Conversion.Checkpoints;
@@ -112,4 +114,7 @@ internal readonly struct JsonValues(JsonElement json, string file, string scope 
 
     /// <summary>The error for a value that asks for what this version does not have.</summary>
     public ModelFormatException Unsupported(string key, string problem) => new(ModelFault.Unsupported, file, problem, scope + key);
+
+    /// <summary>A value as the file has it, for messages; its text need not be well-formed.</summary>
+    public static string Quoted(JsonElement value) => ModelFormatException.OneLine(Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value)));
 }

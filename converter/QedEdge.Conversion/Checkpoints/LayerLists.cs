@@ -38,7 +38,7 @@ internal static class LayerLists
         if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() > CheckpointLimits.Layers)
             throw json.Wrong(key, $"the value is no list of at most {CheckpointLimits.Layers} layers");
         return [.. list.EnumerateArray().Select(entry => mark(entry)
-            ?? throw json.Unsupported(key, $"{ModelFormatException.OneLine(entry.GetRawText())} is no kind of layer that this family has"))];
+            ?? throw json.Unsupported(key, $"{JsonValues.Quoted(entry)} is no kind of layer that this family has"))];
     }
 
     /// <summary>GPT-Neo's groups: [[names, how often], …].</summary>
