@@ -194,8 +194,8 @@ public sealed partial class TerminalTests : IDisposable
         string[] options = ["-n", "8", "--greedy"];
         ProgramResult plain = Chat("The king was old\nAnd then?\n", options);
         ProgramResult again = Chat("/undo\n/retry\nWhat?\n/undo\nThe king was old\n/retry\nAnd then?\n/status\n", options);
-        string[] answers = plain.Output.Split('\n'), retried = again.Output.Split('\n');
-        Assert.Equal([answers[0], answers[0], answers[1]], retried[1..4]); // behind the answer that was taken back
+        string[] answers = plain.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), retried = again.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal([answers[0], answers[0], answers[1]], retried[1..]); // behind the answer that was taken back
         Assert.Equal(2, again.Error.Split('\n').Count(line => line == "error: no message was answered yet"));
         Assert.Contains("taken back: What?", again.Error);
         Assert.Contains("4 messages, ", again.Error);
