@@ -57,6 +57,7 @@ def prepare(qed, convert, sample, folder):
     open(f"{folder}/text", "w").write(text)
     open(f"{folder}/lines", "w").write("".join(json.dumps({"prompt": "Once upon", "max_tokens": 2, "seed": i}) + "\n" for i in range(3)))
     open(f"{folder}/texts", "w").write('{"text": "Once"}\n')
+    open(f"{folder}/messages", "w").write('{"messages": [{"role": "user", "content": "Once"}]}')
     open(f"{folder}/ids", "w").write('{"ids": [5, 6]}\n')
     open(f"{folder}/defaults", "w").write('{"max-tokens": 2, "seed": 1}')
     open(f"{folder}/questions", "w").write(json.dumps({"ctx": "Once", "ctx_a": "Once", "ctx_b": "", "activity_label": "x", "endings": [" upon", " a", " the", " b"], "label": 0}) + "\n")
@@ -116,6 +117,7 @@ def commands(qed, convert, d):
         "bake": q("bake", *m, "Once", "-o", "baked"), "bundle": q("bundle", *m, "-o", "bundle"), "extract": q("bundle", "--extract", f"{d}/bundle", "-o", "parts"),
         "a bundle": [f"{d}/bundle", "Once"],
         "logits": q("logits", *m, "--tokens", "1,5", "-o", "logits"), "tokenize": q("tokenize", *m, "--jsonl", f"{d}/texts"), "detokenize": q("detokenize", *m, "--jsonl", f"{d}/ids"),
+        "render": q("render", *m, f"{d}/messages"),
         "convert version": c("--version"), "convert man": c("man"), "convert completion": c("completion", "bash"), "convert help": c("--help"),
         "convert parts": c(f"{d}/parts", "-o", "model", "--arch", "qwen2"), "convert for a size": c(f"{d}/checkpoint", "-o", "model", "--calibrate", f"{d}/text", "--type", "q4_0", "--target-bpw", "7"),
         "convert": c(f"{d}/checkpoint", "-o", "model", "-t", "3", "--card", "card"), "convert with an adapter": c(f"{d}/checkpoint", "-o", "model", "--lora", f"{d}/adapter", "--type", "f16"),

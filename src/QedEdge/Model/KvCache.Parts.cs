@@ -29,10 +29,26 @@ internal sealed partial class KvCache
     }
 
     /// <summary>Whether the slots of every layer go round just as those of a cache that so many tokens reached, so that it can be taken over.</summary>
-    public bool CanTake(int reach) => Array.TrueForAll(_rooms, room => reach <= room.MostSlots || room.Map.Slots == room.MostSlots);
+    public bool CanTake(int reach)
+    {
+        foreach (Room room in _rooms)
+        {
+            if (reach > room.MostSlots && room.Map.Slots != room.MostSlots)
+                return false;
+        }
+        return true;
+    }
 
     /// <summary>Whether what a token at <paramref name="position"/> sees is still there in all layers when token <paramref name="reach"/> − 1 was the last ever stored.</summary>
-    public bool CanReturn(int reach, int position) => Array.TrueForAll(_rooms, room => room.Map.CanReturn(reach, position));
+    public bool CanReturn(int reach, int position)
+    {
+        foreach (Room room in _rooms)
+        {
+            if (!room.Map.CanReturn(reach, position))
+                return false;
+        }
+        return true;
+    }
 
     /// <summary>The earliest position that can be returned to in all layers, but for 0.</summary>
     public int EarliestReturn(int reach)
