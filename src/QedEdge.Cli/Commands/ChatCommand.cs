@@ -138,6 +138,9 @@ internal sealed class ChatCommand
             case "/save" or "/load" when rest.Contains('\uFFFD') && !FileStatus.Exists(rest): // what was typed was something else
                 Terminal.Note($"error: the file's name is no UTF-8; {words[0]} takes another");
                 return true;
+            case "/save" when rest == "-":
+                Terminal.Note("error: /save takes a file, and no standard output; a file of that name is ./-");
+                return true;
             case "/save" when rest.Length > 0:
                 if (rest != file && FileStatus.Exists(rest)) // a file of this conversation's is its own
                     throw new QedException($"{rest}: exists already; save it under another name");

@@ -185,6 +185,7 @@ public sealed partial class TerminalTests : IDisposable
         Assert.DoesNotContain("unknown", Chat("\"\"\"\n/no command in a block\n\"\"\"\n", "-n", "2").Error);
         Assert.Contains("exists already", again.Error); // of another conversation
         Assert.DoesNotContain("--force", again.Error); // which /save does not have
+        Assert.Contains("a file of that name is ./-", Chat("/save -\n", "-n", "2").Error);
         Assert.DoesNotContain("error", loaded.Error);
     }
 
