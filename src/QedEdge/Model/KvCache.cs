@@ -47,7 +47,7 @@ internal sealed partial class KvCache : IDisposable
             int? seen = layers[i].Attention.Window;
             SlotMap map = window.OfLayer(seen);
             int chunks = (int)(((long)map.Slots + ChunkSize - 1) / ChunkSize);
-            var room = new Room(map, seen is int count && !window.Slides ? SlotMap.RingSlots(count) : map.MostSlots, keys, values, scales,
+            var room = new Room(map, window.Slides ? map.Slots : seen is int count ? SlotMap.RingSlots(count) : int.MaxValue, keys, values, scales,
                 format.Matrix().Info().MatrixBytes(map.Slots, HeadSize),
                 format == KvFormat.Q8_0 ? chunks * ChunkBytes : (long)map.Slots * PaddedHeadSize * format.ElementBytes(),
                 format == KvFormat.Q8_0 ? (long)chunks * ChunkSize : 0);
@@ -134,7 +134,7 @@ internal sealed partial class KvCache : IDisposable
     {
         public SlotMap Map => map;
 
-        /// <summary>Tokens after which slots go round, in whatever context.</summary>
+        /// <summary>Tokens after which slots go round; a context that is shorter than a ring has fewer slots, and never gets there.</summary>
         public int MostSlots => mostSlots;
 
         public long KeysAt => keysAt;

@@ -18,7 +18,6 @@ internal readonly struct SlotMap
         Slides = slides;
         Sinks = slides ? sinks : 0;
         Slots = Workspace.PadRows(slides ? capacity + Workspace.BatchSize - 1 : capacity);
-        MostSlots = slides ? Slots : int.MaxValue;
     }
 
     /// <summary>The ring of a layer with a window of its own.</summary>
@@ -26,8 +25,7 @@ internal readonly struct SlotMap
     {
         Capacity = seen;
         Slides = true;
-        MostSlots = RingSlots(seen);
-        Slots = most is int few ? Math.Min(MostSlots, few) : MostSlots;
+        Slots = Math.Min(RingSlots(seen), most ?? int.MaxValue);
     }
 
     /// <summary>Tokens that attention takes at most.</summary>
@@ -41,9 +39,6 @@ internal readonly struct SlotMap
 
     /// <summary>Places in the cache, a multiple of 8.</summary>
     public int Slots { get; }
-
-    /// <summary>Tokens after which slots go round, in whatever context; a shorter context of a layer's own window has fewer slots, and never gets there.</summary>
-    public int MostSlots { get; }
 
     private int Ring => Slots - Sinks;
 
