@@ -26,7 +26,7 @@ internal sealed class ErrorFeedback
     {
         _inputs = inputs;
         _format = (ScaledFormat)format.Info();
-        _table = LevelTable.Of(format);
+        _table = _format.Nearest;
         _levels = new double[_table.Levels.Length];
         for (int i = 0; i < _levels.Length; i++)
             _levels[i] = _table.Levels[i];

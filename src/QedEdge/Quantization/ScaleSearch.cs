@@ -13,17 +13,12 @@ internal sealed class ScaleSearch
     private readonly LevelTable _table;
     private readonly sbyte[] _levels;
 
-    private ScaleSearch(LevelTable table)
+    /// <summary>For a format of nibbles.</summary>
+    public ScaleSearch(LevelTable table)
     {
         _table = table;
         _levels = [.. table.Levels];
     }
-
-    /// <summary>For Q4_0.</summary>
-    public static ScaleSearch Linear { get; } = new(LevelTable.Linear);
-
-    /// <summary>For IQ4_NL.</summary>
-    public static ScaleSearch Nonlinear { get; } = new(LevelTable.Nonlinear);
 
     /// <summary>Encodes 32 values.</summary>
     /// <param name="x">The values.</param>

@@ -20,7 +20,7 @@ internal abstract class NibbleFormat(uint type) : ScaledFormat(type, Pairs)
     public override bool HasNibbles => true;
 
     /// <summary>Chooses scale and nibbles together.</summary>
-    protected abstract ScaleSearch Search { get; }
+    private ScaleSearch Search => field ??= new(Nearest);
 
     /// <inheritdoc/>
     protected override void Decode(float d, ReadOnlySpan<byte> quants, Span<float> values)
@@ -92,9 +92,6 @@ internal abstract class NibbleFormat(uint type) : ScaledFormat(type, Pairs)
 internal sealed class Q4_0Format() : NibbleFormat(2)
 {
     /// <inheritdoc/>
-    protected override ScaleSearch Search => ScaleSearch.Linear;
-
-    /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
 
     /// <inheritdoc/>
@@ -116,9 +113,6 @@ internal sealed class Q4_0Format() : NibbleFormat(2)
 /// <summary>Nonlinear int4: a nibble is an index of <see cref="NonlinearLevels"/>.</summary>
 internal sealed class IQ4_NLFormat() : NibbleFormat(20)
 {
-    /// <inheritdoc/>
-    protected override ScaleSearch Search => ScaleSearch.Nonlinear;
-
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => NonlinearLevels.Values;
 

@@ -26,6 +26,9 @@ internal abstract class ScaledFormat(uint type, int quantBytes) : FormatInfo(typ
     /// <inheritdoc/>
     public override long RowBytes(int cols) => (long)PackedLayout.Blocks(cols) * BlockBytes;
 
+    /// <summary>The quant nearest to any number.</summary>
+    public LevelTable Nearest => field ??= new(Levels);
+
     /// <summary>Encodes 32 values into a plain block by rounding; returns the scale that it stored.</summary>
     protected abstract Half Encode(ReadOnlySpan<float> x, Span<byte> block);
 
