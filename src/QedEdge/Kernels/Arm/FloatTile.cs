@@ -95,6 +95,9 @@ internal unsafe interface IColumn
 
     /// <summary>Four rows of a column, widened.</summary>
     static abstract Vector128<float> Load(byte* column);
+
+    /// <summary>All eight rows of a column, widened.</summary>
+    static abstract (Vector128<float> Low, Vector128<float> High) LoadBoth(byte* column);
 }
 
 internal readonly unsafe struct SingleColumn : IColumn
@@ -103,6 +106,9 @@ internal readonly unsafe struct SingleColumn : IColumn
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(byte* column) => Vector128.Load((float*)column);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<float> Low, Vector128<float> High) LoadBoth(byte* column) => (Load(column), Load(column + Bytes / 2));
 }
 
 internal readonly unsafe struct HalfColumn : IColumn
@@ -111,4 +117,7 @@ internal readonly unsafe struct HalfColumn : IColumn
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(byte* column) => NeonFloat8.WidenHalves(Vector64.Load((short*)column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<float> Low, Vector128<float> High) LoadBoth(byte* column) => NeonFloat8.WidenHalves(Vector128.Load((short*)column));
 }

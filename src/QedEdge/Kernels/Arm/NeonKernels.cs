@@ -23,8 +23,8 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         {
             switch (call.W.Format)
             {
-                case BlockFormat.F32: MultiplySingle(call, y); break;
-                case BlockFormat.F16: MultiplyHalf(call, y); break;
+                case BlockFormat.F32: Columns<SingleColumn>(call, y); break;
+                case BlockFormat.F16: Columns<HalfColumn>(call, y); break;
                 case BlockFormat.Q8_0: Blocks<ByteBlock, Bytes>(call, y); break;
                 case BlockFormat.Q4_0: Blocks<NibbleBlock, Nibbles>(call, y); break;
                 case BlockFormat.IQ4_NL: Blocks<NonlinearBlock, Levels>(call, y); break;
@@ -99,60 +99,31 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         }
     }
 
-    private static void MultiplySingle(in GemmCall call, float* y)
+    /// <summary>Columns of floats times few tokens; of many, <see cref="FloatTile"/>.</summary>
+    private static void Columns<TColumn>(in GemmCall call, float* y) where TColumn : struct, IColumn
     {
         if (call.Tokens >= FloatTile.Tokens)
         {
-            FloatTile.Multiply<SingleColumn>(call, y);
+            FloatTile.Multiply<TColumn>(call, y);
             return;
         }
         PackedMatrix w = call.W;
         int cols = w.Blocks * BlockSize;
         for (int group = call.GroupBegin; group < call.GroupEnd; group++)
         {
-            float* weights = (float*)(w.Data.Pointer + group * w.GroupBytes);
+            byte* weights = w.Data.Pointer + group * w.GroupBytes;
             for (int t = 0; t < call.Tokens; t++)
             {
-                float* column = weights;
+                byte* column = weights;
                 float* xs = call.X.Values.Pointer + (nint)t * call.X.Stride;
                 Vector128<float> acc0 = default, acc1 = default;
-                for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
+                for (float* end = xs + cols; xs < end; xs += 4, column += 4 * TColumn.Bytes)
                 {
                     Vector128<float> four = Vector128.Load(xs);
-                    AddColumn((Vector128.Load(column), Vector128.Load(column + 4)), four, 0, ref acc0, ref acc1);
-                    AddColumn((Vector128.Load(column + 8), Vector128.Load(column + 12)), four, 1, ref acc0, ref acc1);
-                    AddColumn((Vector128.Load(column + 16), Vector128.Load(column + 20)), four, 2, ref acc0, ref acc1);
-                    AddColumn((Vector128.Load(column + 24), Vector128.Load(column + 28)), four, 3, ref acc0, ref acc1);
-                }
-                Store(acc0, acc1, y + (nint)t * call.YStride + (group - call.GroupBegin) * GroupRows);
-            }
-        }
-    }
-
-    private static void MultiplyHalf(in GemmCall call, float* y)
-    {
-        if (call.Tokens >= FloatTile.Tokens)
-        {
-            FloatTile.Multiply<HalfColumn>(call, y);
-            return;
-        }
-        PackedMatrix w = call.W;
-        int cols = w.Blocks * BlockSize;
-        for (int group = call.GroupBegin; group < call.GroupEnd; group++)
-        {
-            short* weights = (short*)(w.Data.Pointer + group * w.GroupBytes);
-            for (int t = 0; t < call.Tokens; t++)
-            {
-                short* column = weights;
-                float* xs = call.X.Values.Pointer + (nint)t * call.X.Stride;
-                Vector128<float> acc0 = default, acc1 = default;
-                for (float* end = xs + cols; xs < end; xs += 4, column += 4 * GroupRows)
-                {
-                    Vector128<float> four = Vector128.Load(xs);
-                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column)), four, 0, ref acc0, ref acc1);
-                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 8)), four, 1, ref acc0, ref acc1);
-                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 16)), four, 2, ref acc0, ref acc1);
-                    AddColumn(NeonFloat8.WidenHalves(Vector128.Load(column + 24)), four, 3, ref acc0, ref acc1);
+                    AddColumn(TColumn.LoadBoth(column), four, 0, ref acc0, ref acc1);
+                    AddColumn(TColumn.LoadBoth(column + TColumn.Bytes), four, 1, ref acc0, ref acc1);
+                    AddColumn(TColumn.LoadBoth(column + 2 * TColumn.Bytes), four, 2, ref acc0, ref acc1);
+                    AddColumn(TColumn.LoadBoth(column + 3 * TColumn.Bytes), four, 3, ref acc0, ref acc1);
                 }
                 Store(acc0, acc1, y + (nint)t * call.YStride + (group - call.GroupBegin) * GroupRows);
             }
