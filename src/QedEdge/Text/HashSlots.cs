@@ -52,8 +52,41 @@ internal readonly ref struct HashSlots
         return ((word ^ (uint)hash) & ~_indexMask) == 0 && (uint)item < (uint)_count ? item : -1;
     }
 
-    /// <summary>Fills an empty slot.</summary>
-    public void Set(uint[] words, int slot, int item, ulong hash) => words[slot] = (uint)(item + 1) | (uint)hash & ~_indexMask;
+    /// <summary>Puts items into slots, the first of those that are the same.</summary>
+    /// <param name="items">The items.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="duplicate">The last that is the same as an earlier one, or -1.</param>
+    /// <param name="most">Slots that the farthest item is away from where its search begins, that one included.</param>
+    public static uint[] Fill<TItems>(TItems items, int count, out int duplicate, out int most) where TItems : IItems, allows ref struct
+    {
+        var words = new uint[Length(count)];
+        var slots = new HashSlots(words, count);
+        (duplicate, most) = (-1, 0);
+        for (int i = 0; i < count; i++)
+        {
+            ulong hash = items.Hash(i);
+            int slot = slots.First(hash), probes = 1;
+            bool found = false;
+            for (; slots.Word(slot) is not 0 and var word && !found; slot = slots.Next(slot), probes++)
+                found = slots.Item(word, hash) is >= 0 and var item && items.AreSame(item, i);
+            most = Math.Max(most, probes);
+            if (found)
+                duplicate = i;
+            else
+                words[slot] = (uint)(i + 1) | (uint)hash & ~slots._indexMask;
+        }
+        return words;
+    }
+
+    /// <summary>What <see cref="Fill"/> asks of items.</summary>
+    public interface IItems
+    {
+        /// <summary>An item's hash.</summary>
+        ulong Hash(int item);
+
+        /// <summary>Whether two items are the same.</summary>
+        bool AreSame(int one, int other);
+    }
 
     private static int Bits(int count) => BitOperations.Log2((uint)Math.Max(1, count)) + 2;
 }

@@ -66,27 +66,15 @@ internal sealed class MergeTable
         return probes <= HashSlots.MostProbes ? slots : null;
     }
 
-    private uint[] Index(ulong seed, out int duplicate, out int most)
+    private uint[] Index(ulong seed, out int duplicate, out int most) => HashSlots.Fill(new PairItems(_pairs.Span, seed), Count, out duplicate, out most);
+
+    private readonly ref struct PairItems(ReadOnlySpan<uint> pairs, ulong seed) : HashSlots.IItems
     {
-        var words = new uint[HashSlots.Length(Count)];
-        var slots = new HashSlots(words, Count);
-        ReadOnlySpan<uint> pairs = _pairs.Span;
-        (duplicate, most) = (-1, 0);
-        for (int i = 0; i < Count; i++)
-        {
-            uint left = pairs[2 * i], right = pairs[2 * i + 1];
-            ulong hash = Hash(left, right, seed);
-            int slot = slots.First(hash), probes = 1;
-            bool found = false;
-            for (; slots.Word(slot) is not 0 and var word && !found; slot = slots.Next(slot), probes++)
-                found = slots.Item(word, hash) is >= 0 and var item && pairs[2 * item] == left && pairs[2 * item + 1] == right;
-            most = Math.Max(most, probes);
-            if (found)
-                duplicate = i;
-            else
-                slots.Set(words, slot, i, hash);
-        }
-        return words;
+        private readonly ReadOnlySpan<uint> _pairs = pairs;
+
+        public ulong Hash(int item) => MergeTable.Hash(_pairs[2 * item], _pairs[2 * item + 1], seed);
+
+        public bool AreSame(int one, int other) => _pairs[2 * one] == _pairs[2 * other] && _pairs[2 * one + 1] == _pairs[2 * other + 1];
     }
 
     /// <summary>Two rounds of multiply and fold: every bit of the pair reaches the high bits (slot) and the low ones (tag).</summary>

@@ -119,25 +119,12 @@ internal sealed class TokenTable
         public void Dispose() => _file?.Release();
     }
 
-    private uint[] Index(long seed, out int duplicate, out int most)
+    private uint[] Index(long seed, out int duplicate, out int most) => HashSlots.Fill(new TextItems(this, seed), Count, out duplicate, out most);
+
+    private readonly struct TextItems(TokenTable table, long seed) : HashSlots.IItems
     {
-        var words = new uint[HashSlots.Length(Count)];
-        var slots = new HashSlots(words, Count);
-        (duplicate, most) = (-1, 0);
-        for (int id = 0; id < Count; id++)
-        {
-            ReadOnlySpan<byte> text = Text(id);
-            ulong hash = XxHash3.HashToUInt64(text, seed);
-            int slot = slots.First(hash), probes = 1;
-            bool found = false;
-            for (; slots.Word(slot) is not 0 and var word && !found; slot = slots.Next(slot), probes++)
-                found = slots.Item(word, hash) is >= 0 and var item && text.SequenceEqual(Text(item));
-            most = Math.Max(most, probes);
-            if (found)
-                duplicate = id;
-            else
-                slots.Set(words, slot, id, hash);
-        }
-        return words;
+        public ulong Hash(int item) => XxHash3.HashToUInt64(table.Text(item), seed);
+
+        public bool AreSame(int one, int other) => table.Text(one).SequenceEqual(table.Text(other));
     }
 }
