@@ -233,37 +233,27 @@ internal sealed partial class Parser
 
     private Token Name() => Current.Kind == TokenKind.Name ? Take() : throw new TemplateException(Current.Line, $"a name is missing before '{Current.Text}'");
 
-    private bool Is(string name) => Current.Kind == TokenKind.Name && Current.Text == name;
+    private bool Is(string text, TokenKind kind = TokenKind.Name) => Current.Kind == kind && Current.Text == text;
 
-    private bool Accept(string name)
+    private bool Accept(string text, TokenKind kind = TokenKind.Name)
     {
-        bool found = Is(name);
+        bool found = Is(text, kind);
         if (found)
             _next++;
         return found;
     }
 
-    private void Expect(string name)
+    private void Expect(string text, TokenKind kind = TokenKind.Name)
     {
-        if (!Accept(name))
-            throw new TemplateException(Current.Line, $"'{name}' is missing before '{Current.Text}'");
-    }
-
-    private bool IsOperator(string text) => Current.Kind == TokenKind.Operator && Current.Text == text;
-
-    private bool AcceptOperator(string text)
-    {
-        bool found = IsOperator(text);
-        if (found)
-            _next++;
-        return found;
-    }
-
-    private void ExpectOperator(string text)
-    {
-        if (!AcceptOperator(text))
+        if (!Accept(text, kind))
             throw new TemplateException(Current.Line, $"'{text}' is missing before '{Current.Text}'");
     }
+
+    private bool IsOperator(string text) => Is(text, TokenKind.Operator);
+
+    private bool AcceptOperator(string text) => Accept(text, TokenKind.Operator);
+
+    private void ExpectOperator(string text) => Expect(text, TokenKind.Operator);
 
     private void EndTag()
     {
