@@ -29,7 +29,7 @@ internal sealed class PieceDecoder(TokenTable tokens, TokenizerRules rules)
             text.CopyTo(destination);
             return text.Length;
         }
-        if (ByteOf(id) is >= 0 and var value)
+        if (rules.HasByteFallback && ByteOf(text) is >= 0 and var value)
         {
             destination[0] = (byte)value;
             return 1;
