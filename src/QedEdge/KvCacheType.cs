@@ -35,7 +35,7 @@ public static class KvCacheTypes
         KvCacheType.F32 => KvFormat.F32,
         KvCacheType.F16 => KvFormat.F16,
         KvCacheType.Q8_0 => KvFormat.Q8_0,
-        _ => weights switch { BlockFormat.F32 => KvFormat.F32, BlockFormat.F16 => KvFormat.F16, _ => KvFormat.Q8_0 },
+        _ => weights switch { BlockFormat.F32 => KvFormat.F32, BlockFormat.F16 or BlockFormat.BF16 => KvFormat.F16, _ => KvFormat.Q8_0 },
     };
 
     /// <summary>The type that is stored like this.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using QedEdge.Conversion;
 using QedEdge.Fuzz.Mutation;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Fuzz;
 
@@ -62,7 +63,7 @@ internal static class Samples
     {
         string checkpoint = Path.Combine(folder, "checkpoint"), file = Path.Combine(folder, "model.gguf");
         var models = new List<byte[]>();
-        foreach (BlockFormat format in Enum.GetValues<BlockFormat>())
+        foreach (BlockFormat format in BlockFormats.Written)
         {
             Checkpoint(checkpoint, tied: format != BlockFormat.F16, bias: format is BlockFormat.F16 or BlockFormat.IQ4_NL);
             models.Add(Convert(new ConversionOptions { Type = format }));

@@ -20,8 +20,8 @@ internal static class KnownAnswers
 
     public static IReadOnlyList<Operation> Operations { get; } =
     [
-        .. from format in Enum.GetValues<BlockFormat>() from tokens in new[] { 1, 2, 3, 9, 19 } select new Operation($"gemm {format} {tokens}", set => Gemm(set, format, 40, 96, tokens)),
-        .. from format in Enum.GetValues<BlockFormat>() select new Operation($"gemm {format} extremes", set => GemmOfExtremes(set, format)),
+        .. from format in BlockFormats.Written from tokens in new[] { 1, 2, 3, 9, 19 } select new Operation($"gemm {format} {tokens}", set => Gemm(set, format, 40, 96, tokens)),
+        .. from format in BlockFormats.Written select new Operation($"gemm {format} extremes", set => GemmOfExtremes(set, format)),
         new("gemm non-negative", GemmNonNegative),
         new("rmsnorm", set => RmsNorm(set, Values(1, 96, 4f), 93)),
         .. Each("rmsnorm", values => set => RmsNorm(set, values, values.Length)),

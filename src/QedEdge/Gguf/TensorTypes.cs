@@ -23,7 +23,7 @@ public static class TensorTypes
 
     /// <summary>Values that share a block: the innermost dimension is a multiple of it, except in the packed order, which pads.</summary>
     /// <param name="type">A known type.</param>
-    public static int BlockSize(TensorType type) => IsPacked(type) ? PackedLayout.BlockSize : Block(type).Size;
+    public static int BlockSize(TensorType type) => PackedFormat(type) is { } format ? Math.Max(PackedLayout.BlockSize, format.Info().ColumnStep) : Block(type).Size;
 
     /// <summary>The format of the values of a packed matrix, or null for other types.</summary>
     internal static BlockFormat? PackedFormat(TensorType type) => (uint)type >= PackedBase ? FormatInfo.Find((uint)type - PackedBase) : null;
@@ -59,6 +59,8 @@ public static class TensorTypes
         {
             if (dimensions is not [>= 0 and <= int.MaxValue and long rows, >= 0 and <= int.MaxValue and long cols])
                 return "a packed tensor has two dimensions below 2^31";
+            if (cols % format.Info().ColumnStep != 0)
+                return $"the innermost dimension {cols} is no multiple of {format}'s block of {format.Info().ColumnStep}";
             if (empty)
                 return null;
             long groups = PackedLayout.RowGroups((int)rows), groupBytes = format.Info().GroupBytes((int)cols);
@@ -124,6 +126,9 @@ public static class TensorTypes
         TensorType.IQ4_XS => ("IQ4_XS", 256, 136),
         TensorType.TQ1_0 => ("TQ1_0", 256, 54),
         TensorType.TQ2_0 => ("TQ2_0", 256, 66),
+        TensorType.NVFP4 => ("NVFP4", 64, 36),
+        TensorType.Q1_0 => ("Q1_0", 128, 18),
+        TensorType.Q2_0 => ("Q2_0", 64, 18),
         _ => (null, 0, 0),
     };
 }

@@ -10,13 +10,18 @@ namespace QedEdge.Kernels;
 internal sealed class Activations : IDisposable
 {
     /// <summary>Room for <paramref name="tokens"/> vectors of up to <paramref name="maxCols"/> columns.</summary>
-    public Activations(int tokens, int maxCols)
+    /// <param name="tokens">How many.</param>
+    /// <param name="maxCols">Of how many columns.</param>
+    /// <param name="hasHalfOffsets">Whether a matrix reads <see cref="HalfOffsets"/>.</param>
+    public Activations(int tokens, int maxCols, bool hasHalfOffsets = false)
     {
+        HasHalfOffsets = hasHalfOffsets;
         Stride = PackedLayout.Blocks(maxCols) * PackedLayout.BlockSize;
         Values = new AlignedBuffer<float>((long)tokens * Stride);
         Quants = new AlignedBuffer<sbyte>((long)tokens * Stride);
         Scales = new AlignedBuffer<float>((long)tokens * BlockStride);
         Offsets = new AlignedBuffer<int>((long)tokens * BlockStride);
+        HalfOffsets = new AlignedBuffer<int>(hasHalfOffsets ? 2L * tokens * BlockStride : 0);
     }
 
     /// <summary>Elements from one token's values (or quants) to the next.</summary>
@@ -40,6 +45,15 @@ internal sealed class Activations : IDisposable
     /// </summary>
     public AlignedBuffer<int> Offsets { get; }
 
+    /// <summary>Whether there are <see cref="HalfOffsets"/>.</summary>
+    public bool HasHalfOffsets { get; }
+
+    /// <summary>The same for each 16 columns [tokens, 2 · BlockStride], for formats whose scales go with 16.</summary>
+    public AlignedBuffer<int> HalfOffsets { get; }
+
+    /// <summary>Σ quants of the columns that an offset stands for.</summary>
+    public static int Sum(int offset) => -((short)offset + (offset >> 16)) >> 3;
+
     /// <summary>The values of one token.</summary>
     public Span<float> Row(int token) => Values.Slice((long)token * Stride, Stride);
 
@@ -50,5 +64,6 @@ internal sealed class Activations : IDisposable
         Quants.Dispose();
         Scales.Dispose();
         Offsets.Dispose();
+        HalfOffsets.Dispose();
     }
 }

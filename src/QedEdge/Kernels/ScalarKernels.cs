@@ -19,10 +19,11 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
         switch (call.W.Format)
         {
             case BlockFormat.F32: GemmF32(call); break;
-            case BlockFormat.F16: GemmF16(call); break;
+            case BlockFormat.F16: GemmHalves(call, HalfBits.ToSingle); break;
+            case BlockFormat.BF16: GemmHalves(call, BrainFormat.Widen); break;
             case BlockFormat.Q8_0: GemmQ8_0(call); break;
             case BlockFormat.Q4_0 or BlockFormat.IQ4_NL: GemmNibbles(call); break;
-            default: throw new ArgumentOutOfRangeException(nameof(call), call.W.Format, "no kernel for this format");
+            default: ImportedGemm.Multiply(call); break;
         }
     }
 
@@ -47,7 +48,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
         }
     }
 
-    private static void GemmF16(in GemmCall call)
+    private static void GemmHalves(in GemmCall call, Func<ushort, float> widen)
     {
         PackedMatrix w = call.W;
         Activations x = call.X;
@@ -61,7 +62,7 @@ internal sealed class ScalarKernels : VectorKernels<ScalarFloat8>
                 {
                     float acc = 0f;
                     for (int col = 0; col < w.Blocks * BlockSize; col++)
-                        acc = MathF.FusedMultiplyAdd(HalfBits.ToSingle(weights[col * GroupRows + row]), xs[col], acc);
+                        acc = MathF.FusedMultiplyAdd(widen(weights[col * GroupRows + row]), xs[col], acc);
                     call.Y[t * call.YStride + (group - call.GroupBegin) * GroupRows + row] = acc;
                 }
             }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels;
@@ -28,7 +29,21 @@ internal abstract partial class VectorKernels<V> : KernelSet where V : struct, I
             offsets[b] = (-8 * sums & 0xFFFF) | (-8 * (sums >> 16) << 16);
             finite &= !float.IsNaN(scales[b]);
         }
+        if (x.HasHalfOffsets)
+            SumHalves(x.Quants.Slice(token * x.Stride, scales.Length * PackedLayout.BlockSize), x.HalfOffsets.Slice(2 * token * x.BlockStride, 2 * scales.Length));
         return finite;
+    }
+
+    /// <summary>The offsets of each 16 columns.</summary>
+    private static void SumHalves(ReadOnlySpan<sbyte> quants, Span<int> offsets)
+    {
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            (Vector128<short> low, Vector128<short> high) = Vector128.Widen(Vector128.Create(quants.Slice(i * 16, 16)));
+            Vector128<short> eight = low + high;
+            Vector64<short> four = eight.GetLower() + eight.GetUpper();
+            offsets[i] = (-8 * (four[0] + four[1]) & 0xFFFF) | (-8 * (four[2] + four[3]) << 16);
+        }
     }
 
     /// <inheritdoc/>

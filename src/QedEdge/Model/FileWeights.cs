@@ -178,16 +178,13 @@ internal sealed class FileWeights : IDisposable
             "the padding after its last row is not zero; the file was not written by qed-convert, convert the checkpoint again", tensor: tensor.Name, offset: tensor.Offset);
     }
 
-    private const string Remedy = "; quantize again with llama-quantize --pure --token-embedding-type q8_0 --output-tensor-type q8_0, "
-        + "or convert the checkpoint with qed-convert";
-
     /// <summary>Copied bytes of the file that stay mapped at most.</summary>
     private const int ForgetBytes = 4 << 20;
 
     private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved)
     {
         BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
-            "QedEdge runs F32, F16, Q8_0, Q4_0 and IQ4_NL matrices" + (_file.IsOwn ? "" : Remedy));
+            "this version has no such matrices; quantize the model again as Q8_0 or Q4_K_M, or convert the checkpoint with qed-convert");
         long groupBytes = format.Info().GroupBytes(cols);
         var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         _repacked.Add(buffer);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Quantization.Formats;
@@ -21,8 +20,9 @@ internal static class FiniteCheck
     {
         for (int group = 0; group < count; group++)
         {
-            ReadOnlySpan<byte> numbers = matrix.Group(group)[(int)matrix.Format.Info().NumbersOffset(matrix.Cols)..];
-            if (!(matrix.Format.Info().HasSingles ? Floats(MemoryMarshal.Cast<byte, float>(numbers)) : Halves(MemoryMarshal.Cast<byte, ushort>(numbers))))
+            FormatInfo format = matrix.Format.Info();
+            ReadOnlySpan<byte> numbers = matrix.Group(group)[(int)format.NumbersOffset(matrix.Cols)..];
+            if (!(format.HasSingles ? Floats(MemoryMarshal.Cast<byte, float>(numbers)) : Halves(MemoryMarshal.Cast<byte, ushort>(numbers), format.Infinity)))
                 return false;
         }
         return true;
@@ -52,17 +52,17 @@ internal static class FiniteCheck
         return rest == 0f;
     }
 
-    /// <summary>16-bit floats: no exponent of all ones.</summary>
-    public static bool Halves(ReadOnlySpan<ushort> values)
+    /// <summary>16-bit floats: no exponent of all ones, being the bits of <paramref name="infinity"/>.</summary>
+    public static bool Halves(ReadOnlySpan<ushort> values, ushort infinity = 0x7C00)
     {
         ReadOnlySpan<Vector<ushort>> vectors = MemoryMarshal.Cast<ushort, Vector<ushort>>(values);
-        var exponent = new Vector<ushort>(0x7C00);
+        var exponent = new Vector<ushort>(infinity);
         Vector<ushort> bad = Vector<ushort>.Zero;
         foreach (Vector<ushort> v in vectors)
             bad |= Vector.Equals(v & exponent, exponent);
         bool finite = bad == Vector<ushort>.Zero;
         foreach (ushort v in values[(vectors.Length * Vector<ushort>.Count)..])
-            finite &= HalfBits.IsFinite(v);
+            finite &= (v & infinity) != infinity;
         return finite;
     }
 }

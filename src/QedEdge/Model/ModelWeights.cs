@@ -146,6 +146,20 @@ internal sealed record ModelWeights(PackedMatrix Embedding, LayerWeights[] Layer
     private static void Read(in PackedMatrix matrix, int row, Span<float> x) =>
         matrix.Format.Info().DequantizeRow(matrix.Group(row / PackedLayout.GroupRows), row % PackedLayout.GroupRows, x[..matrix.Cols]);
 
+    /// <summary>Whether a matrix has scales for 16 columns.</summary>
+    public bool HasHalfBlocks
+    {
+        get
+        {
+            foreach (PackedMatrix matrix in Matrices())
+            {
+                if (matrix.Format.Info().HasHalfBlocks)
+                    return true;
+            }
+            return false;
+        }
+    }
+
     /// <summary>Every matrix that decoding a token reads, in order; a tied embedding once, as the head.</summary>
     public IEnumerable<PackedMatrix> Matrices()
     {

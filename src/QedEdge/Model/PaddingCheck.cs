@@ -18,9 +18,7 @@ internal static class PaddingCheck
         if (used == 0)
             return true;
         FormatInfo format = matrix.Format.Info();
-        ReadOnlySpan<byte> numbers = matrix.Group(matrix.Groups - 1)[(int)format.NumbersOffset(matrix.Cols)..];
-        if (format.HasScales)
-            numbers = numbers[..(matrix.Blocks * PackedLayout.GroupRows * sizeof(ushort))]; // behind them the group is rounded up to whole cache lines
+        ReadOnlySpan<byte> numbers = matrix.Group(matrix.Groups - 1)[(int)format.NumbersOffset(matrix.Cols)..(int)format.NumbersEnd(matrix.Cols)];
         return format.HasSingles ? Zero(MemoryMarshal.Cast<byte, uint>(numbers), used, uint.MaxValue >> 1) : Zero(MemoryMarshal.Cast<byte, ushort>(numbers), used, (ushort)0x7FFF);
     }
 

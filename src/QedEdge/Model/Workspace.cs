@@ -18,8 +18,8 @@ internal sealed class Workspace : IDisposable
     /// <summary>Positions whose logits are computed together, at least.</summary>
     public const int MinLogitRows = 8;
 
-    /// <summary>Allocates for a model, a team and a number of sequences.</summary>
-    public Workspace(Architecture architecture, int workers, int sequences)
+    /// <summary>Allocates for a model, a team and a number of sequences; <paramref name="halfOffsets"/>: whether matrices have scales for 16 columns.</summary>
+    public Workspace(Architecture architecture, int workers, int sequences, bool halfOffsets = false)
     {
         LogitRows = Math.Clamp(sequences, MinLogitRows, BatchSize);
         HiddenStride = Pad(architecture.Width);
@@ -38,10 +38,10 @@ internal sealed class Workspace : IDisposable
         Second = new AlignedBuffer<float>(IsParallel(architecture) ? (long)BatchSize * HiddenStride : 0);
         Logits = new AlignedBuffer<float>((long)LogitRows * LogitStride);
         int widest = Widest(architecture);
-        Batch = new Activations(BatchSize, widest);
+        Batch = new Activations(BatchSize, widest, halfOffsets);
         Workers = new WorkerSpace[workers];
         for (int i = 0; i < workers; i++)
-            Workers[i] = new WorkerSpace(architecture, widest);
+            Workers[i] = new WorkerSpace(architecture, widest, halfOffsets);
     }
 
     /// <summary>Positions whose logits are computed together.</summary>
@@ -152,11 +152,11 @@ internal sealed class WorkerSpace : IDisposable
     public const int Items = 16;
 
     /// <summary>Allocates for a model.</summary>
-    public WorkerSpace(Architecture architecture, int widest)
+    public WorkerSpace(Architecture architecture, int widest, bool halfOffsets = false)
     {
         int headSize = architecture.HeadSize, head = Workspace.Pad(headSize);
         Residual = new AlignedBuffer<float>(Workspace.Pad(architecture.Width));
-        Input = new Activations(1, widest);
+        Input = new Activations(1, widest, halfOffsets);
         Queries = new Activations(Rows, headSize);
         Head = new AlignedBuffer<float>(3 * head);
         SinkQueries = new Activations(Rows, headSize);

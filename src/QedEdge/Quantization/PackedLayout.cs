@@ -10,6 +10,9 @@ namespace QedEdge.Quantization;
 ///            scales:     block 0: 8 halves, rows 0..7 | block 1: … | zeros up to 64 bytes
 /// Q4_0,      as Q8_0, a block being 4 vectors of 32 bytes: low nibbles vector j, high nibbles vector j+4
 /// IQ4_NL
+/// Q5_0 …     as Q4_0, and behind the nibbles of a block the upper bits of its quants (<see cref="Formats.PackedCodes"/>)
+/// Q4_K …     as Q4_0, scales being bytes, and behind all of them, for each 8 blocks, the halves that they are multiplied by
+///            (<see cref="Formats.BlockScaling"/>)
 /// </code>
 /// The quants of a row group come before its scales, so that every vector is aligned to its size and a group starts a cache line.
 /// </summary>
@@ -20,6 +23,9 @@ internal static class PackedLayout
 
     /// <summary>Columns in a block.</summary>
     public const int BlockSize = 32;
+
+    /// <summary>Blocks whose scales have a factor in common, in the formats that have one.</summary>
+    public const int SuperBlocks = 8;
 
     /// <summary>Row groups that hold <paramref name="rows"/> rows.</summary>
     public static int RowGroups(int rows) => (int)(((long)rows + GroupRows - 1) / GroupRows);

@@ -17,6 +17,7 @@ internal readonly struct PackedMatrix
         Blocks = PackedLayout.Blocks(cols);
         GroupBytes = info.GroupBytes(cols);
         ScalesOffset = info.ScalesOffset(cols);
+        SupersOffset = info.SupersOffset(cols);
         Data = data;
         ArgumentOutOfRangeException.ThrowIfNotEqual(data.Length, Groups * GroupBytes);
     }
@@ -41,6 +42,9 @@ internal readonly struct PackedMatrix
 
     /// <summary>Bytes from a row group's start to its scales.</summary>
     public long ScalesOffset { get; }
+
+    /// <summary>Bytes from a row group's start to what its scales are multiplied by.</summary>
+    public long SupersOffset { get; }
 
     /// <summary>All row groups, one after another.</summary>
     public NativeView Data { get; private init; }

@@ -3,6 +3,7 @@ using QedEdge.Conversion;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 
 #pragma warning disable xUnit1051 // every call here takes milliseconds; none needs to be cancelled
 
@@ -17,7 +18,7 @@ public class CheckpointConverterTests
     public void Convert_EveryTypeAndLayout_OpensAndRepacksToTheSameBytes(string golden)
     {
         using var folder = new CheckpointFolder();
-        foreach (var type in Enum.GetValues<BlockFormat>())
+        foreach (var type in BlockFormats.Written)
         {
             string packed = folder[$"{type}-packed.gguf"], plain = folder[$"{type}-plain.gguf"], other = folder[$"{type}-other.gguf"];
             CheckpointConverter.Convert(CheckpointFolder.Golden(golden), packed, new() { Type = type, Threads = 2 });

@@ -16,7 +16,7 @@ public sealed class PaddingTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    public static TheoryData<string> Formats => [.. Enum.GetNames<BlockFormat>()];
+    public static TheoryData<string> Formats => [.. BlockFormats.Written.Select(static format => format.ToString())];
 
     [Theory]
     [MemberData(nameof(Formats))]

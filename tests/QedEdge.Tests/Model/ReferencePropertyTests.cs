@@ -3,6 +3,7 @@ using CsCheck;
 using QedEdge.Conversion;
 using QedEdge.Kernels;
 using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Tests.Kernels;
 
 namespace QedEdge.Tests.Model;
@@ -60,7 +61,7 @@ public sealed class ReferencePropertyTests : IDisposable
     }, threads: 1, print: failed => $"{failed}");
 
     [Fact]
-    public void EveryFormat_IsTheSameBits_HoweverItIsFed() => Gen.Select(RandomRun.Any, Gen.Enum<BlockFormat>(), Cache).Sample((run, format, kv) =>
+    public void EveryFormat_IsTheSameBits_HoweverItIsFed() => Gen.Select(RandomRun.Any, Gen.OneOfConst(BlockFormats.Written), Cache).Sample((run, format, kv) =>
     {
         // A mask that changes between feeds holds the feeds where they are.
         bool movable = run.Rows.All(row => row.MaskedFrom.All(from => from is 0 or RandomRow.Never));

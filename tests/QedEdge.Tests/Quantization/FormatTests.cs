@@ -5,7 +5,7 @@ namespace QedEdge.Tests.Quantization;
 
 public class FormatTests
 {
-    public static TheoryData<string> Formats => new(Enum.GetNames<BlockFormat>());
+    public static TheoryData<string> Formats => [.. BlockFormats.Written.Select(static format => format.ToString())];
 
     [Fact]
     public void Blocks_HaveTheSizesOfTheFormat()

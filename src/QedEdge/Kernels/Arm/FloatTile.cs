@@ -121,3 +121,19 @@ internal readonly unsafe struct HalfColumn : IColumn
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector128<float> Low, Vector128<float> High) LoadBoth(byte* column) => NeonFloat8.WidenHalves(Vector128.Load((short*)column));
 }
+
+internal readonly unsafe struct BrainColumn : IColumn
+{
+    public static int Bytes => 2 * PackedLayout.GroupRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Load(byte* column) => AdvSimd.Arm64.ZipLow(default, Vector64.Load((ushort*)column).ToVector128Unsafe()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<float> Low, Vector128<float> High) LoadBoth(byte* column)
+    {
+        // Zeros below the bits of each: the upper half of a float.
+        Vector128<ushort> upper = Vector128.Load((ushort*)column);
+        return (AdvSimd.Arm64.ZipLow(default, upper).AsSingle(), AdvSimd.Arm64.ZipHigh(default, upper).AsSingle());
+    }
+}

@@ -25,10 +25,11 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
             {
                 case BlockFormat.F32: Columns<SingleColumn>(call, y); break;
                 case BlockFormat.F16: Columns<HalfColumn>(call, y); break;
+                case BlockFormat.BF16: Columns<BrainColumn>(call, y); break;
                 case BlockFormat.Q8_0: Blocks<ByteBlock, Bytes>(call, y); break;
                 case BlockFormat.Q4_0: Blocks<NibbleBlock, Nibbles>(call, y); break;
                 case BlockFormat.IQ4_NL: Blocks<NonlinearBlock, Levels>(call, y); break;
-                default: throw new ArgumentOutOfRangeException(nameof(call), call.W.Format, "no kernel for this format");
+                default: ImportedGemm.Multiply(call); break;
             }
         }
     }

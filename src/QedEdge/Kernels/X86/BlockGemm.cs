@@ -11,8 +11,9 @@ namespace QedEdge.Kernels.X86;
 /// both groups, a vector of weights serves four tokens. A remainder repeats the last group or token: the same sums are stored
 /// twice, which costs less than more shapes of tile.
 /// </summary>
-/// <typeparam name="TBlock">How the weights are stored and multiplied.</typeparam>
-internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
+/// <typeparam name="TBlock">How the quants are stored and multiplied.</typeparam>
+/// <typeparam name="TScales">What they are scaled by.</typeparam>
+internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, IBlock<TBlock> where TScales : struct, IScales
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
@@ -24,15 +25,19 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
     public static void Multiply(in GemmCall call, float* y)
     {
         if (call.Tokens == 1)
-            Gemv(call.W, call.X, call.GroupBegin, call.GroupEnd, y, call.Next);
+            Gemv(TBlock.Of(call.W.Format), call.W, call.X, call.GroupBegin, call.GroupEnd, y, call.Next);
         else
             Tiles(call, 0, y);
     }
+
+    /// <summary>Bytes of a block with its scales.</summary>
+    private static int BytesRead => TBlock.Bytes + TScales.Bytes + TScales.SuperBytes / PackedLayout.SuperBlocks;
 
     /// <summary>Tokens from <paramref name="tokenBegin"/> on, four at a time; the first of them prefetch weights to come.</summary>
     public static void Tiles(in GemmCall call, int tokenBegin, float* y)
     {
         ref readonly PackedMatrix w = ref call.W;
+        TBlock block = TBlock.Of(w.Format);
         for (int group = call.GroupBegin; group < call.GroupEnd; group += 2)
         {
             int second = Math.Min(group + 1, call.GroupEnd - 1);
@@ -40,51 +45,83 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
             byte* w0 = w.Data.Pointer + group * w.GroupBytes;
             int tiles = (call.Tokens - tokenBegin + TileTokens - 1) / TileTokens;
             for (int i = 0; i < tiles; i++)
-                Tile(w, group, second, call.X, tokenBegin + i * TileTokens, call.Tokens, y0, y1, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
+                Tile(block, w, group, second, call.X, tokenBegin + i * TileTokens, call.Tokens, y0, y1, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
         }
     }
 
     /// <summary>One token: two row groups at a time. Each weight is read once, so it need not stay in any cache behind the first.</summary>
-    private static void Gemv(in PackedMatrix w, Activations input, int groupBegin, int groupEnd, float* y, NativeView next)
+    private static void Gemv(TBlock block, in PackedMatrix w, Activations input, int groupBegin, int groupEnd, float* y, NativeView next)
     {
         sbyte* quants = input.Quants.Pointer;
         float* xScales = input.Scales.Pointer;
-        int* xOffsets = input.Offsets.Pointer;
+        int* xOffsets = TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer;
         for (int group = groupBegin; group < groupEnd; group += 2)
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
             var streaming = new Streaming(w, w0, groupEnd, next);
-            ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
+            byte* d0 = w0 + w.ScalesOffset, d1 = w1 + w.ScalesOffset, e0 = w0 + w.SupersOffset, e1 = w1 + w.SupersOffset;
             sbyte* x = quants;
+            int* xOffset = xOffsets;
             Vector256<float> acc0 = default, acc1 = default;
             for (int b = 0; b < w.Blocks; b++)
             {
-                byte* ahead = streaming.Ahead(2 * (TBlock.Bytes + 2 * GroupRows));
-                Vector256<int> i0 = TBlock.Start(xOffsets[b]), i1 = i0;
+                byte* ahead = streaming.Ahead(2 * BytesRead);
+                float xScale = Scaled(block, xScales[b]);
+                int offset = *xOffset++;
+                Vector256<int> i0 = TBlock.Start(offset), i1 = i0;
+                Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
                 for (int j = 0; j < Steps; j++)
                 {
                     for (int line = 0; line < 2 * TBlock.Bytes / Steps; line += 64)
                         Sse.PrefetchNonTemporal(ahead + line);
                     ahead += 2 * TBlock.Bytes / Steps;
-                    Vector256<sbyte> a = Broadcast4(x), c = Broadcast4(x + BlockSize / 2);
-                    i0 = TBlock.AddAlone(i0, TBlock.First(w0), a);
-                    i1 = TBlock.AddAlone(i1, TBlock.First(w1), a);
-                    i0 = TBlock.AddAlone(i0, TBlock.Second(w0), c);
-                    i1 = TBlock.AddAlone(i1, TBlock.Second(w1), c);
+                    Vector256<sbyte> a = Broadcast4(x);
+                    i0 = TBlock.AddAlone(i0, block.First(w0, u0), a);
+                    i1 = TBlock.AddAlone(i1, block.First(w1, u1), a);
+                    u0 = TBlock.Shift(u0);
+                    u1 = TBlock.Shift(u1);
+                    if (!TScales.HasHalves)
+                    {
+                        Vector256<sbyte> c = Broadcast4(x + BlockSize / 2);
+                        i0 = TBlock.AddAlone(i0, block.Second(w0, v0), c);
+                        i1 = TBlock.AddAlone(i1, block.Second(w1, v1), c);
+                        v0 = TBlock.Shift(v0);
+                        v1 = TBlock.Shift(v1);
+                    }
                     w0 += StepBytes;
                     w1 += StepBytes;
                     x += 4;
+                }
+                if (TScales.HasHalves)
+                {
+                    AddScaled(i0, offset, d0, e0, b, 0, xScale, ref acc0);
+                    AddScaled(i1, offset, d1, e1, b, 0, xScale, ref acc1);
+                    w0 -= Steps * StepBytes;
+                    w1 -= Steps * StepBytes;
+                    offset = *xOffset++;
+                    i0 = i1 = TBlock.Start(offset);
+                    for (int j = 0; j < Steps; j++)
+                    {
+                        Vector256<sbyte> c = Broadcast4(x);
+                        i0 = TBlock.AddAlone(i0, block.Second(w0, v0), c);
+                        i1 = TBlock.AddAlone(i1, block.Second(w1, v1), c);
+                        v0 = TBlock.Shift(v0);
+                        v1 = TBlock.Shift(v1);
+                        w0 += StepBytes;
+                        w1 += StepBytes;
+                        x += 4;
+                    }
+                    x -= Steps * 4;
                 }
                 Sse.PrefetchNonTemporal(ahead); // the scales stand elsewhere, but asking keeps to a straight line
                 w0 += TBlock.Bytes - Steps * StepBytes;
                 w1 += TBlock.Bytes - Steps * StepBytes;
                 x += BlockSize - Steps * 4;
-                Vector256<float> xScale = Vector256.Create(xScales[b]);
-                acc0 = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(i0)), Avx2Float8.WidenHalves(Vector128.Load(d0)) * xScale, acc0);
-                acc1 = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(i1)), Avx2Float8.WidenHalves(Vector128.Load(d1)) * xScale, acc1);
-                d0 += GroupRows;
-                d1 += GroupRows;
+                AddScaled(i0, offset, d0, e0, b, 1, xScale, ref acc0);
+                AddScaled(i1, offset, d1, e1, b, 1, xScale, ref acc1);
+                d0 += TScales.Bytes;
+                d1 += TScales.Bytes;
             }
             acc0.Store(y + (group - groupBegin) * GroupRows);
             acc1.Store(y + (second - groupBegin) * GroupRows);
@@ -92,70 +129,73 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
     }
 
     /// <summary>Two row groups by four tokens. Sixteen registers hold the integer sums; the float sums wait in memory, partial[token, group, row]. Asks for the bytes of so many groups.</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, Streaming streaming, int groupsAhead)
+    private static void Tile(TBlock block, in PackedMatrix w, int group0, int group1, Activations input, int token, int tokens, float* y0, float* y1, int yStride, Streaming streaming, int groupsAhead)
     {
         byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
-        ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
+        byte* d0 = w0 + w.ScalesOffset, d1 = w1 + w.ScalesOffset, e0 = w0 + w.SupersOffset, e1 = w1 + w.SupersOffset;
         nint t1 = Math.Min(1, tokens - 1 - token), t2 = Math.Min(2, tokens - 1 - token), t3 = Math.Min(3, tokens - 1 - token);
         nint q1 = t1 * input.Stride, q2 = t2 * input.Stride, q3 = t3 * input.Stride;
         nint b1 = t1 * input.BlockStride, b2 = t2 * input.BlockStride, b3 = t3 * input.BlockStride;
         sbyte* x = input.Quants.Pointer + (nint)token * input.Stride;
         float* xScale = input.Scales.Pointer + (nint)token * input.BlockStride;
-        int* xOffset = input.Offsets.Pointer + (nint)token * input.BlockStride;
+        int* xOffset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * OffsetsPerBlock;
         float* partial = stackalloc float[2 * GroupRows * TileTokens];
         for (int i = 0; i < 2 * TileTokens; i++)
             Vector256<float>.Zero.Store(partial + i * GroupRows);
         for (int b = 0; b < w.Blocks; b++)
         {
-            byte* ahead = streaming.Ahead(groupsAhead * (TBlock.Bytes + 2 * GroupRows));
+            byte* ahead = streaming.Ahead(groupsAhead * BytesRead);
             for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
-            Vector256<int> a0 = TBlock.Start(xOffset[0]), a1 = TBlock.Start(xOffset[b1]), a2 = TBlock.Start(xOffset[b2]), a3 = TBlock.Start(xOffset[b3]);
+            int o0 = xOffset[0], o1 = xOffset[b1 * OffsetsPerBlock], o2 = xOffset[b2 * OffsetsPerBlock], o3 = xOffset[b3 * OffsetsPerBlock];
+            Vector256<int> a0 = TBlock.Start(o0), a1 = TBlock.Start(o1), a2 = TBlock.Start(o2), a3 = TBlock.Start(o3);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
+            Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
             for (int j = 0; j < Steps; j++)
             {
-                Vector256<sbyte> v0 = TBlock.First(w0), v1 = TBlock.First(w1), v = Broadcast4(x);
-                a0 = TBlock.Add(a0, v0, v);
-                c0 = TBlock.Add(c0, v1, v);
-                v = Broadcast4(x + q1);
-                a1 = TBlock.Add(a1, v0, v);
-                c1 = TBlock.Add(c1, v1, v);
-                v = Broadcast4(x + q2);
-                a2 = TBlock.Add(a2, v0, v);
-                c2 = TBlock.Add(c2, v1, v);
-                v = Broadcast4(x + q3);
-                a3 = TBlock.Add(a3, v0, v);
-                c3 = TBlock.Add(c3, v1, v);
-                v0 = TBlock.Second(w0);
-                v1 = TBlock.Second(w1);
-                v = Broadcast4(x + BlockSize / 2);
-                a0 = TBlock.Add(a0, v0, v);
-                c0 = TBlock.Add(c0, v1, v);
-                v = Broadcast4(x + q1 + BlockSize / 2);
-                a1 = TBlock.Add(a1, v0, v);
-                c1 = TBlock.Add(c1, v1, v);
-                v = Broadcast4(x + q2 + BlockSize / 2);
-                a2 = TBlock.Add(a2, v0, v);
-                c2 = TBlock.Add(c2, v1, v);
-                v = Broadcast4(x + q3 + BlockSize / 2);
-                a3 = TBlock.Add(a3, v0, v);
-                c3 = TBlock.Add(c3, v1, v);
+                AddTokens(block.First(w0, u0), block.First(w1, u1), x, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
+                u0 = TBlock.Shift(u0);
+                u1 = TBlock.Shift(u1);
+                if (!TScales.HasHalves)
+                {
+                    AddTokens(block.Second(w0, v0), block.Second(w1, v1), x + BlockSize / 2, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
+                    v0 = TBlock.Shift(v0);
+                    v1 = TBlock.Shift(v1);
+                }
                 w0 += StepBytes;
                 w1 += StepBytes;
                 x += 4;
             }
-            Vector256<float> s0 = Avx2Float8.WidenHalves(Vector128.Load(d0)), s1 = Avx2Float8.WidenHalves(Vector128.Load(d1));
-            AddScaled(a0, c0, s0, s1, xScale[0], partial);
-            AddScaled(a1, c1, s0, s1, xScale[b1], partial + 16);
-            AddScaled(a2, c2, s0, s1, xScale[b2], partial + 32);
-            AddScaled(a3, c3, s0, s1, xScale[b3], partial + 48);
+            if (TScales.HasHalves)
+            {
+                ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, e0, e1, b, 0,
+                    Scaled(block, xScale[0]), Scaled(block, xScale[b1]), Scaled(block, xScale[b2]), Scaled(block, xScale[b3]), partial);
+                w0 -= Steps * StepBytes;
+                w1 -= Steps * StepBytes;
+                xOffset++;
+                (o0, o1, o2, o3) = (xOffset[0], xOffset[b1 * OffsetsPerBlock], xOffset[b2 * OffsetsPerBlock], xOffset[b3 * OffsetsPerBlock]);
+                (a0, a1, a2, a3) = (TBlock.Start(o0), TBlock.Start(o1), TBlock.Start(o2), TBlock.Start(o3));
+                (c0, c1, c2, c3) = (a0, a1, a2, a3);
+                for (int j = 0; j < Steps; j++)
+                {
+                    AddTokens(block.Second(w0, v0), block.Second(w1, v1), x, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
+                    v0 = TBlock.Shift(v0);
+                    v1 = TBlock.Shift(v1);
+                    w0 += StepBytes;
+                    w1 += StepBytes;
+                    x += 4;
+                }
+                x -= Steps * 4;
+            }
+            ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, e0, e1, b, 1,
+                Scaled(block, xScale[0]), Scaled(block, xScale[b1]), Scaled(block, xScale[b2]), Scaled(block, xScale[b3]), partial);
             w0 += TBlock.Bytes - Steps * StepBytes;
             w1 += TBlock.Bytes - Steps * StepBytes;
             x += BlockSize - Steps * 4;
             xScale++;
             xOffset++;
-            d0 += GroupRows;
-            d1 += GroupRows;
+            d0 += TScales.Bytes;
+            d1 += TScales.Bytes;
         }
         Store(partial, y0, y1, (nint)token * yStride);
         Store(partial + 16, y0, y1, (token + t1) * yStride);
@@ -163,17 +203,77 @@ internal static unsafe class BlockGemm<TBlock> where TBlock : struct, IBlock
         Store(partial + 48, y0, y1, (token + t3) * yStride);
     }
 
+    private static int OffsetsPerBlock => TScales.HasHalves ? 2 : 1;
+
     /// <summary>Four activations in each of the eight lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<sbyte> Broadcast4(sbyte* x) => Vector256.Create(*(int*)x).AsSByte();
 
-    /// <summary>partial = fma((float)dot, weightScale · xScale, partial) for two row groups.</summary>
+    /// <summary>An activation's scale, times the format's power of two.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddScaled(Vector256<int> a, Vector256<int> c, Vector256<float> s0, Vector256<float> s1, float xScale, float* partial)
+    private static float Scaled(TBlock block, float xScale) => TBlock.HasFactor ? xScale * block.Factor : xScale;
+
+    /// <summary>Four columns of two row groups times four tokens.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTokens(Vector256<sbyte> w0, Vector256<sbyte> w1, sbyte* x, nint q1, nint q2, nint q3,
+        ref Vector256<int> a0, ref Vector256<int> a1, ref Vector256<int> a2, ref Vector256<int> a3, ref Vector256<int> c0, ref Vector256<int> c1, ref Vector256<int> c2, ref Vector256<int> c3)
+    {
+        Vector256<sbyte> v = Broadcast4(x);
+        a0 = TBlock.Add(a0, w0, v);
+        c0 = TBlock.Add(c0, w1, v);
+        v = Broadcast4(x + q1);
+        a1 = TBlock.Add(a1, w0, v);
+        c1 = TBlock.Add(c1, w1, v);
+        v = Broadcast4(x + q2);
+        a2 = TBlock.Add(a2, w0, v);
+        c2 = TBlock.Add(c2, w1, v);
+        v = Broadcast4(x + q3);
+        a3 = TBlock.Add(a3, w0, v);
+        c3 = TBlock.Add(c3, w1, v);
+    }
+
+    /// <summary>acc = fma((float)dot, weightScale · xScale, acc), and where there are mins fma(min, xScale · Σ x, acc).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddScaled(Vector256<int> dot, int offset, byte* scales, byte* supers, int b, int half, float xScale, ref Vector256<float> acc)
+    {
+        acc = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(dot, offset)), TScales.Scale(scales, supers, b, half) * Vector256.Create(xScale), acc);
+        if (TScales.HasMins)
+            acc = Fma.MultiplyAdd(TScales.Min(scales, supers, b, half), Vector256.Create(xScale * Activations.Sum(offset)), acc);
+    }
+
+    /// <summary>The same for two row groups and four tokens.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ScaleTokens(Vector256<int> a0, Vector256<int> a1, Vector256<int> a2, Vector256<int> a3, Vector256<int> c0, Vector256<int> c1, Vector256<int> c2, Vector256<int> c3,
+        int o0, int o1, int o2, int o3, byte* d0, byte* d1, byte* e0, byte* e1, int b, int half, float x0, float x1, float x2, float x3, float* partial)
+    {
+        Vector256<float> s0 = TScales.Scale(d0, e0, b, half), s1 = TScales.Scale(d1, e1, b, half);
+        AddScaled(a0, c0, o0, s0, s1, x0, partial);
+        AddScaled(a1, c1, o1, s0, s1, x1, partial + 16);
+        AddScaled(a2, c2, o2, s0, s1, x2, partial + 32);
+        AddScaled(a3, c3, o3, s0, s1, x3, partial + 48);
+        if (!TScales.HasMins)
+            return;
+        Vector256<float> m0 = TScales.Min(d0, e0, b, half), m1 = TScales.Min(d1, e1, b, half);
+        AddMin(o0, m0, m1, x0, partial);
+        AddMin(o1, m0, m1, x1, partial + 16);
+        AddMin(o2, m0, m1, x2, partial + 32);
+        AddMin(o3, m0, m1, x3, partial + 48);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddScaled(Vector256<int> a, Vector256<int> c, int offset, Vector256<float> s0, Vector256<float> s1, float xScale, float* partial)
     {
         Vector256<float> x = Vector256.Create(xScale);
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(a)), s0 * x, Vector256.Load(partial)).Store(partial);
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(c)), s1 * x, Vector256.Load(partial + 8)).Store(partial + 8);
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(a, offset)), s0 * x, Vector256.Load(partial)).Store(partial);
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(c, offset)), s1 * x, Vector256.Load(partial + 8)).Store(partial + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddMin(int offset, Vector256<float> m0, Vector256<float> m1, float xScale, float* partial)
+    {
+        Vector256<float> sum = Vector256.Create(xScale * Activations.Sum(offset));
+        Fma.MultiplyAdd(m0, sum, Vector256.Load(partial)).Store(partial);
+        Fma.MultiplyAdd(m1, sum, Vector256.Load(partial + 8)).Store(partial + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,19 +6,37 @@ using QedEdge.Quantization;
 namespace QedEdge.Kernels.X86;
 
 /// <summary>How a block of a row group (8 rows, 32 columns) is stored, in vectors of four columns of each row, and multiplied with a token's quants.</summary>
-internal unsafe interface IBlock
+internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
 {
     /// <summary>Bytes of a block without its scales.</summary>
     static abstract int Bytes { get; }
 
+    /// <summary>What the blocks of a format need to be read with.</summary>
+    static virtual TSelf Of(BlockFormat format) => default;
+
+    /// <summary>Whether there is a <see cref="Factor"/>.</summary>
+    static virtual bool HasFactor => false;
+
+    /// <summary>A power of two that scales are multiplied by.</summary>
+    float Factor => 1f;
+
     /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>
     static abstract Vector256<int> Start(int offset);
 
+    /// <summary>The upper bits of the first columns' quants of the block at <paramref name="w"/>, where those have more than a nibble.</summary>
+    static virtual Vector256<byte> UpperFirst(byte* w) => default;
+
+    /// <summary>The same of those 16 further on.</summary>
+    static virtual Vector256<byte> UpperSecond(byte* w) => default;
+
+    /// <summary>Upper bits moved on by a step.</summary>
+    static virtual Vector256<byte> Shift(Vector256<byte> upper) => upper;
+
     /// <summary>The four columns at <paramref name="w"/>.</summary>
-    static abstract Vector256<sbyte> First(byte* w);
+    Vector256<sbyte> First(byte* w, Vector256<byte> upper);
 
     /// <summary>The four columns 16 further on.</summary>
-    static abstract Vector256<sbyte> Second(byte* w);
+    Vector256<sbyte> Second(byte* w, Vector256<byte> upper);
 
     /// <summary>Adds the products of four columns; at most eight times before <see cref="Finish"/>.</summary>
     static abstract Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
@@ -26,12 +44,12 @@ internal unsafe interface IBlock
     /// <summary>As <see cref="Add"/>, for a token that shares the weights with no other.</summary>
     static abstract Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
 
-    /// <summary>The sums as eight int32, one per row.</summary>
-    static abstract Vector256<int> Finish(Vector256<int> acc);
+    /// <summary>The sums as eight int32, one per row, the token's offset being as for <see cref="Start"/>.</summary>
+    static abstract Vector256<int> Finish(Vector256<int> acc, int offset);
 }
 
 /// <summary>int4: the lower halves of 32 bytes are columns 4j .. 4j + 3, the upper ones 16 + 4j .. 19 + 4j; taken as 0..15.</summary>
-internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt8Dot
+internal readonly unsafe struct Nibbles<TDot> : IBlock<Nibbles<TDot>> where TDot : struct, IInt8Dot
 {
     private static Vector256<byte> Low => Vector256.Create((byte)15);
 
@@ -41,10 +59,16 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
     public static Vector256<int> Start(int offset) => TDot.StartNibbles(Vector256.Create(offset));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> First(byte* w) => (Vector256.Load(w) & Low).AsSByte();
+    public static Vector256<sbyte> Lower(byte* w) => (Vector256.Load(w) & Low).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> Second(byte* w) => ((Vector256.Load(w).AsUInt16() >>> 4).AsByte() & Low).AsSByte();
+    public static Vector256<sbyte> Higher(byte* w) => ((Vector256.Load(w).AsUInt16() >>> 4).AsByte() & Low).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Lower(w);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => Higher(w);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
@@ -53,11 +77,11 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock where TDot : struct, IInt
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc) => TDot.FinishNibbles(acc);
+    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc);
 }
 
 /// <summary>Nonlinear int4: stored like int4; a nibble is an index of the sixteen levels, which are multiplied as int8.</summary>
-internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : struct, IInt8Dot
+internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock<NonlinearNibbles<TDot>> where TDot : struct, IInt8Dot
 {
     /// <summary><see cref="NonlinearLevels.Values"/> in both halves, as TDot takes weights: so it need not convert each.</summary>
     public static Vector256<byte> Levels
@@ -73,10 +97,10 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : str
     public static Vector256<int> Start(int offset) => SignedBytes<TDot>.Start(offset);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> First(byte* w) => Avx2.Shuffle(Levels, Nibbles<TDot>.First(w).AsByte()).AsSByte();
+    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Avx2.Shuffle(Levels, Nibbles<TDot>.Lower(w).AsByte()).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> Second(byte* w) => Avx2.Shuffle(Levels, Nibbles<TDot>.Second(w).AsByte()).AsSByte();
+    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => Avx2.Shuffle(Levels, Nibbles<TDot>.Higher(w).AsByte()).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => SignedBytes<TDot>.Add(acc, w, x);
@@ -85,11 +109,11 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock where TDot : str
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddLevels(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc) => SignedBytes<TDot>.Finish(acc);
+    public static Vector256<int> Finish(Vector256<int> acc, int offset) => SignedBytes<TDot>.Finish(acc, offset);
 }
 
 /// <summary>int8: 32 bytes are columns 4j .. 4j + 3.</summary>
-internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, IInt8Dot
+internal readonly unsafe struct SignedBytes<TDot> : IBlock<SignedBytes<TDot>> where TDot : struct, IInt8Dot
 {
     public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize;
 
@@ -97,10 +121,10 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, 
     public static Vector256<int> Start(int offset) => TDot.StartBytes(Vector256.Create(offset));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> First(byte* w) => TDot.Bytes(Vector256.Load((sbyte*)w));
+    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => TDot.Bytes(Vector256.Load((sbyte*)w));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> Second(byte* w) => First(w + PackedLayout.GroupRows * PackedLayout.BlockSize / 2);
+    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => First(w + Bytes / 2, upper);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
@@ -109,21 +133,21 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock where TDot : struct, 
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc) => acc;
+    public static Vector256<int> Finish(Vector256<int> acc, int offset) => acc;
 }
 
 /// <summary>int8 as well, for inputs without negative quants.</summary>
-internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock where TDot : struct, IInt8Dot
+internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock<BytesByNonNegative<TDot>> where TDot : struct, IInt8Dot
 {
     public static int Bytes => SignedBytes<TDot>.Bytes;
 
     public static Vector256<int> Start(int offset) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> First(byte* w) => Vector256.Load((sbyte*)w);
+    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Vector256.Load((sbyte*)w);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<sbyte> Second(byte* w) => First(w + PackedLayout.GroupRows * PackedLayout.BlockSize / 2);
+    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => First(w + Bytes / 2, upper);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNonNegative(acc, w, x.AsByte());
@@ -132,5 +156,5 @@ internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock where TDot : s
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc) => acc;
+    public static Vector256<int> Finish(Vector256<int> acc, int offset) => acc;
 }

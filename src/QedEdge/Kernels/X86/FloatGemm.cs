@@ -118,3 +118,11 @@ internal readonly unsafe struct HalfColumn : IColumn
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(byte* column) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)column));
 }
+
+internal readonly unsafe struct BrainColumn : IColumn
+{
+    public static int Bytes => 2 * PackedLayout.GroupRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(byte* column) => (Avx2.ConvertToVector256Int32((ushort*)column) << 16).AsSingle();
+}

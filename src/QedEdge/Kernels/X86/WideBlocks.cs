@@ -5,7 +5,7 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary><see cref="IBlock"/> with 512 bits: the same block of two row groups in one vector.</summary>
+/// <summary><see cref="IBlock{TSelf}"/> with 512 bits: the same block of two row groups in one vector.</summary>
 internal unsafe interface IWideBlock
 {
     /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>

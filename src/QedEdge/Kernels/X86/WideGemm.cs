@@ -7,16 +7,16 @@ namespace QedEdge.Kernels.X86;
 
 /// <summary>
 /// int8 and int4 matrices for many tokens with 512-bit vectors: two row groups are one vector, and of 32 registers eight tokens' integer and
-/// float sums take half. Fewer tokens, and what is left of them, are <see cref="BlockGemm{TBlock}"/>'s.
+/// float sums take half. Fewer tokens, and what is left of them, are <see cref="BlockGemm{TBlock, TScales}"/>'s.
 /// </summary>
 /// <typeparam name="TWide">How two row groups of weights are multiplied.</typeparam>
 /// <typeparam name="TBlock">How they are stored, and multiplied with 256 bits.</typeparam>
-internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWideBlock where TBlock : struct, IBlock
+internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWideBlock where TBlock : struct, IBlock<TBlock>
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
-    private const int Steps = BlockGemm<TBlock>.Steps;
-    private const int StepBytes = BlockGemm<TBlock>.StepBytes;
+    private const int Steps = BlockGemm<TBlock, HalfScales>.Steps;
+    private const int StepBytes = BlockGemm<TBlock, HalfScales>.StepBytes;
     private const int TileTokens = 8;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>
@@ -25,7 +25,7 @@ internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWide
         int tiles = call.Tokens / TileTokens;
         if (tiles == 0)
         {
-            BlockGemm<TBlock>.Multiply(call, y);
+            BlockGemm<TBlock, HalfScales>.Multiply(call, y);
             return;
         }
         ref readonly PackedMatrix w = ref call.W;
@@ -40,7 +40,7 @@ internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWide
                 Tile(w, group, second, call.X, i * TileTokens, y0 + at, y1 + at, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
             }
         }
-        BlockGemm<TBlock>.Tiles(call, tiles * TileTokens, y);
+        BlockGemm<TBlock, HalfScales>.Tiles(call, tiles * TileTokens, y);
     }
 
     /// <summary>Two row groups by eight tokens; asks for the bytes of so many groups.</summary>

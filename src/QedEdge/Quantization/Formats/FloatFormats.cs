@@ -65,6 +65,47 @@ internal sealed class HalfFormat() : FormatInfo(1, sizeof(ushort), PackedLayout.
     }
 }
 
+/// <summary>The upper 16 bits of 32-bit floats; of other tools' files.</summary>
+internal sealed class BrainFormat() : FormatInfo(30, sizeof(ushort), PackedLayout.GroupRows * PackedLayout.BlockSize * sizeof(ushort))
+{
+    /// <inheritdoc/>
+    public override bool IsWritten => false;
+
+    /// <inheritdoc/>
+    public override ushort Infinity => 0x7F80;
+
+    /// <inheritdoc/>
+    public override bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default) =>
+        throw new NotSupportedException("this format is read, not written");
+
+    /// <inheritdoc/>
+    public override void DecodeRow(ReadOnlySpan<byte> plain, Span<float> row)
+    {
+        ReadOnlySpan<ushort> values = MemoryMarshal.Cast<byte, ushort>(plain);
+        for (int i = 0; i < row.Length; i++)
+            row[i] = Widen(values[i]);
+    }
+
+    /// <inheritdoc/>
+    protected override void Pack(ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group) =>
+        Columns.Interleave(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
+
+    /// <inheritdoc/>
+    protected override void UnpackRow(ReadOnlySpan<byte> group, int row, int cols, Span<byte> plain) =>
+        Columns.TakeRow(MemoryMarshal.Cast<byte, ushort>(group), row, MemoryMarshal.Cast<byte, ushort>(plain));
+
+    /// <inheritdoc/>
+    protected override void Dequantize(ReadOnlySpan<byte> group, int row, Span<float> destination)
+    {
+        ReadOnlySpan<ushort> values = MemoryMarshal.Cast<byte, ushort>(group);
+        for (int i = 0; i < destination.Length; i++)
+            destination[i] = Widen(values[i * PackedLayout.GroupRows + row]);
+    }
+
+    /// <summary>The float of the upper bits.</summary>
+    public static float Widen(ushort upper) => BitConverter.UInt32BitsToSingle((uint)upper << 16);
+}
+
 /// <summary>Between rows and a row group of float columns: column 0 of all eight rows, then column 1.</summary>
 internal static class Columns
 {

@@ -11,7 +11,13 @@ internal abstract class FormatInfo(uint type, int blockBytes, int quantBytes)
 {
     private const int CacheLine = 64;
 
-    private static readonly FormatInfo[] Table = [new SingleFormat(), new HalfFormat(), new Q8_0Format(), new Q4_0Format(), new IQ4_NLFormat()]; // in the order of BlockFormat
+    private static readonly FormatInfo[] Table = // in the order of BlockFormat
+    [
+        new SingleFormat(), new HalfFormat(), new Q8_0Format(), new Q4_0Format(), new IQ4_NLFormat(),
+        new BrainFormat(), new Q4_1Format(), new Q5_0Format(), new Q5_1Format(), new Q2_KFormat(), new Q3_KFormat(), new Q4_KFormat(), new Q5_KFormat(), new Q6_KFormat(),
+        new IQ4_XSFormat(), new IQ1_SFormat(), new IQ1_MFormat(), new IQ2_XXSFormat(), new IQ2_XSFormat(), new IQ2_SFormat(), new IQ3_XXSFormat(), new IQ3_SFormat(),
+        new TQ1_0Format(), new TQ2_0Format(), new MXFP4Format(), new NVFP4Format(), new Q1_0Format(), new Q2_0Format(),
+    ];
 
     /// <summary>The one of a format.</summary>
     public static FormatInfo Of(BlockFormat format) => Table[(int)format];
@@ -33,6 +39,9 @@ internal abstract class FormatInfo(uint type, int blockBytes, int quantBytes)
     /// <summary>Whether values are quants with a scale per block.</summary>
     public virtual bool HasScales => false;
 
+    /// <summary>Whether the halves of a block, 16 columns, have scales of their own.</summary>
+    public virtual bool HasHalfBlocks => false;
+
     /// <summary>What each quant counts, times the block's scale; empty for the float formats.</summary>
     public virtual ReadOnlySpan<sbyte> Levels => default;
 
@@ -48,17 +57,38 @@ internal abstract class FormatInfo(uint type, int blockBytes, int quantBytes)
     /// <summary>Where the scales of a row group start, in bytes from the group's start; the group's end for the float formats.</summary>
     public long ScalesOffset(int cols) => (long)PackedLayout.Blocks(cols) * QuantBytes;
 
+    /// <summary>Bytes of a block's scales, for the eight rows of a group.</summary>
+    public virtual int ScaleBytes => HasScales ? sizeof(ushort) * PackedLayout.GroupRows : 0;
+
+    /// <summary>Bytes of what the scales of <see cref="PackedLayout.SuperBlocks"/> blocks are multiplied by, for the eight rows of a group.</summary>
+    public virtual int SuperBytes => 0;
+
+    /// <summary>Where the factors of the scales start in a row group; the end of the scales where there are none.</summary>
+    public long SupersOffset(int cols) => ScalesOffset(cols) + (long)PackedLayout.Blocks(cols) * ScaleBytes;
+
+    /// <summary>Columns come in multiples of it.</summary>
+    public virtual int ColumnStep => 1;
+
     /// <summary>Bytes from one row group to the next.</summary>
-    public long GroupBytes(int cols) => (ScalesOffset(cols) + (HasScales ? (long)PackedLayout.Blocks(cols) * PackedLayout.GroupRows * 2 : 0) + CacheLine - 1) / CacheLine * CacheLine;
+    public long GroupBytes(int cols) => (NumbersEnd(cols) + CacheLine - 1) / CacheLine * CacheLine;
 
     /// <summary>Bytes of a whole packed matrix [rows, cols]; throws <see cref="OverflowException"/> beyond 2^63.</summary>
     public long MatrixBytes(int rows, int cols) => checked(PackedLayout.RowGroups(rows) * GroupBytes(cols));
 
-    /// <summary>Where a packed row group holds floating-point numbers: values, or scales.</summary>
-    public long NumbersOffset(int cols) => HasScales ? ScalesOffset(cols) : 0;
+    /// <summary>Where a packed row group holds floating-point numbers, a run of eight rows after another: values, scales, or what scales are multiplied by.</summary>
+    public long NumbersOffset(int cols) => !HasScales ? 0 : SuperBytes > 0 ? SupersOffset(cols) : ScalesOffset(cols);
+
+    /// <summary>Where they end; behind them a row group is rounded up to whole cache lines.</summary>
+    public long NumbersEnd(int cols) => SupersOffset(cols) + (long)PackedLayout.Blocks(cols) / PackedLayout.SuperBlocks * SuperBytes;
+
+    /// <summary>The exponent's bits of floating-point numbers of 16 bits, all set in what is not finite.</summary>
+    public virtual ushort Infinity => 0x7C00;
 
     /// <summary>Whether the floating-point numbers of the packed order have 32 bits; else 16.</summary>
     public virtual bool HasSingles => false;
+
+    /// <summary>Whether rows can be encoded; formats of other tools are only read.</summary>
+    public virtual bool IsWritten => true;
 
     /// <summary>Encodes a row.</summary>
     /// <param name="row">The finite values, [cols].</param>
@@ -133,6 +163,9 @@ internal abstract class FormatInfo(uint type, int blockBytes, int quantBytes)
 /// <summary>The table's entry of a format.</summary>
 internal static class BlockFormats
 {
+    /// <summary>The formats that rows can be encoded in.</summary>
+    public static BlockFormat[] Written { get; } = Array.FindAll(Enum.GetValues<BlockFormat>(), static format => format.Info().IsWritten);
+
     /// <summary>What there is to know of it.</summary>
     public static FormatInfo Info(this BlockFormat format) => FormatInfo.Of(format);
 }

@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
+
+namespace QedEdge.Kernels.X86;
+
+/// <summary>What the sums of a block of a row group are multiplied by (<see cref="BlockScaling"/>): eight rows at once.</summary>
+internal unsafe interface IScales
+{
+    /// <summary>Bytes of a block's scales.</summary>
+    static abstract int Bytes { get; }
+
+    /// <summary>Bytes of what the scales of eight blocks are multiplied by.</summary>
+    static virtual int SuperBytes => 0;
+
+    /// <summary>Whether columns 0..15 and 16..31 have scales of their own.</summary>
+    static virtual bool HasHalves => false;
+
+    /// <summary>Whether there are mins.</summary>
+    static virtual bool HasMins => false;
+
+    /// <summary>Scales of a block, or of a half of it.</summary>
+    /// <param name="scales">The block's scales.</param>
+    /// <param name="supers">The row group's factors.</param>
+    /// <param name="b">Which block.</param>
+    /// <param name="half">Which half, where they differ.</param>
+    static abstract Vector256<float> Scale(byte* scales, byte* supers, int b, int half);
+
+    /// <summary>Mins likewise, as they are added.</summary>
+    static virtual Vector256<float> Min(byte* scales, byte* supers, int b, int half) => default;
+}
+
+/// <summary><see cref="BlockScaling.Half"/></summary>
+internal readonly unsafe struct HalfScales : IScales
+{
+    public static int Bytes => sizeof(ushort) * PackedLayout.GroupRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)scales));
+}
+
+/// <summary><see cref="BlockScaling.HalfAndMin"/></summary>
+internal readonly unsafe struct HalfScalesAndMins : IScales
+{
+    public static int Bytes => 2 * HalfScales.Bytes;
+
+    public static bool HasMins => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales, supers, b, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales + HalfScales.Bytes, supers, b, half);
+}
+
+/// <summary><see cref="BlockScaling.Byte"/></summary>
+internal readonly unsafe struct ByteScales : IScales
+{
+    public static int Bytes => PackedLayout.GroupRows;
+
+    public static int SuperBytes => HalfScales.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => Super(supers, b, SuperBytes) * Widen(scales);
+
+    /// <summary>Halves of the eight blocks that block <paramref name="b"/> is one of.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Super(byte* supers, int b, int superBytes) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)(supers + b / PackedLayout.SuperBlocks * superBytes)));
+
+    /// <summary>Eight signed bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Widen(byte* bytes) => Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32((sbyte*)bytes));
+}
+
+/// <summary><see cref="BlockScaling.ByteAndMin"/></summary>
+internal readonly unsafe struct ByteScalesAndMins : IScales
+{
+    public static int Bytes => 2 * PackedLayout.GroupRows;
+
+    public static int SuperBytes => 2 * HalfScales.Bytes;
+
+    public static bool HasMins => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => ByteScales.Super(supers, b, SuperBytes) * ByteScales.Widen(scales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) =>
+        -(ByteScales.Super(supers + HalfScales.Bytes, b, SuperBytes) * ByteScales.Widen(scales + PackedLayout.GroupRows));
+}
+
+/// <summary><see cref="BlockScaling.HalfBlockByte"/></summary>
+internal readonly unsafe struct HalfBlockScales : IScales
+{
+    public static int Bytes => 2 * PackedLayout.GroupRows;
+
+    public static int SuperBytes => HalfScales.Bytes;
+
+    public static bool HasHalves => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => ByteScales.Super(supers, b, SuperBytes) * ByteScales.Widen(scales + half * PackedLayout.GroupRows);
+}
+
+/// <summary><see cref="BlockScaling.HalfBlockHalf"/></summary>
+internal readonly unsafe struct HalfBlockHalves : IScales
+{
+    public static int Bytes => 2 * HalfScales.Bytes;
+
+    public static bool HasHalves => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales + half * HalfScales.Bytes, supers, b, half);
+}
+
+/// <summary><see cref="BlockScaling.HalfBlockNibbles"/></summary>
+internal readonly unsafe struct HalfBlockScalesAndMins : IScales
+{
+    public static int Bytes => 2 * PackedLayout.GroupRows;
+
+    public static int SuperBytes => 2 * HalfScales.Bytes;
+
+    public static bool HasHalves => true;
+
+    public static bool HasMins => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) =>
+        ByteScales.Super(supers, b, SuperBytes) * Avx.ConvertToVector256Single(Both(scales, half) & Vector256.Create(15));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) =>
+        -(ByteScales.Super(supers + HalfScales.Bytes, b, SuperBytes) * Avx.ConvertToVector256Single(Both(scales, half) >>> 4));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Both(byte* scales, int half) => Avx2.ConvertToVector256Int32(scales + half * PackedLayout.GroupRows);
+}

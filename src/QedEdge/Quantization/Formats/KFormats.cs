@@ -1,0 +1,122 @@
+using System.Runtime.InteropServices;
+
+namespace QedEdge.Quantization.Formats;
+
+/// <summary>256 nibbles q in groups of 32 with scales k and mins n of six bits, halves d and e: w = d·k·q − e·n.</summary>
+internal sealed class Q4_KFormat() : ImportedFormat(12, 256, 144, 4, BlockScaling.ByteAndMin)
+{
+    /// <inheritdoc/>
+    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+    /// <inheritdoc/>
+    protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        ReadNumbers(block, ref to);
+        for (int pair = 0; pair < 4; pair++)
+            NibblePairs.Split(block.Slice(16 + 32 * pair, 32), to.Codes[(64 * pair)..]);
+    }
+
+    /// <summary>d, e, and the twelve bytes of eight scales and eight mins.</summary>
+    public static void ReadNumbers(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        to.D = MemoryMarshal.Read<Half>(block);
+        to.M = MemoryMarshal.Read<Half>(block[2..]);
+        ReadOnlySpan<byte> s = block.Slice(4, 12);
+        for (int g = 0; g < 4; g++)
+        {
+            to.Scales[g] = (sbyte)(s[g] & 63);
+            to.Mins[g] = (byte)(s[g + 4] & 63);
+            to.Scales[g + 4] = (sbyte)(s[g + 8] & 15 | s[g] >> 6 << 4);
+            to.Mins[g + 4] = (byte)(s[g + 8] >> 4 | s[g + 4] >> 6 << 4);
+        }
+    }
+}
+
+/// <summary>As <see cref="Q4_KFormat"/>, with quants of five bits.</summary>
+internal sealed class Q5_KFormat() : ImportedFormat(13, 256, 176, 5, BlockScaling.ByteAndMin)
+{
+    /// <summary>0 to 31.</summary>
+    public static ReadOnlySpan<sbyte> FiveBits => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<sbyte> Levels => FiveBits;
+
+    /// <inheritdoc/>
+    protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        Q4_KFormat.ReadNumbers(block, ref to);
+        ReadOnlySpan<byte> upper = block.Slice(16, 32);
+        for (int pair = 0; pair < 4; pair++)
+            NibblePairs.Split(block.Slice(48 + 32 * pair, 32), to.Codes[(64 * pair)..]);
+        for (int i = 0; i < 256; i++)
+            to.Codes[i] |= (byte)((upper[i % 32] >> (i / 32) & 1) << 4);
+    }
+}
+
+/// <summary>256 quants q of six bits in groups of 16 with a signed byte k, a half d: w = d·k·(q − 32).</summary>
+internal sealed class Q6_KFormat() : ImportedFormat(14, 256, 210, 6, BlockScaling.HalfBlockByte)
+{
+    /// <inheritdoc/>
+    public override ReadOnlySpan<sbyte> Levels =>
+    [
+        -32, -31, -30, -29, -28, -27, -26, -25, -24, -23, -22, -21, -20, -19, -18, -17, -16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1,
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    ];
+
+    /// <inheritdoc/>
+    protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        to.D = MemoryMarshal.Read<Half>(block[208..]);
+        MemoryMarshal.Cast<byte, sbyte>(block.Slice(192, 16)).CopyTo(to.Scales);
+        for (int half = 0; half < 2; half++)
+        {
+            ReadOnlySpan<byte> low = block.Slice(64 * half, 64), upper = block.Slice(128 + 32 * half, 32);
+            NibblePairs.Split(low, to.Codes[(128 * half)..]);
+            for (int i = 0; i < 128; i++)
+                to.Codes[128 * half + i] |= (byte)((upper[i % 32] >> (2 * (i / 32)) & 3) << 4);
+        }
+    }
+}
+
+/// <summary>256 quants q of three bits in groups of 16 with scales k of six bits, a half d: w = d·(k − 32)·(q − 4).</summary>
+internal sealed class Q3_KFormat() : ImportedFormat(11, 256, 110, 4, BlockScaling.HalfBlockByte)
+{
+    /// <inheritdoc/>
+    /// <remarks>Codes are those of <c>Q4_0</c>, whose kernels serve: q + 4.</remarks>
+    public override ReadOnlySpan<sbyte> Levels => TQ2_0Format.AroundOne;
+
+    /// <inheritdoc/>
+    protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        to.D = MemoryMarshal.Read<Half>(block[108..]);
+        ReadOnlySpan<byte> upper = block[..32], s = block.Slice(96, 12);
+        TwoBits.Split(block.Slice(32, 64), to.Codes);
+        for (int i = 0; i < 256; i++)
+            to.Codes[i] += (byte)(4 + 4 * (upper[i % 32] >> (i / 32) & 1));
+        for (int g = 0; g < 16; g++)
+        {
+            int low = g < 8 ? s[g] & 15 : s[g - 8] >> 4, high = s[8 + g % 4] >> (2 * (g / 4)) & 3;
+            to.Scales[g] = (sbyte)((low | high << 4) - 32);
+        }
+    }
+}
+
+/// <summary>256 quants q of two bits in groups of 16 with scales k and mins n of four bits, halves d and e: w = d·k·q − e·n.</summary>
+internal sealed class Q2_KFormat() : ImportedFormat(10, 256, 84, 4, BlockScaling.HalfBlockNibbles)
+{
+    /// <inheritdoc/>
+    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+    /// <inheritdoc/>
+    protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
+    {
+        to.D = MemoryMarshal.Read<Half>(block[80..]);
+        to.M = MemoryMarshal.Read<Half>(block[82..]);
+        TwoBits.Split(block.Slice(16, 64), to.Codes);
+        for (int g = 0; g < 16; g++)
+        {
+            to.Scales[g] = (sbyte)(block[g] & 15);
+            to.Mins[g] = (byte)(block[g] >> 4);
+        }
+    }
+}
