@@ -8,6 +8,9 @@ public sealed record ModelOptions
 
     /// <summary>How a file is read.</summary>
     public ModelLoading Loading { get; init; }
+
+    /// <summary>Is told, while the weights of another tool's file are repacked, the share that is done, 0 to 1; called by the thread that opens the model.</summary>
+    public Action<double>? OnProgress { get; init; }
 }
 
 /// <summary>How a model file is read.</summary>

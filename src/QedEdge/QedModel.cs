@@ -23,13 +23,13 @@ public sealed class QedModel : IDisposable
     private bool _disposed;
 
     /// <summary>A model of any description, on any kernel set; the file is the model's from now on.</summary>
-    internal QedModel(GgufFile file, ModelConfig config, KernelSet kernels)
+    internal QedModel(GgufFile file, ModelConfig config, KernelSet kernels, Action<double>? progress = null)
     {
         File = file;
         Config = config;
         Kernels = kernels;
         BakedPrefix = BakedPrefix.Find(file, Config);
-        _weights = new FileWeights(file, Config);
+        _weights = new FileWeights(file, Config, progress);
     }
 
     /// <summary>The file's metadata and tensor table.</summary>
@@ -197,7 +197,7 @@ public sealed class QedModel : IDisposable
     {
         try
         {
-            return new QedModel(file, ModelConfig.Read(file), KernelRegistry.Select(options?.InstructionSet));
+            return new QedModel(file, ModelConfig.Read(file), KernelRegistry.Select(options?.InstructionSet), options?.OnProgress);
         }
         catch
         {

@@ -14,6 +14,9 @@ namespace QedEdge.Gguf;
 /// </summary>
 internal sealed class GgufWriter
 {
+    /// <summary>The alignment with which kernels read tensors in place.</summary>
+    public const int CacheLine = 64;
+
     private const int Version = 3;
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly int _alignment;
@@ -38,7 +41,7 @@ internal sealed class GgufWriter
     /// <summary>Starts a file.</summary>
     /// <param name="alignment">Alignment of tensor data in bytes, a power of two.</param>
     /// <param name="checksums">Whether to write the checksums that <see cref="GgufChecksums"/> describes.</param>
-    public GgufWriter(int alignment = 64, bool checksums = true)
+    public GgufWriter(int alignment = CacheLine, bool checksums = true)
     {
         if (alignment > GgufLimits.Alignment || !int.IsPow2(alignment))
             throw new ArgumentOutOfRangeException(nameof(alignment));

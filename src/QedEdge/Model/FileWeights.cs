@@ -2,7 +2,6 @@ using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Quantization;
-using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Model;
 
@@ -15,14 +14,18 @@ internal sealed class FileWeights : IDisposable
     private readonly GgufFile _file;
     private readonly ModelConfig _config;
     private readonly HashSet<string> _used = [];
-    private readonly List<AlignedBuffer<byte>> _repacked = [];
+    private readonly RepackedWeights _repacked;
 
     /// <summary>Finds and checks all weights of a file.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="config">What it describes.</param>
+    /// <param name="progress">Is told the share of a plain file that is repacked, or null.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, of a wrong shape or type, or holds values that are not finite, or is none of the family's.</exception>
-    public FileWeights(GgufFile file, ModelConfig config)
+    public FileWeights(GgufFile file, ModelConfig config, Action<double>? progress = null)
     {
         _file = file;
         _config = config;
+        _repacked = new RepackedWeights(file, progress);
         if (file.HasPackedLayout)
             PageAdvice.PreferHuge(file.View); // those of a plain layout are copied and not read again
         try
@@ -41,6 +44,7 @@ internal sealed class FileWeights : IDisposable
                 RotaryFactors = file.Find(TensorSlots.RotaryFactors) is null ? null : Factors(architecture.HeadSize / 2),
             };
             RequireAllUsed();
+            _repacked.End();
         }
         catch
         {
@@ -53,12 +57,7 @@ internal sealed class FileWeights : IDisposable
     public ModelWeights Weights { get; }
 
     /// <summary>Frees what was repacked.</summary>
-    public void Dispose()
-    {
-        foreach (AlignedBuffer<byte> buffer in _repacked)
-            buffer.Dispose();
-        _repacked.Clear();
-    }
+    public void Dispose() => _repacked.Dispose();
 
     private LayerWeights Layer(Architecture architecture, int index)
     {
@@ -178,39 +177,11 @@ internal sealed class FileWeights : IDisposable
             "the padding after its last row is not zero; the file was not written by qed-convert, convert the checkpoint again", tensor: tensor.Name, offset: tensor.Offset);
     }
 
-    /// <summary>Copied bytes of the file that stay mapped at most.</summary>
-    private const int ForgetBytes = 4 << 20;
-
     private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved)
     {
         BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
             "this version has no such matrices; quantize the model again as Q8_0 or Q4_K_M, or convert the checkpoint with qed-convert");
-        long groupBytes = format.Info().GroupBytes(cols);
-        var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
-        _repacked.Add(buffer);
-        long rowBytes = data.Length / rows, forgotten = 0;
-        byte[] gathered = interleaved ? new byte[PackedLayout.GroupRows * rowBytes] : []; // [rows of a group][row bytes]
-        for (int group = 0; group < PackedLayout.RowGroups(rows); group++)
-        {
-            int first = group * PackedLayout.GroupRows, count = Math.Min(PackedLayout.GroupRows, rows - first);
-            ReadOnlySpan<byte> plain = interleaved ? Gather(first, count) : data.Span(first * rowBytes, checked((int)(count * rowBytes)));
-            format.Info().PackGroup(plain, count, cols, buffer.Slice(group * groupBytes, (int)groupBytes));
-            // What was copied need not stay in memory a second time.
-            long copied = (first + count) * rowBytes;
-            if (copied - forgotten >= ForgetBytes || first + count == rows)
-            {
-                _file.Forget(data.Slice(forgotten, copied - forgotten));
-                forgotten = copied;
-            }
-        }
-        return new PackedMatrix(format, rows, cols, buffer.View);
-
-        Span<byte> Gather(int first, int count)
-        {
-            for (int i = 0; i < count; i++)
-                data.Span(InterleavedRows.Source(first + i, _config.HeadSize) * rowBytes, (int)rowBytes).CopyTo(gathered.AsSpan((int)(i * rowBytes)));
-            return gathered;
-        }
+        return _repacked.Pack(format, data, rows, cols, interleaved ? _config.HeadSize : 0);
     }
 
     private ModelFormatException NotFinite(GgufTensorInfo tensor) =>

@@ -20,6 +20,7 @@ public class OtherToolsTests
         Assert.Equal(golden.StartsWith("gpt_neo-", StringComparison.Ordinal), report.Warnings.Exists(static warning => warning.Contains("llama.cpp does not open")));
         using var file = GgufFile.Open(folder["out"]);
         Assert.Equal("no_vocab", file.Metadata.GetString(GgufKeys.TokenizerModel));
+        Assert.Equal(GgufHeader.DefaultAlignment, file.Alignment); // llama-quantize 0.5.0 writes a file that ends too early where it is another
         if (file.Find("position_embd.weight") is { } positions)
             Assert.Equal(TensorType.F32, positions.Type);
     }

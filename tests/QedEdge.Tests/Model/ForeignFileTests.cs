@@ -129,7 +129,7 @@ public sealed class ForeignFileTests : IDisposable
     [Theory]
     [InlineData("blk.1.attn_q_norm.weight", TensorType.F32, new long[] { 24 }, "no such tensor")]
     [InlineData("blk.2.attn_norm.weight", TensorType.F32, new long[] { 72 }, "no such tensor")]
-    [InlineData("token_embd.weight", TensorType.BF16, new long[] { 50, 72 }, "--token-embedding-type q8_0 --output-tensor-type q8_0, or convert the checkpoint with qed-convert")]
+    [InlineData("token_embd.weight", TensorType.I8, new long[] { 50, 72 }, "quantize the model again as Q8_0 or Q4_K_M, or convert the checkpoint with qed-convert")]
     [InlineData("blk.0.attn_norm.weight", TensorType.F16, new long[] { 72 }, "must be F32")]
     public void Tensor_ThatTheFamilyDoesNotHave_IsRefused(string name, TensorType type, long[] shape, string says)
     {

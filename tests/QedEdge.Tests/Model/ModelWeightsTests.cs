@@ -54,9 +54,9 @@ public sealed class ModelWeightsTests : IDisposable
     [Fact]
     public void Open_AMatrixOfAnUnsupportedType_SaysWhichAreSupported()
     {
-        ModelFormatException error = Refuse(Rewrite("untied-bias-bf16", change: ("blk.0.ffn_up.weight", TensorType.BF16, [256, 128])));
+        ModelFormatException error = Refuse(Rewrite("untied-bias-bf16", change: ("blk.0.ffn_up.weight", TensorType.I8, [256, 128])));
         Assert.Equal((ModelFault.Unsupported, "blk.0.ffn_up.weight"), (error.Fault, error.Tensor));
-        Assert.Contains("Q4_0", error.Message);
+        Assert.Contains("Q4_K_M", error.Message);
     }
 
     [Theory]

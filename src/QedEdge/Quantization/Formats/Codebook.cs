@@ -5,21 +5,38 @@ namespace QedEdge.Quantization.Formats;
 /// </summary>
 internal sealed class Codebook
 {
-    private readonly ushort[] _entries;
-    private readonly int _bits;
+    private const int Sign = 8; // the bit of a code that makes its level negative
 
-    private Codebook(ReadOnlySpan<ushort> entries, int bits, int values)
+    private static readonly ulong[] Signs = SignBytes();
+
+    private readonly ulong[] _entries; // a byte for each level
+
+    private Codebook(ReadOnlySpan<ushort> words, int bits, int values)
     {
-        _entries = entries.ToArray();
-        _bits = bits;
-        Values = values;
+        _entries = new ulong[words.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            for (int j = 0; j < values; j++)
+                _entries[i] |= (ulong)(words[i] >> (bits * j) & ((1 << bits) - 1)) << (8 * j);
+        }
     }
 
-    /// <summary>Levels of an entry.</summary>
-    public int Values { get; }
+    /// <summary>The codes of an entry's levels without signs, one in each byte.</summary>
+    public ulong Codes(int index) => _entries[index];
 
-    /// <summary>A level of an entry.</summary>
-    public int Level(int index, int j) => _entries[index] >> (_bits * j) & ((1 << _bits) - 1);
+    /// <summary>What makes those levels negative whose bit is set.</summary>
+    public static ulong Negative(int signs) => Signs[signs & 255];
+
+    private static ulong[] SignBytes()
+    {
+        var signs = new ulong[256];
+        for (int i = 0; i < signs.Length; i++)
+        {
+            for (int j = 0; j < 8; j++)
+                signs[i] |= (ulong)(i >> j & 1) * Sign << (8 * j);
+        }
+        return signs;
+    }
 
     /// <summary>What nibbles of the <c>IQ2</c> types count: the three levels, and from 8 on their negatives.</summary>
     public static ReadOnlySpan<sbyte> TwoBitLevels => [8, 25, 43, 0, 0, 0, 0, 0, -8, -25, -43, 0, 0, 0, 0, 0];

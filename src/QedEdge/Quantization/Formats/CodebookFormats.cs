@@ -11,14 +11,14 @@ namespace QedEdge.Quantization.Formats;
 /// <param name="scaling">Whether 32 or 16 weights share a scale.</param>
 internal abstract class CodebookFormat(uint type, int plainBytes, BlockScaling scaling) : ImportedFormat(type, 256, plainBytes, 4, scaling)
 {
-    /// <summary>The bit of a nibble that makes the level negative.</summary>
-    protected const int Negative = 8;
-
     /// <summary>Codes of one entry, with the sign of weight j in bit j.</summary>
     protected static void Put(Codebook codebook, int index, int signs, Span<byte> codes)
     {
-        for (int j = 0; j < codebook.Values; j++)
-            codes[j] = (byte)(codebook.Level(index, j) | (signs >> j & 1) * Negative);
+        ulong entry = codebook.Codes(index) | Codebook.Negative(signs);
+        if (codes.Length == 8)
+            MemoryMarshal.Write(codes, entry);
+        else
+            MemoryMarshal.Write(codes, (uint)entry);
     }
 
     /// <summary>Seven signs, and an eighth that makes the number of minus signs even.</summary>
@@ -53,7 +53,7 @@ internal sealed class IQ4_XSFormat() : ImportedFormat(23, 256, 136, 4, BlockScal
         for (int g = 0; g < 8; g++)
         {
             to.Scales[g] = (sbyte)((block[4 + g / 2] >> (4 * (g % 2)) & 15 | (upper >> (2 * g) & 3) << 4) - 32);
-            NibblePairs.Split(block.Slice(8 + 16 * g, 16), to.Codes[(32 * g)..]);
+            PlainBits.Nibbles(block.Slice(8 + 16 * g, 16), to.Codes[(32 * g)..]);
         }
     }
 }

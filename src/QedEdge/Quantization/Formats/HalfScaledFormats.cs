@@ -2,27 +2,6 @@ using System.Runtime.InteropServices;
 
 namespace QedEdge.Quantization.Formats;
 
-/// <summary>Between nibbles of a plain block and codes.</summary>
-internal static class NibblePairs
-{
-    /// <summary>Low halves of 16 bytes are codes 0..15, high ones 16..31.</summary>
-    public static void Split(ReadOnlySpan<byte> pairs, Span<byte> codes)
-    {
-        for (int i = 0; i < pairs.Length; i++)
-        {
-            codes[i] = (byte)(pairs[i] & 15);
-            codes[i + pairs.Length] = (byte)(pairs[i] >> 4);
-        }
-    }
-
-    /// <summary>Bit i of <paramref name="bits"/> as the fifth of code i.</summary>
-    public static void AddFifth(uint bits, Span<byte> codes)
-    {
-        for (int i = 0; i < codes.Length; i++)
-            codes[i] |= (byte)((bits >> i & 1) << 4);
-    }
-}
-
 /// <summary>32 nibbles q, halves d and m: w = d·q + m.</summary>
 internal sealed class Q4_1Format() : ImportedFormat(3, 32, 20, 4, BlockScaling.HalfAndMin)
 {
@@ -34,7 +13,7 @@ internal sealed class Q4_1Format() : ImportedFormat(3, 32, 20, 4, BlockScaling.H
     {
         to.D = MemoryMarshal.Read<Half>(block);
         to.M = MemoryMarshal.Read<Half>(block[2..]);
-        NibblePairs.Split(block[4..], to.Codes);
+        PlainBits.Nibbles(block[4..], to.Codes);
     }
 }
 
@@ -48,8 +27,8 @@ internal sealed class Q5_0Format() : ImportedFormat(6, 32, 22, 5, BlockScaling.H
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
     {
         to.D = MemoryMarshal.Read<Half>(block);
-        NibblePairs.Split(block[6..], to.Codes);
-        NibblePairs.AddFifth(MemoryMarshal.Read<uint>(block[2..]), to.Codes[..32]);
+        PlainBits.Nibbles(block[6..], to.Codes);
+        PlainBits.AddFifth(MemoryMarshal.Read<uint>(block[2..]), to.Codes[..32]);
     }
 }
 
@@ -64,8 +43,8 @@ internal sealed class Q5_1Format() : ImportedFormat(7, 32, 24, 5, BlockScaling.H
     {
         to.D = MemoryMarshal.Read<Half>(block);
         to.M = MemoryMarshal.Read<Half>(block[2..]);
-        NibblePairs.Split(block[8..], to.Codes);
-        NibblePairs.AddFifth(MemoryMarshal.Read<uint>(block[4..]), to.Codes[..32]);
+        PlainBits.Nibbles(block[8..], to.Codes);
+        PlainBits.AddFifth(MemoryMarshal.Read<uint>(block[4..]), to.Codes[..32]);
     }
 }
 
@@ -79,7 +58,7 @@ internal sealed class MXFP4Format() : ImportedFormat(39, 32, 17, 4, BlockScaling
     /// <remarks>Exact where the power of two is a half, or where all is zero; a scale beyond it becomes infinite or not a number, which is refused when a file is opened.</remarks>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
     {
-        NibblePairs.Split(block[1..], to.Codes);
+        PlainBits.Nibbles(block[1..], to.Codes);
         bool zero = !block[1..].ContainsAnyExcept((ReadOnlySpan<byte>)[0, 8, 0x80, 0x88]);
         int exponent = block[0] - 128;
         to.D = zero ? Half.Zero : exponent is >= -24 and <= 15 ? (Half)MathF.ScaleB(1f, exponent) : Half.NaN;
@@ -97,7 +76,7 @@ internal sealed class NVFP4Format() : ImportedFormat(40, 64, 36, 4, BlockScaling
     {
         MemoryMarshal.Cast<byte, sbyte>(block[..4]).CopyTo(to.Scales);
         for (int g = 0; g < 4; g++)
-            NibblePairs.Split(block.Slice(4 + 8 * g, 8), to.Codes[(16 * g)..]);
+            PlainBits.Nibbles(block.Slice(4 + 8 * g, 8), to.Codes[(16 * g)..]);
     }
 
     /// <summary>Half of a float of eight bits (4 exponent, 3 mantissa), levels being doubled; 0 for 127, which is not a number.</summary>
@@ -182,19 +161,7 @@ internal sealed class TQ2_0Format() : ImportedFormat(35, 256, 66, 4, BlockScalin
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
     {
         to.D = MemoryMarshal.Read<Half>(block[64..]);
-        TwoBits.Split(block[..64], to.Codes);
-        foreach (ref byte code in to.Codes[..256])
-            code += Middle;
-    }
-}
-
-/// <summary>Quants of two bits, as K-quants and <c>TQ2_0</c> store 256 of them.</summary>
-internal static class TwoBits
-{
-    /// <summary>Of 32 bytes, bits 0 and 1 are codes 0..31, bits 2 and 3 the next 32; then of the other 32 bytes.</summary>
-    public static void Split(ReadOnlySpan<byte> bytes, Span<byte> codes)
-    {
-        for (int i = 0; i < 4 * bytes.Length; i++)
-            codes[i] = (byte)(bytes[32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3);
+        PlainBits.Pairs(block[..64], to.Codes);
+        PlainBits.Add(Middle, to.Codes[..256]);
     }
 }

@@ -13,7 +13,7 @@ internal sealed class Q4_KFormat() : ImportedFormat(12, 256, 144, 4, BlockScalin
     {
         ReadNumbers(block, ref to);
         for (int pair = 0; pair < 4; pair++)
-            NibblePairs.Split(block.Slice(16 + 32 * pair, 32), to.Codes[(64 * pair)..]);
+            PlainBits.Nibbles(block.Slice(16 + 32 * pair, 32), to.Codes[(64 * pair)..]);
     }
 
     /// <summary>d, e, and the twelve bytes of eight scales and eight mins.</summary>
@@ -47,9 +47,8 @@ internal sealed class Q5_KFormat() : ImportedFormat(13, 256, 176, 5, BlockScalin
         Q4_KFormat.ReadNumbers(block, ref to);
         ReadOnlySpan<byte> upper = block.Slice(16, 32);
         for (int pair = 0; pair < 4; pair++)
-            NibblePairs.Split(block.Slice(48 + 32 * pair, 32), to.Codes[(64 * pair)..]);
-        for (int i = 0; i < 256; i++)
-            to.Codes[i] |= (byte)((upper[i % 32] >> (i / 32) & 1) << 4);
+            PlainBits.Nibbles(block.Slice(48 + 32 * pair, 32), to.Codes[(64 * pair)..]);
+        PlainBits.AddUpper(upper, width: 1, fields: 8, shift: 4, to.Codes);
     }
 }
 
@@ -71,9 +70,8 @@ internal sealed class Q6_KFormat() : ImportedFormat(14, 256, 210, 6, BlockScalin
         for (int half = 0; half < 2; half++)
         {
             ReadOnlySpan<byte> low = block.Slice(64 * half, 64), upper = block.Slice(128 + 32 * half, 32);
-            NibblePairs.Split(low, to.Codes[(128 * half)..]);
-            for (int i = 0; i < 128; i++)
-                to.Codes[128 * half + i] |= (byte)((upper[i % 32] >> (2 * (i / 32)) & 3) << 4);
+            PlainBits.Nibbles(low, to.Codes[(128 * half)..]);
+            PlainBits.AddUpper(upper, width: 2, fields: 4, shift: 4, to.Codes[(128 * half)..]);
         }
     }
 }
@@ -90,9 +88,9 @@ internal sealed class Q3_KFormat() : ImportedFormat(11, 256, 110, 4, BlockScalin
     {
         to.D = MemoryMarshal.Read<Half>(block[108..]);
         ReadOnlySpan<byte> upper = block[..32], s = block.Slice(96, 12);
-        TwoBits.Split(block.Slice(32, 64), to.Codes);
-        for (int i = 0; i < 256; i++)
-            to.Codes[i] += (byte)(4 + 4 * (upper[i % 32] >> (i / 32) & 1));
+        PlainBits.Pairs(block.Slice(32, 64), to.Codes);
+        PlainBits.AddUpper(upper, width: 1, fields: 8, shift: 2, to.Codes);
+        PlainBits.Add(4, to.Codes[..256]);
         for (int g = 0; g < 16; g++)
         {
             int low = g < 8 ? s[g] & 15 : s[g - 8] >> 4, high = s[8 + g % 4] >> (2 * (g / 4)) & 3;
@@ -112,7 +110,7 @@ internal sealed class Q2_KFormat() : ImportedFormat(10, 256, 84, 4, BlockScaling
     {
         to.D = MemoryMarshal.Read<Half>(block[80..]);
         to.M = MemoryMarshal.Read<Half>(block[82..]);
-        TwoBits.Split(block.Slice(16, 64), to.Codes);
+        PlainBits.Pairs(block.Slice(16, 64), to.Codes);
         for (int g = 0; g < 16; g++)
         {
             to.Scales[g] = (sbyte)(block[g] & 15);

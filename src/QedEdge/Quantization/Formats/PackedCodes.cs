@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace QedEdge.Quantization.Formats;
 
 /// <summary>
@@ -10,26 +13,26 @@ namespace QedEdge.Quantization.Formats;
 /// </summary>
 internal static class PackedCodes
 {
-    private const int Vector = 32, Quad = 4, Vectors = 4, Nibbles = Vector * Vectors, Half = PackedLayout.BlockSize / 2;
+    private const int Vector = 32, Quad = 4, Vectors = 4, Nibbles = Vector * Vectors, Half = PackedLayout.BlockSize / 2, Rows = PackedLayout.GroupRows;
 
     /// <summary>Bytes of a block.</summary>
     public static int Bytes(int bits) => Nibbles + (bits - 4) * Vector;
 
-    /// <summary>Writes a row's 32 codes into a cleared block; its length says how many bits there are.</summary>
+    /// <summary>Writes a row's 32 codes into its places of a block, whose length says how many bits there are.</summary>
     public static void Store(ReadOnlySpan<byte> codes, int row, Span<byte> block)
     {
-        int bits = 4 + (block.Length - Nibbles) / Vector;
-        for (int i = 0; i < Half; i++)
+        Span<uint> quads = MemoryMarshal.Cast<byte, uint>(block);
+        Vector128<byte> low = Vector128.Create(codes[..Half]), high = Vector128.Create(codes.Slice(Half, Half));
+        Vector128<uint> pairs = (low & Vector128.Create((byte)15) | high << 4).AsUInt32();
+        for (int j = 0; j < Vectors; j++)
+            quads[j * Rows + row] = pairs[j];
+        Vector128<uint> l = (low >>> 4).AsUInt32(), h = (high >>> 4).AsUInt32(); // bytes of one bit or two, which no shift moves into the next
+        if (quads.Length == 5 * Rows)
+            quads[4 * Rows + row] = l[0] | l[1] << 1 | l[2] << 2 | l[3] << 3 | h[0] << 4 | h[1] << 5 | h[2] << 6 | h[3] << 7;
+        else if (quads.Length == 6 * Rows)
         {
-            int j = i / Quad, p = row * Quad + i % Quad, low = codes[i], high = codes[i + Half];
-            block[j * Vector + p] = (byte)(low & 15 | high << 4);
-            if (bits == 5)
-                block[Nibbles + p] |= (byte)((low >> 4) << j | (high >> 4) << (4 + j));
-            else if (bits == 6)
-            {
-                block[Nibbles + p] |= (byte)((low >> 4) << (2 * j));
-                block[Nibbles + Vector + p] |= (byte)((high >> 4) << (2 * j));
-            }
+            quads[4 * Rows + row] = l[0] | l[1] << 2 | l[2] << 4 | l[3] << 6;
+            quads[5 * Rows + row] = h[0] | h[1] << 2 | h[2] << 4 | h[3] << 6;
         }
     }
 

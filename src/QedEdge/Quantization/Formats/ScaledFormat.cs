@@ -80,14 +80,16 @@ internal abstract class ScaledFormat(uint type, int quantBytes) : FormatInfo(typ
     {
         int blocks = PackedLayout.Blocks(cols);
         Span<Half> scales = MemoryMarshal.Cast<byte, Half>(group[(int)ScalesOffset(cols)..]);
-        for (int b = 0; b < blocks; b++)
+        Span<uint> packed = MemoryMarshal.Cast<byte, uint>(group[..(int)ScalesOffset(cols)]);
+        for (int row = 0; row < rows; row++)
         {
-            for (int row = 0; row < rows; row++)
+            for (int b = 0; b < blocks; b++)
             {
                 ReadOnlySpan<byte> block = plain.Slice((row * blocks + b) * BlockBytes, BlockBytes);
                 scales[b * GroupRows + row] = MemoryMarshal.Read<Half>(block);
-                for (int j = 0; j < quantBytes / Quad; j++)
-                    block.Slice(2 + j * Quad, Quad).CopyTo(group[(b * QuantBytes + QuadStart(j, row))..]);
+                ReadOnlySpan<uint> quads = MemoryMarshal.Cast<byte, uint>(block[2..]);
+                for (int j = 0; j < quads.Length; j++)
+                    packed[b * (QuantBytes / Quad) + j * GroupRows + row] = quads[j];
             }
         }
     }
