@@ -65,7 +65,7 @@ internal static class CheckpointConverter
         if (options.Layout == FileLayout.Plain)
             OtherTools.Check(plan.Architecture, Path.Combine(folder, CheckpointConfig.FileName), report.Warnings);
         report.Warnings.AddRange(adapter?.Warnings ?? []);
-        var writer = new GgufWriter();
+        var writer = new GgufWriter(OtherTools.AlignmentOf(options.Layout));
         ModelMetadata.WriteModel(writer, checkpoint.Config.Name, plan.Architecture);
         ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
         Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);

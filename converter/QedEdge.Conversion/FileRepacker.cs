@@ -32,7 +32,7 @@ internal static class FileRepacker
         Architecture architecture = ModelConfig.Read(source).Architecture;
         if (layout == FileLayout.Plain)
             OtherTools.Check(architecture, input, report.Warnings);
-        var writer = new GgufWriter();
+        var writer = new GgufWriter(OtherTools.AlignmentOf(layout));
         var tensors = new RepackPlan(source, architecture, layout).Tensors;
         RepackedTensor? rounded = tensors.FirstOrDefault(static tensor => tensor.Format != tensor.To);
         bool mergesWritten = false;
@@ -83,7 +83,7 @@ internal static class FileRepacker
 
     private static void Write(GgufFile file, RepackedTensor tensor, RowGroupRunner runner, Action<int, ReadOnlySpan<byte>> write, CancellationToken cancellation)
     {
-        MappedFile[] mapped = [.. tensor.Sources.Select(source => CheckpointFiles.Map(file.Name, source.Offset, source.Bytes))];
+        MappedFile[] mapped = [.. tensor.Sources.Select(source => CheckpointFiles.Map((source.Part ?? file).Name, source.Offset, source.Bytes))];
         try
         {
             NativeView[] data = [.. mapped.Select(static source => source.View)];

@@ -12,6 +12,9 @@ internal static class OtherTools
 {
     private const float SmallestScaleStep = 1e-6f; // of 1: scales are float32 quotients
 
+    /// <summary>The alignment of a layout's tensors: kernels read packed ones in place by cache lines; llama-quantize spoils files that it did not give its own alignment.</summary>
+    public static int AlignmentOf(FileLayout layout) => layout == FileLayout.Plain ? GgufHeader.DefaultAlignment : GgufWriter.CacheLine;
+
     /// <summary>Refuses what would be computed otherwise.</summary>
     /// <param name="architecture">What the file describes.</param>
     /// <param name="source">The file that it is made from.</param>

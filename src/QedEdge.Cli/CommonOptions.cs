@@ -67,10 +67,12 @@ internal sealed class CommonOptions
             file.Dispose();
             throw;
         }
+        using var progress = new OpeningProgress();
         var model = QedModel.Open(file, new ModelOptions
         {
             InstructionSet = isa == "auto" ? null : isa,
             Loading = map ? ModelLoading.Map : ModelLoading.Memory,
+            OnProgress = progress.Report,
         });
         if (parsed.GetValue(Verbose) && !SaysMoreItself)
             Terminal.Note($"{model.File.Name}: {model.InstructionSet}, context of {model.Config.ContextLength}, {ByteSize.Text(model.WeightBytesPerToken)} of weights a token");

@@ -5,7 +5,7 @@ using QedEdge.Gguf;
 
 namespace QedEdge.Cli.Commands;
 
-/// <summary><c>qed inspect</c>: what a GGUF file of any architecture holds, and what running it takes.</summary>
+/// <summary><c>qed inspect</c>: whether a GGUF file of any architecture runs, what it holds, and what running it takes.</summary>
 internal sealed class InspectCommand
 {
     private readonly CommonOptions _common = new();
@@ -14,7 +14,7 @@ internal sealed class InspectCommand
     public static Command Create()
     {
         var self = new InspectCommand();
-        var command = new Command("inspect", "Show a model file's metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf",
+        var command = new Command("inspect", "Show whether a model file runs, its metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf",
             self._file, self._common.Model, self._common.ContextSize, self._common.Json);
         command.Action = self.Run;
         return command;
@@ -27,17 +27,20 @@ internal sealed class InspectCommand
         string? path = parsed.GetValue(_file) ?? parsed.GetValue(_common.Model);
         using GgufFile file = ModelSource.OpenFile(path);
         ModelBundle? bundle = ModelSource.File(path) is { } given ? ModelBundle.Find(given) : null;
-        MemoryNeed? memory = MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize));
+        var verdict = new FileVerdict(file);
+        MemoryNeed? memory = verdict.Problem is null ? MemoryNeed.Of(file, parsed.GetValue(_common.ContextSize)) : null;
         if (parsed.GetValue(_common.Json))
-            WriteJson(file, memory, bundle);
+            WriteJson(file, verdict, memory, bundle);
         else
-            WriteText(file, memory, bundle);
+            WriteText(file, verdict, memory, bundle);
         return ExitCode.Done;
     }
 
-    private static void WriteText(GgufFile file, MemoryNeed? memory, ModelBundle? bundle)
+    private static void WriteText(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle)
     {
-        Terminal.WriteLine($"{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
+        foreach (string line in verdict.Lines(file))
+            Terminal.WriteLine(TerminalText.OneLine(line));
+        Terminal.WriteLine($"\n{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
         if (bundle is not null)
         {
             Terminal.WriteLine($"bundled with an executable of {bundle.ExecutableLength} bytes, at byte {bundle.ModelOffset}, {bundle.ModelLength} bytes");
@@ -64,9 +67,22 @@ internal sealed class InspectCommand
         }
     }
 
-    private static void WriteJson(GgufFile file, MemoryNeed? memory, ModelBundle? bundle) => Terminal.WriteJson(json =>
+    private static void WriteJson(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle) => Terminal.WriteJson(json =>
     {
         json.WriteString("file", file.Name);
+        json.WriteBoolean("runs", verdict.Problem is null);
+        if (verdict.Problem is { } problem)
+            json.WriteString("problem", problem);
+        if (verdict.Family is { } family)
+            json.WriteString("family", family);
+        if (verdict.Tokenizer is { } tokenizer)
+            json.WriteString("tokenizer", tokenizer);
+        if (verdict.TokenizerProblem is { } tokenizerProblem)
+            json.WriteString("tokenizer_problem", tokenizerProblem);
+        if (verdict.Family is not null)
+            json.WriteBoolean("chat_template", verdict.Template is not null);
+        if (verdict.TemplateProblem is { } templateProblem)
+            json.WriteString("chat_template_problem", templateProblem);
         json.WriteNumber("version", file.Version);
         json.WriteNumber("bytes", file.Length);
         json.WriteNumber("alignment", file.Alignment);

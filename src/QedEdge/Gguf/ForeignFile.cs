@@ -20,6 +20,18 @@ internal static class ForeignFile
         throw new ModelFormatException(ModelFault.NotGguf, file, Recognise(bytes[..Math.Min(Looked, bytes.Length)]), offset: 0);
     }
 
+    /// <summary>Throws for a GGUF file that is only a part of a model.</summary>
+    public static void RefuseParts(GgufFile file)
+    {
+        string? type = file.Metadata.FindString("general.type"), architecture = file.Metadata.FindString(GgufKeys.Architecture);
+        string? problem = type == "adapter" ? "a LoRA adapter without the model that it changes; merge it into that model: qed-convert MODEL_DIR --lora ADAPTER_DIR"
+            : type == "mmproj" || architecture == "clip" ? "the part of a multimodal model that sees pictures; name the file of its language model"
+            : file.Tensors.Count == 0 && file.Metadata.Contains(GgufKeys.Tokens) ? "a vocabulary without weights, which 'qed tokenize' takes; name the model's file for all else"
+            : null;
+        if (problem is not null)
+            throw new ModelFormatException(ModelFault.Unsupported, file.Name, problem);
+    }
+
     private static string Recognise(ReadOnlySpan<byte> start)
     {
         if (start.StartsWith("version https://git-lfs"u8))

@@ -16,8 +16,9 @@ public sealed class GgufFile : IDisposable
 
     private readonly NativeView _view;
     private readonly IDisposable? _owner;
-    private readonly GgufTensorInfo[] _tensors;
     private readonly Dictionary<string, GgufTensorInfo> _byName;
+    private GgufFile[] _parts = [];
+    private GgufTensorInfo[] _tensors;
     private int _users = 1; // the owner, and calls that read the file meanwhile
     private volatile bool _disposed;
 
@@ -47,8 +48,17 @@ public sealed class GgufFile : IDisposable
     /// <summary>The alignment of tensor data, in bytes from <see cref="DataOffset"/>.</summary>
     public int Alignment { get; }
 
-    /// <summary>The file's length in bytes.</summary>
-    public long Length => _view.Length;
+    /// <summary>The file's length in bytes; of a split model, of all files.</summary>
+    public long Length
+    {
+        get
+        {
+            long length = _view.Length;
+            foreach (GgufFile part in _parts)
+                length += part.Length;
+            return length;
+        }
+    }
 
     /// <summary>Where tensor data start, in bytes.</summary>
     public long DataOffset { get; }
@@ -84,9 +94,22 @@ public sealed class GgufFile : IDisposable
     /// <summary>Maps a file and reads its header.</summary>
     /// <param name="path">The file's path; of a bundle, the model in it is opened.</param>
     /// <exception cref="ModelFormatException">It cannot be read, is no GGUF file, or is short, damaged or of an unsupported kind.</exception>
-    public static GgufFile Open(string path) => Open(path, path);
+    public static GgufFile Open(string path)
+    {
+        GgufFile file = Open(path, path);
+        try
+        {
+            file.Join(SplitModel.Parts(file));
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
-    /// <summary>As <see cref="Open(string)"/>, for a file that does not have its name yet.</summary>
+    /// <summary>As <see cref="Open(string)"/>, for a file that does not have its name yet, or is one of a split model's.</summary>
     /// <param name="path">The file's path.</param>
     /// <param name="name">What errors call it.</param>
     internal static GgufFile Open(string path, string name)
@@ -171,6 +194,22 @@ public sealed class GgufFile : IDisposable
         }
     }
 
+    /// <summary>Takes the further files of a split model; they are this file's from now on.</summary>
+    private void Join(GgufFile[] parts)
+    {
+        _parts = parts;
+        foreach (GgufFile part in parts)
+        {
+            foreach (GgufTensorInfo tensor in part._tensors)
+            {
+                if (!_byName.TryAdd(tensor.Name, tensor))
+                    throw new ModelFormatException(ModelFault.Damaged, part.Name, "the tensor is in another file of the split model too", tensor: tensor.Name, offset: tensor.Offset);
+                tensor.Part = part;
+            }
+            _tensors = [.. _tensors, .. part._tensors];
+        }
+    }
+
     /// <summary>The tensor of a name, or null.</summary>
     /// <param name="name">The tensor's name: blk.0.attn_q.weight.</param>
     public GgufTensorInfo? Find(string name) => _byName.GetValueOrDefault(name);
@@ -190,7 +229,7 @@ public sealed class GgufFile : IDisposable
     /// <summary>A tensor's data, in place; aligned to <see cref="Alignment"/> relative to the file's start only if <see cref="DataOffset"/> is.</summary>
     internal NativeView Data(GgufTensorInfo tensor) =>
         // The offset of an empty tensor may lie in the padding that the file's end lacks.
-        tensor.Bytes == 0 ? default : View.Slice(tensor.Offset, tensor.Bytes);
+        tensor.Bytes == 0 ? default : (tensor.Part ?? this).View.Slice(tensor.Offset, tensor.Bytes);
 
     /// <summary>Releases the mapping.</summary>
     public void Dispose()
@@ -216,8 +255,11 @@ public sealed class GgufFile : IDisposable
     /// <summary>Ends what <see cref="Retain"/> began.</summary>
     internal void Release()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
-            _owner?.Dispose();
+        if (Interlocked.Decrement(ref _users) > 0)
+            return;
+        foreach (GgufFile part in _parts)
+            part.Dispose();
+        _owner?.Dispose();
     }
 
     /// <summary>Says why a path cannot be read and what to do.</summary>
@@ -266,7 +308,7 @@ public sealed class GgufFile : IDisposable
     /// <summary>Checks that every tensor's data lie within the file and that none overlap.</summary>
     private GgufTensorInfo[] Place(List<GgufHeader.TensorRow> rows)
     {
-        long room = Math.Max(0, Length - DataOffset);
+        long room = Math.Max(0, _view.Length - DataOffset);
         // A sound file's offsets never pass the sum of all sizes: a larger one, or an absurd size, is damage rather than a missing end.
         ulong all = 0;
         foreach (var row in rows)

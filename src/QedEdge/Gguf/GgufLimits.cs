@@ -27,6 +27,9 @@ internal static class GgufLimits
     /// <summary>Bytes of a tensor's name.</summary>
     public const int TensorNameBytes = 63;
 
+    /// <summary>Files of a split model.</summary>
+    public const int Parts = 1024;
+
     /// <summary>A tensor's dimensions.</summary>
     public const int Dimensions = 4;
 

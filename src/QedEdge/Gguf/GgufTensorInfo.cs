@@ -26,6 +26,9 @@ public sealed class GgufTensorInfo
     /// <summary>Where the data start, in bytes from the start of the file.</summary>
     public long Offset { get; }
 
+    /// <summary>The further file of a split model that the data lie in, or null: the file itself.</summary>
+    internal GgufFile? Part { get; set; }
+
     /// <summary>Bytes of data, without the padding behind them.</summary>
     public long Bytes { get; }
 

@@ -13,7 +13,6 @@ internal sealed class FileWeights : IDisposable
 {
     private readonly GgufFile _file;
     private readonly ModelConfig _config;
-    private readonly HashSet<string> _used = [];
     private readonly RepackedWeights _repacked;
 
     /// <summary>Finds and checks all weights of a file.</summary>
@@ -25,6 +24,7 @@ internal sealed class FileWeights : IDisposable
     {
         _file = file;
         _config = config;
+        TensorCheck.Run(file, config.Architecture);
         _repacked = new RepackedWeights(file, progress);
         if (file.HasPackedLayout)
             PageAdvice.PreferHuge(file.View); // those of a plain layout are copied and not read again
@@ -43,7 +43,6 @@ internal sealed class FileWeights : IDisposable
                 Positions = architecture.PositionTable == 0 ? null : Matrix(TensorSlots.Positions, architecture.PositionTable, architecture.Width),
                 RotaryFactors = file.Find(TensorSlots.RotaryFactors) is null ? null : Factors(architecture.HeadSize / 2),
             };
-            RequireAllUsed();
             _repacked.End();
         }
         catch
@@ -81,9 +80,7 @@ internal sealed class FileWeights : IDisposable
     /// <summary>Queries, keys or values out of the one matrix that other tools store them in.</summary>
     private Linear Fused(TensorSlot slot, string name, FusedRows rows)
     {
-        GgufTensorInfo tensor = Require(name + ".weight", rows.All, slot.Cols);
-        if (TensorTypes.IsPacked(tensor.Type))
-            throw Unsupported(tensor, "queries, keys and values in one matrix must be of a plain type");
+        GgufTensorInfo tensor = _file.Find(name + ".weight")!;
         NativeView data = _file.Data(tensor);
         long rowBytes = data.Length / rows.All;
         PackedMatrix matrix = Checked(tensor, Repack(tensor, data.Slice(rows.First * rowBytes, slot.Rows * rowBytes), slot.Rows, slot.Cols, IsInterleaved(slot)));
@@ -127,30 +124,9 @@ internal sealed class FileWeights : IDisposable
         return factors;
     }
 
-    /// <summary>A tensor that is passed over would change what the model computes.</summary>
-    private void RequireAllUsed()
-    {
-        foreach (GgufTensorInfo tensor in _file.Tensors)
-        {
-            if (!tensor.IsBaked && !_used.Contains(tensor.Name))
-                throw new ModelFormatException(ModelFault.Unsupported, _file.Name, $"models of the family '{_config.Architecture.Name}' have no such tensor", tensor: tensor.Name, offset: tensor.Offset);
-        }
-    }
-
-    private GgufTensorInfo Require(string name, params ReadOnlySpan<long> shape)
-    {
-        GgufTensorInfo tensor = _file.Find(name) ?? throw new ModelFormatException(ModelFault.MissingTensor, _file.Name,
-            "the tensor is missing; convert the checkpoint again", tensor: name);
-        tensor.RequireShape(_file.Name, shape);
-        _used.Add(name);
-        return tensor;
-    }
-
     private float[] Vector(string name, int size)
     {
-        GgufTensorInfo tensor = Require(name, size);
-        if (tensor.Type != TensorType.F32)
-            throw Unsupported(tensor, "norms and biases must be F32");
+        GgufTensorInfo tensor = _file.Find(name)!;
         var padded = new float[PackedLayout.Blocks(size) * PackedLayout.BlockSize];
         _file.Data(tensor).Span<float>(0, size).CopyTo(padded);
         if (!FiniteCheck.Floats(padded))
@@ -160,7 +136,7 @@ internal sealed class FileWeights : IDisposable
 
     private PackedMatrix Matrix(string name, int rows, int cols, bool interleaved = false)
     {
-        GgufTensorInfo tensor = Require(name, rows, cols);
+        GgufTensorInfo tensor = _file.Find(name)!;
         NativeView data = _file.Data(tensor);
         // Packed types are qed-convert's own, with rows in our order.
         PackedMatrix matrix = TensorTypes.PackedFormat(tensor.Type) is { } format
@@ -177,16 +153,9 @@ internal sealed class FileWeights : IDisposable
             "the padding after its last row is not zero; the file was not written by qed-convert, convert the checkpoint again", tensor: tensor.Name, offset: tensor.Offset);
     }
 
-    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved)
-    {
-        BlockFormat format = TensorTypes.PlainFormat(tensor.Type) ?? throw Unsupported(tensor,
-            "this version has no such matrices; quantize the model again as Q8_0 or Q4_K_M, or convert the checkpoint with qed-convert");
-        return _repacked.Pack(format, data, rows, cols, interleaved ? _config.HeadSize : 0);
-    }
+    private PackedMatrix Repack(GgufTensorInfo tensor, NativeView data, int rows, int cols, bool interleaved) =>
+        _repacked.Pack(TensorTypes.PlainFormat(tensor.Type)!.Value, data, rows, cols, interleaved ? _config.HeadSize : 0);
 
     private ModelFormatException NotFinite(GgufTensorInfo tensor) =>
         new(ModelFault.Damaged, _file.Name, "holds values that are not finite numbers; the file is damaged, see 'qed verify'", tensor: tensor.Name, offset: tensor.Offset);
-
-    private ModelFormatException Unsupported(GgufTensorInfo tensor, string supported) =>
-        new(ModelFault.Unsupported, _file.Name, $"has type {tensor.Type}; {supported}", tensor: tensor.Name, offset: tensor.Offset);
 }

@@ -84,6 +84,7 @@ public sealed record ModelConfig
     public static ModelConfig Read(GgufFile file)
     {
         var metadata = file.Metadata;
+        ForeignFile.RefuseParts(file);
         string name = metadata.GetString(GgufKeys.Architecture);
         Family family = FamilyRegistry.Find(name) ?? throw new ModelFormatException(ModelFault.UnknownArchitecture, file.Name,
             $"the model's architecture is '{ModelFormatException.OneLine(name)}', and QedEdge runs {FamilyRegistry.Names}; convert a checkpoint of one of these with qed-convert",

@@ -1,0 +1,35 @@
+using System.Diagnostics;
+using System.Globalization;
+using QedEdge.Memory;
+
+namespace QedEdge.Cli;
+
+/// <summary>How far a file's repacking has come, on a terminal, where it takes more than a second.</summary>
+internal sealed class OpeningProgress : IDisposable
+{
+    private static readonly TimeSpan First = TimeSpan.FromSeconds(1), Again = TimeSpan.FromSeconds(0.2);
+
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private long _shown;
+    private int _length;
+
+    /// <summary>Tells how far it is.</summary>
+    /// <param name="share">0 to 1.</param>
+    public void Report(double share)
+    {
+        if (!StandardStreams.ErrorIsTerminal || Stopwatch.GetElapsedTime(_start) < First || (_shown > 0 && Stopwatch.GetElapsedTime(_shown) < Again))
+            return;
+        _shown = Stopwatch.GetTimestamp();
+        string line = string.Create(CultureInfo.InvariantCulture, $"{share,4:0%}  repacking the weights; 'qed-convert repack' does it for good");
+        Terminal.Draw("\r" + line);
+        _length = line.Length;
+    }
+
+    /// <summary>Takes the line off the terminal.</summary>
+    public void Dispose()
+    {
+        if (_length > 0)
+            Terminal.Draw("\r" + new string(' ', _length) + "\r");
+        _length = 0;
+    }
+}

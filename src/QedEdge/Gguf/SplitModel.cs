@@ -1,0 +1,51 @@
+using System.Globalization;
+
+namespace QedEdge.Gguf;
+
+/// <summary>
+/// A model in several files, as other tools split them: <c>NAME-00001-of-00003.gguf</c> has the metadata and the first tensors, the others the rest. Each has the
+/// keys <c>split.count</c> and <c>split.no</c>, from 0.
+/// </summary>
+internal static class SplitModel
+{
+    private const string Count = "split.count", Number = "split.no";
+
+    /// <summary>Opens the further files of a split model's first; none where the file is a whole model.</summary>
+    /// <param name="first">The file.</param>
+    /// <exception cref="ModelFormatException">It is not the first, or another one is missing, damaged or of another model.</exception>
+    public static GgufFile[] Parts(GgufFile first)
+    {
+        long count = first.Metadata.FindInt64(Count) ?? 1, number = first.Metadata.FindInt64(Number) ?? 0;
+        if (count == 1)
+            return [];
+        if (count is < 1 or > GgufLimits.Parts || number < 0 || number >= count)
+            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"a model of {count} files, this being number {number + 1}; {GgufLimits.Parts} files are the most", Count);
+        string ending = Ending(number, count);
+        if (!first.Name.EndsWith(ending, StringComparison.Ordinal))
+            throw new ModelFormatException(ModelFault.Unsupported, first.Name, $"is one of {count} files of a split model and its name does not end in '{ending}', by which the others are found; give all files their names back", Count);
+        string start = first.Name[..^ending.Length];
+        if (number > 0)
+            throw new ModelFormatException(ModelFault.Unsupported, first.Name, $"is file {number + 1} of {count} of a split model; name the first, {Path.GetFileName(start)}{Ending(0, count)}");
+        var parts = new GgufFile[count - 1];
+        try
+        {
+            for (int i = 0; i < parts.Length; i++)
+            {
+                parts[i] = GgufFile.Open(start + Ending(i + 1, count), start + Ending(i + 1, count));
+                if (parts[i].Metadata.FindInt64(Count) != count || parts[i].Metadata.FindInt64(Number) != i + 1)
+                    throw new ModelFormatException(ModelFault.Damaged, parts[i].Name, $"is not file {i + 2} of {count} of the split model that {Path.GetFileName(first.Name)} begins; download all of them again", Number);
+            }
+        }
+        catch (Exception e)
+        {
+            foreach (GgufFile? part in parts)
+                part?.Dispose();
+            if (e is ModelFormatException { Fault: ModelFault.Unreadable } unreadable)
+                throw new ModelFormatException(ModelFault.Unreadable, unreadable.File, $"is missing or cannot be read, and the model is split into {count} files; download all of them into one folder", inner: e);
+            throw;
+        }
+        return parts;
+    }
+
+    private static string Ending(long number, long count) => string.Create(CultureInfo.InvariantCulture, $"-{number + 1:00000}-of-{count:00000}.gguf");
+}
