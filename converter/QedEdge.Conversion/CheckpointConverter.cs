@@ -48,11 +48,13 @@ internal static class CheckpointConverter
             throw new QedException("--arch qwen2 is for other tools, which read only --layout plain");
         var checkpoint = Checkpoint.Open(folder);
         var plan = new TensorPlan(checkpoint, options);
-        if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors[checkpoint.Config.Family.Names.Embedding + ".weight"], head))
+        if (plan.Head is { } head && !TensorEncoder.AreEqual(checkpoint.Tensors[checkpoint.Names.Embedding + ".weight"], head))
         {
             throw new ModelFormatException(ModelFault.Damaged, head.File,
                 "config.json says that the head is the embedding (tie_word_embeddings), yet this tensor differs from it; set it to false if the head was trained on its own", tensor: head.Name);
         }
+        if (checkpoint.IsFile && options.LoraFolder is not null)
+            throw new QedException("an adapter names the tensors of a checkpoint's folder: merge it there, --lora goes with MODEL_DIR");
         var adapter = options.LoraFolder is { } lora ? LoraAdapter.Read(lora, checkpoint) : null;
         if (adapter is not null)
             plan.Merge(adapter);
@@ -67,12 +69,10 @@ internal static class CheckpointConverter
         report.Warnings.AddRange(adapter?.Warnings ?? []);
         var writer = new GgufWriter(OtherTools.AlignmentOf(options.Layout));
         ModelMetadata.WriteModel(writer, checkpoint.Config.Name, plan.Architecture);
-        ModelMetadata.WriteSampling(writer, checkpoint.Generation, report.Warnings);
-        Tokenizer? tokenizer = TokenizerConversion.Write(writer, checkpoint, options, report.Warnings);
-        var provenance = new Provenance(options, plan, adapter, calibrated, DigestPrompt(tokenizer, checkpoint.Config.ContextLength));
+        int[] prompt = checkpoint.IsFile ? FileMetadata.Copy(checkpoint, writer, options.Layout, report.Warnings) : WriteTexts(checkpoint, writer, options, report.Warnings);
+        var provenance = new Provenance(options, plan, adapter, calibrated, prompt);
         provenance.Write(writer);
         WarnOfTexts(calibrated, provenance.IsCalibrated, options.Method, report.Warnings);
-        tokenizer = null;
         // What a large tokenizer needed is given back before tensors are mapped, so that the two do not add up.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         foreach (var tensor in plan.Tensors)
@@ -91,6 +91,13 @@ internal static class CheckpointConverter
         if (plan.Fallbacks is [string first, ..])
             report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;
+    }
+
+    /// <summary>Writes sampling defaults and tokenizer; returns what a digest begins with.</summary>
+    private static int[] WriteTexts(Checkpoint checkpoint, GgufWriter writer, ConversionOptions options, List<string> warnings)
+    {
+        ModelMetadata.WriteSampling(writer, checkpoint.Generation, warnings);
+        return DigestPrompt(TokenizerConversion.Write(writer, checkpoint, options, warnings), checkpoint.Config.ContextLength);
     }
 
     /// <summary>Names in one line: the first of them, and how many more there are.</summary>
@@ -128,7 +135,7 @@ internal static class CheckpointConverter
     }
 
     /// <summary>What a digest begins with: words where the model reads words.</summary>
-    private static int[] DigestPrompt(Tokenizer? tokenizer, int context)
+    internal static int[] DigestPrompt(Tokenizer? tokenizer, int context)
     {
         var ids = new List<int>();
         tokenizer?.Encode("Once upon a time", ids, tokenizer.PromptOptions & ~EncodeOptions.AddEos);

@@ -11,6 +11,9 @@ internal sealed record TypeReport(TensorType Type)
     /// <summary>How many tensors.</summary>
     public int TensorCount { get; private set; }
 
+    /// <summary>How many of them lay on the type's grid already and are stored as they were.</summary>
+    public int ExactCount { get; internal set; }
+
     /// <summary>Their values, without padding.</summary>
     public long ValueCount { get; private set; }
 

@@ -52,6 +52,11 @@ internal static class FileRepacker
                 mergesWritten = true;
             }
         }
+        if (!source.IsOwn && !source.Metadata.Contains(GgufKeys.Recipe))
+        {
+            writer.Add(GgufKeys.Recipe, $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: repacked, values unchanged");
+            FileMetadata.AddSource(writer, source);
+        }
         if (source.Tensors.Any(static tensor => tensor.IsBaked))
             report.Warnings.Add("the baked prefix belongs to the other layout and is left out; bake it again with 'qed bake'");
         foreach (var tensor in tensors)

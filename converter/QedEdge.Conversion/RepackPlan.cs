@@ -139,7 +139,9 @@ internal sealed class RepackPlan
     {
         var packed = TensorTypes.PackedFormat(tensor.Type);
         var format = packed ?? TensorTypes.PlainFormat(tensor.Type)
-            ?? throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}; F32, F16, Q8_0, Q4_0 and IQ4_NL can be repacked");
+            ?? throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}; no matrix is of such a type");
+        if (packed is not null && _layout == FileLayout.Plain && format.Info() is ImportedFormat)
+            throw Unsupported($"has type {TensorTypes.Name(tensor.Type)}, from which there is no way back to the plain layout; keep the file that it was made from");
         if (tensor.Dimensions.Count > 2 || tensor.Dimensions.Any(static dimension => dimension is < 1 or > GgufLimits.Size))
             throw Unsupported("models have vectors and matrices of up to 2^20 rows and columns only");
         bool matrix = tensor.Dimensions.Count == 2;

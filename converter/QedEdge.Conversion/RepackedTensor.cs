@@ -43,6 +43,11 @@ internal sealed record RepackedTensor(string Name, GgufTensorInfo[] Sources, int
     /// <param name="output">Takes its bytes.</param>
     public void Group(NativeView[] data, int firstRow, int rows, Span<byte> output)
     {
+        if (FromPacked && ToPacked && RowOf is null)
+        {
+            PackedGroup(data[0], firstRow).CopyTo(output);
+            return;
+        }
         int rowBytes = (int)Format.Info().RowBytes(Cols);
         using var gathered = SpanOwner<byte>.Allocate(FromPacked || RowOf is not null ? rows * rowBytes : 0); // [rows][row bytes]
         ReadOnlySpan<byte> plain = gathered.Span;

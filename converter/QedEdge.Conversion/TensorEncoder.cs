@@ -29,6 +29,9 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
     {
         using var mapped = tensor.Source is { } source ? SafetensorsValues.Map(source) : null;
         var data = mapped?.View ?? default;
+        bool isExact = IsExact(tensor, data);
+        if (isExact)
+            report.ExactCount++;
         int groups = PackedLayout.RowGroups(tensor.Rows);
         if (_results.Length < groups)
             _results = new GroupResult[groups];
@@ -38,7 +41,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         var checksum = new XxHash3();
         long hashed = 0;
         _runner.Run(tensor.Rows, tensor.GroupBytes,
-            (firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, firstRow, rows, output),
+            (firstRow, rows, output) => _results[firstRow / PackedLayout.GroupRows] = EncodeGroup(tensor, data, isExact, firstRow, rows, output),
             (rowsDone, bytes) =>
             {
                 // In the groups' order, whichever thread made them: the first fault is named, and sums do not depend on the threads.
@@ -79,7 +82,23 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         return true;
     }
 
-    private GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, int firstRow, int rows, Span<byte> output)
+    /// <summary>Whether a matrix that becomes <c>Q4_0</c> lies on its grid already; of one that does not, the first rows show it.</summary>
+    private static bool IsExact(PlannedTensor tensor, NativeView data)
+    {
+        if (tensor.Format != BlockFormat.Q4_0 || tensor.Source is null || tensor.Update is not null)
+            return false;
+        using var row = SpanOwner<float>.Allocate(tensor.Cols);
+        using var plain = SpanOwner<byte>.Allocate((int)tensor.Format.Info().RowBytes(tensor.Cols));
+        for (int i = 0; i < tensor.Rows; i++)
+        {
+            ReadRow(tensor, data, tensor.SourceRowOf(i), row.Span);
+            if (!ExactNibbles.TryEncode(row.Span, plain.Span))
+                return false;
+        }
+        return true;
+    }
+
+    private GroupResult EncodeGroup(PlannedTensor tensor, NativeView data, bool isExact, int firstRow, int rows, Span<byte> output)
     {
         int rowBytes = (int)tensor.Format.Info().RowBytes(tensor.Cols);
         using var plainOwner = SpanOwner<byte>.Allocate(tensor.Packed ? rows * rowBytes : 0);     // [rows][row bytes]
@@ -97,7 +116,9 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
             if (notFinite >= 0)
                 return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(sourceRow, notFinite)} is not finite; {NotFinite(tensor)}" };
             (string ownName, int ownRow) = tensor.OwnRowOf(firstRow + i);
-            if (encoded.TryGetValue(ownName, out EncodedMatrix? calibrated))
+            if (isExact)
+                ExactNibbles.TryEncode(row, bytes);
+            else if (encoded.TryGetValue(ownName, out EncodedMatrix? calibrated))
                 calibrated.Row(ownRow).CopyTo(bytes);
             else if (!tensor.Format.Info().EncodeRow(row, bytes, method))
                 return new GroupResult { Fault = ModelFault.Unsupported, Problem = $"a value near {tensor.Place(sourceRow, 0)} is beyond the range of {tensor.Format}; convert with --type f32 and --embedding-type f32" };
@@ -126,7 +147,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         if (tensor.IsTransposed)
             ReadColumn(tensor, source, data, index, row);
         else if (tensor.IsMatrix)
-            Decode(source.Type, data, (long)index * row.Length, row);
+            SafetensorsValues.ReadRow(source, data, index, row);
         else
             ReadVector(tensor, source, data, row);
         tensor.Update?.AddTo(index, row);

@@ -90,7 +90,7 @@ internal sealed class TensorPlan
     {
         _checkpoint = checkpoint;
         _options = options;
-        _names = checkpoint.Config.Family.Names;
+        _names = checkpoint.Names;
         Architecture source = checkpoint.Config.Architecture;
         Architecture = options.Architecture == FileArchitecture.Qwen2 ? AsQwen2(checkpoint, source) : source;
         var embedding = options.EffectiveEmbeddingType;
@@ -170,9 +170,11 @@ internal sealed class TensorPlan
     {
         if (fused is not null)
             return new SourceRows(fused.All, Braided(attention, fused.First));
-        bool interleaves = IsPlain && slot.IsRotated && FamilyRegistry.Find(Architecture.Name)!.InterleavesRows;
+        bool interleaves = IsPlain && slot.IsRotated && FamilyRegistry.Find(Architecture.Name)!.InterleavesRows, interleaved = slot.IsRotated && _checkpoint.HasInterleavedRows;
         Func<int, int> target = row => InterleavedRows.Target(row, attention.HeadSize);
-        return interleaves ? new SourceRows(0, target) { Own = target } : Whole;
+        if (!interleaves)
+            return interleaved ? new SourceRows(0, row => InterleavedRows.Source(row, attention.HeadSize)) : Whole;
+        return new SourceRows(0, interleaved ? null : target) { Own = target };
     }
 
     /// <summary>The rows from <paramref name="first"/> on of [queries; keys; values], out of a tensor that may go head by head.</summary>
@@ -268,7 +270,7 @@ internal sealed class TensorPlan
         if (!_checkpoint.Tensors.TryGetValue(name, out var tensor))
             throw Missing(name);
         _used.Add(name);
-        if (!SafetensorsValues.CanRead(tensor.Type))
+        if (!SafetensorsValues.CanRead(tensor))
             throw new ModelFormatException(ModelFault.Unsupported, tensor.File, $"its dtype is {tensor.Type}; F32, F16 and BF16 can be converted", tensor: tensor.Name);
         if (!shape.SequenceEqual(tensor.Shape))
             throw new ModelFormatException(ModelFault.Damaged, tensor.File, $"its shape is {tensor.ShapeText}, and config.json requires [{string.Join(", ", shape.ToArray())}]", tensor: tensor.Name);

@@ -16,7 +16,7 @@ internal static class ConvertCommand
     /// <param name="others">The program's other commands.</param>
     public static Command Create(CancellationToken cancellation, params Command[] others)
     {
-        var folder = new Argument("MODEL_DIR") { Description = "folder with config.json, *.safetensors and tokenizer.json", IsRequired = true };
+        var folder = new Argument("MODEL_DIR") { Description = "folder with config.json, *.safetensors and tokenizer.json; or a .gguf file of plain layout, to quantize its weights anew", IsRequired = true };
         var output = Options.Output("OUT.gguf", "file to write");
         var type = new TextOption("--type") { Description = "format of the matrices; norms and biases stay f32", Words = Types, Default = "q8_0" };
         var embedding = new TextOption("--embedding-type") { Description = "format of the embedding and the head [default: q8_0 where --type is q4_0 or iq4_nl, else the same]", Words = Types };

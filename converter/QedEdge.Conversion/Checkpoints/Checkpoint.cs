@@ -1,3 +1,8 @@
+using QedEdge.Architectures;
+using QedEdge.Gguf;
+using QedEdge.Memory;
+using QedEdge.Model;
+
 namespace QedEdge.Conversion.Checkpoints;
 
 /// <summary>
@@ -15,6 +20,7 @@ internal sealed class Checkpoint
     {
         Folder = folder;
         Config = CheckpointConfig.ReadFolder(folder);
+        Names = Config.Family.Names;
         Generation = GenerationConfig.ReadFolder(folder, Config.VocabSize);
         string single = Path.Combine(folder, SingleFile), index = Path.Combine(folder, IndexFile);
         bool isWhole = CheckpointFiles.Exists(single), isInParts = !isWhole && CheckpointFiles.Exists(index);
@@ -22,13 +28,36 @@ internal sealed class Checkpoint
         if (isInParts)
             AddShards(index);
         else if (isWhole)
-            Add(SafetensorsHeader.Read(single, Config.Family.Names.Buffers));
+            Add(SafetensorsHeader.Read(single, Names.Buffers));
         else
             throw NoWeights(folder);
     }
 
-    /// <summary>The folder's path.</summary>
+    /// <summary>A GGUF file of the plain layout, as a checkpoint whose tensors have its names.</summary>
+    private Checkpoint(GgufFile file)
+    {
+        ModelConfig config = ModelConfig.Read(file);
+        TensorCheck.Run(file, config.Architecture);
+        IsFile = true;
+        Folder = WeightsFile = file.Name;
+        Config = CheckpointConfig.Of(file, config);
+        Names = GgufTensors.Names(file);
+        HasInterleavedRows = config.HasInterleavedRows;
+        foreach (SafetensorsTensor tensor in GgufTensors.Of(file))
+            _tensors.Add(tensor.Name, tensor);
+    }
+
+    /// <summary>The folder's path, or the file's.</summary>
     public string Folder { get; }
+
+    /// <summary>Whether it is a GGUF file.</summary>
+    public bool IsFile { get; }
+
+    /// <summary>What the tensors are called.</summary>
+    public CheckpointNames Names { get; }
+
+    /// <summary>Whether the rows of queries and keys stand as llama.cpp turns them (<see cref="InterleavedRows"/>).</summary>
+    public bool HasInterleavedRows { get; }
 
     /// <summary>The configuration.</summary>
     public CheckpointConfig Config { get; }
@@ -46,10 +75,15 @@ internal sealed class Checkpoint
     public string? PassedOver { get; private set; }
 
     /// <summary>Opens a checkpoint.</summary>
-    /// <param name="folder">Holds config.json and model.safetensors, or parts with model.safetensors.index.json.</param>
+    /// <param name="folder">Holds config.json and model.safetensors, or parts with model.safetensors.index.json; or a GGUF file.</param>
     /// <exception cref="ModelFormatException">A file is missing, cannot be read, is damaged or contradicts another one.</exception>
     public static Checkpoint Open(string folder)
     {
+        if (folder.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && !FileStatus.IsFolder(folder))
+        {
+            using var file = GgufFile.Open(folder);
+            return new Checkpoint(file);
+        }
         CheckpointFiles.RequireFolder(folder, "the checkpoint's folder, which holds config.json and *.safetensors");
         return new Checkpoint(folder);
     }
@@ -76,7 +110,7 @@ internal sealed class Checkpoint
             string path = Path.Combine(Folder, shard);
             if (!CheckpointFiles.Exists(path))
                 throw new ModelFormatException(ModelFault.Unreadable, path, $"there is no such file, and {IndexFile} names it as a part of the checkpoint; download it too");
-            var tensors = SafetensorsHeader.Read(path, Config.Family.Names.Buffers);
+            var tensors = SafetensorsHeader.Read(path, Names.Buffers);
             foreach (var tensor in tensors)
             {
                 string? expected = shardOf.GetValueOrDefault(tensor.Name);
@@ -89,7 +123,7 @@ internal sealed class Checkpoint
         }
         foreach (var (tensor, shard) in shardOf)
         {
-            if (!SafetensorsHeader.IsBuffer(tensor, Config.Family.Names.Buffers))
+            if (!SafetensorsHeader.IsBuffer(tensor, Names.Buffers))
                 throw new ModelFormatException(ModelFault.MissingTensor, Path.Combine(Folder, shard), $"the tensor is missing: {IndexFile} places it in this part", tensor: tensor);
         }
     }
@@ -98,12 +132,12 @@ internal sealed class Checkpoint
     {
         foreach (var tensor in tensors)
         {
-            if (Config.Family.Names.IsOfAnotherPart(tensor.Name))
+            if (Names.IsOfAnotherPart(tensor.Name))
             {
                 PassedOver ??= tensor.Name;
                 continue;
             }
-            string name = Config.Family.Names.WithoutPrefix(tensor.Name);
+            string name = Names.WithoutPrefix(tensor.Name);
             if (_tensors.TryAdd(name, tensor) || tensor.IsAlias)
                 continue;
             if (_tensors[name] is { IsAlias: false })

@@ -1,6 +1,7 @@
 using QedEdge.Architectures;
 using QedEdge.Architectures.Families;
 using QedEdge.Gguf;
+using QedEdge.Model;
 
 namespace QedEdge.Conversion.Checkpoints;
 
@@ -72,6 +73,15 @@ internal sealed record CheckpointConfig
             UnknownKeys = ConfigFeatures.Check(json, architecture, source.Read),
         };
     }
+
+    /// <summary>The configuration that a GGUF file describes.</summary>
+    public static CheckpointConfig Of(GgufFile file, ModelConfig config) => new()
+    {
+        Family = FamilyRegistry.Find(config.Architecture.Name)!,
+        Architecture = config.Architecture,
+        RotaryFactors = GgufTensors.RotaryFactors(file),
+        Name = file.Metadata.FindString(GgufKeys.Name),
+    };
 
     /// <summary>The decoder's part of a larger model's configuration.</summary>
     private static JsonValues TextPart(JsonValues json, Family family)

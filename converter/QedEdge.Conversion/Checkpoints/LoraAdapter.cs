@@ -23,7 +23,7 @@ internal sealed class LoraAdapter
     private LoraAdapter(string folder, Checkpoint checkpoint)
     {
         _checkpoint = checkpoint;
-        _names = checkpoint.Config.Family.Names;
+        _names = checkpoint.Names;
         Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) is { Length: > 0 } name ? ModelFormatException.OneLine(name) : "adapter";
         WeightsFile = Path.Combine(folder, WeightsName);
         RequireFiles(folder);

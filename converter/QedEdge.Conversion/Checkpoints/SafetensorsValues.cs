@@ -10,6 +10,24 @@ internal static class SafetensorsValues
     /// <summary>Whether values of this type can be read: F32, F16 and BF16.</summary>
     public static bool CanRead(string type) => type is "F32" or "F16" or "BF16";
 
+    /// <summary>Whether a tensor's values can be read.</summary>
+    public static bool CanRead(SafetensorsTensor tensor) => tensor.Blocks is not null || CanRead(tensor.Type);
+
+    /// <summary>Reads a row of a matrix.</summary>
+    /// <param name="tensor">The matrix.</param>
+    /// <param name="data">Its data.</param>
+    /// <param name="index">Which row.</param>
+    /// <param name="values">Takes it.</param>
+    public static void ReadRow(SafetensorsTensor tensor, NativeView data, int index, Span<float> values)
+    {
+        long bytes = tensor.Blocks?.RowBytes(values.Length) ?? (long)Size(tensor.Type) * values.Length;
+        ReadOnlySpan<byte> row = data.Span(index * bytes, (int)bytes);
+        if (tensor.Blocks is { } blocks)
+            blocks.DecodeRow(row, values);
+        else
+            Decode(tensor.Type, row, values);
+    }
+
     /// <summary>Bytes of a value of a type that can be read.</summary>
     public static int Size(string type) => type == "F32" ? 4 : 2;
 

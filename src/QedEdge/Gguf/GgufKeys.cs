@@ -83,6 +83,8 @@ internal static class GgufKeys
     public const string BakedTensor = Baked + "kv";
 
     public const string Recipe = "qed.conversion.recipe";
+    public const string SourceFile = "qed.conversion.source_file";
+    public const string SourceFileChecksum = "qed.conversion.source_file_checksum";
     public const string SourceChecksums = "qed.conversion.source_checksums";
     public const string CalibrationText = "qed.calibration.text";
     public const string CalibrationChecksum = "qed.calibration.checksum";

@@ -16,6 +16,8 @@ public static class ModelCard
         var lines = new List<KeyValuePair<string, string>>();
         if (metadata.FindString(GgufKeys.Recipe) is { } recipe)
             Add("made by", recipe);
+        if (metadata.FindString(GgufKeys.SourceFile) is { } sourceFile)
+            Add("made from", $"{sourceFile} (XXH3 {metadata.FindUInt64(GgufKeys.SourceFileChecksum):x16})");
         if (metadata.Contains(GgufKeys.SourceChecksums))
         {
             ulong[] source = [.. metadata.GetArray(GgufKeys.SourceChecksums).UInt64()];

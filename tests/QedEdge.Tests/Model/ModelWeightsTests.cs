@@ -123,7 +123,7 @@ public sealed class ModelWeightsTests : IDisposable
             if (change is { } c && c.Name == tensor.Name)
             {
                 (type, shape) = (c.Type, c.Shape);
-                data = new byte[shape.Aggregate(1L, (a, b) => a * b) * (type == TensorType.BF16 ? 2 : 4)];
+                data = new byte[shape.Aggregate(1L, (a, b) => a * b) * (type == TensorType.I8 ? 1 : 4)];
             }
             writer.AddTensor(tensor.Name, type, shape, data.Length);
             parts.Add(data);
