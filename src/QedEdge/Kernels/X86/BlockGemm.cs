@@ -31,7 +31,11 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
     }
 
     /// <summary>Bytes of a block with its scales.</summary>
-    private static int BytesRead => TBlock.Bytes + TScales.Bytes + TScales.SuperBytes / PackedLayout.SuperBlocks;
+    private static int BytesRead
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TBlock.Bytes + TScales.Bytes + TScales.SuperBytes / PackedLayout.SuperBlocks;
+    }
 
     /// <summary>Tokens from <paramref name="tokenBegin"/> on, four at a time; the first of them prefetch weights to come.</summary>
     public static void Tiles(in GemmCall call, int tokenBegin, float* y)
@@ -54,6 +58,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
     {
         sbyte* quants = input.Quants.Pointer;
         float* xScales = input.Scales.Pointer;
+        int bytesRead = 2 * BytesRead; // a call in the loop would cost every register
         int* xOffsets = TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer;
         for (int group = groupBegin; group < groupEnd; group += 2)
         {
@@ -66,7 +71,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
             Vector256<float> acc0 = default, acc1 = default;
             for (int b = 0; b < w.Blocks; b++)
             {
-                byte* ahead = streaming.Ahead(2 * BytesRead);
+                byte* ahead = streaming.Ahead(bytesRead);
                 float xScale = Scaled(block, xScales[b]);
                 int offset = *xOffset++;
                 Vector256<int> i0 = TBlock.Start(offset), i1 = i0;
@@ -79,15 +84,13 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                     Vector256<sbyte> a = Broadcast4(x);
                     i0 = TBlock.AddAlone(i0, block.First(w0, u0), a);
                     i1 = TBlock.AddAlone(i1, block.First(w1, u1), a);
-                    u0 = TBlock.Shift(u0);
-                    u1 = TBlock.Shift(u1);
+                    Shift(ref u0, ref u1);
                     if (!TScales.HasHalves)
                     {
                         Vector256<sbyte> c = Broadcast4(x + BlockSize / 2);
                         i0 = TBlock.AddAlone(i0, block.Second(w0, v0), c);
                         i1 = TBlock.AddAlone(i1, block.Second(w1, v1), c);
-                        v0 = TBlock.Shift(v0);
-                        v1 = TBlock.Shift(v1);
+                        Shift(ref v0, ref v1);
                     }
                     w0 += StepBytes;
                     w1 += StepBytes;
@@ -106,8 +109,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                         Vector256<sbyte> c = Broadcast4(x);
                         i0 = TBlock.AddAlone(i0, block.Second(w0, v0), c);
                         i1 = TBlock.AddAlone(i1, block.Second(w1, v1), c);
-                        v0 = TBlock.Shift(v0);
-                        v1 = TBlock.Shift(v1);
+                        Shift(ref v0, ref v1);
                         w0 += StepBytes;
                         w1 += StepBytes;
                         x += 4;
@@ -138,29 +140,29 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         nint b1 = t1 * input.BlockStride, b2 = t2 * input.BlockStride, b3 = t3 * input.BlockStride;
         sbyte* x = input.Quants.Pointer + (nint)token * input.Stride;
         float* xScale = input.Scales.Pointer + (nint)token * input.BlockStride;
-        int* xOffset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * OffsetsPerBlock;
+        int* xOffset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * (TScales.HasHalves ? 2 : 1);
+        nint p1 = TScales.HasHalves ? 2 * b1 : b1, p2 = TScales.HasHalves ? 2 * b2 : b2, p3 = TScales.HasHalves ? 2 * b3 : b3;
+        int bytesRead = groupsAhead * BytesRead;
         float* partial = stackalloc float[2 * GroupRows * TileTokens];
         for (int i = 0; i < 2 * TileTokens; i++)
             Vector256<float>.Zero.Store(partial + i * GroupRows);
         for (int b = 0; b < w.Blocks; b++)
         {
-            byte* ahead = streaming.Ahead(groupsAhead * BytesRead);
+            byte* ahead = streaming.Ahead(bytesRead);
             for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
-            int o0 = xOffset[0], o1 = xOffset[b1 * OffsetsPerBlock], o2 = xOffset[b2 * OffsetsPerBlock], o3 = xOffset[b3 * OffsetsPerBlock];
+            int o0 = xOffset[0], o1 = xOffset[p1], o2 = xOffset[p2], o3 = xOffset[p3];
             Vector256<int> a0 = TBlock.Start(o0), a1 = TBlock.Start(o1), a2 = TBlock.Start(o2), a3 = TBlock.Start(o3);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
             Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
             for (int j = 0; j < Steps; j++)
             {
                 AddTokens(block.First(w0, u0), block.First(w1, u1), x, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
-                u0 = TBlock.Shift(u0);
-                u1 = TBlock.Shift(u1);
+                Shift(ref u0, ref u1);
                 if (!TScales.HasHalves)
                 {
                     AddTokens(block.Second(w0, v0), block.Second(w1, v1), x + BlockSize / 2, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
-                    v0 = TBlock.Shift(v0);
-                    v1 = TBlock.Shift(v1);
+                    Shift(ref v0, ref v1);
                 }
                 w0 += StepBytes;
                 w1 += StepBytes;
@@ -173,14 +175,13 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 w0 -= Steps * StepBytes;
                 w1 -= Steps * StepBytes;
                 xOffset++;
-                (o0, o1, o2, o3) = (xOffset[0], xOffset[b1 * OffsetsPerBlock], xOffset[b2 * OffsetsPerBlock], xOffset[b3 * OffsetsPerBlock]);
+                (o0, o1, o2, o3) = (xOffset[0], xOffset[p1], xOffset[p2], xOffset[p3]);
                 (a0, a1, a2, a3) = (TBlock.Start(o0), TBlock.Start(o1), TBlock.Start(o2), TBlock.Start(o3));
                 (c0, c1, c2, c3) = (a0, a1, a2, a3);
                 for (int j = 0; j < Steps; j++)
                 {
                     AddTokens(block.Second(w0, v0), block.Second(w1, v1), x, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
-                    v0 = TBlock.Shift(v0);
-                    v1 = TBlock.Shift(v1);
+                    Shift(ref v0, ref v1);
                     w0 += StepBytes;
                     w1 += StepBytes;
                     x += 4;
@@ -203,7 +204,15 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         Store(partial + 48, y0, y1, (token + t3) * yStride);
     }
 
-    private static int OffsetsPerBlock => TScales.HasHalves ? 2 : 1;
+    /// <summary>Upper bits of two row groups moved on by a step; without them nothing is held.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Shift(ref Vector256<byte> upper0, ref Vector256<byte> upper1)
+    {
+        if (!TBlock.HasUpper)
+            return;
+        upper0 = TBlock.Shift(upper0);
+        upper1 = TBlock.Shift(upper1);
+    }
 
     /// <summary>Four activations in each of the eight lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,7 +23,10 @@ internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
     /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>
     static abstract Vector256<int> Start(int offset);
 
-    /// <summary>The upper bits of the first columns' quants of the block at <paramref name="w"/>, where those have more than a nibble.</summary>
+    /// <summary>Whether quants have more than a nibble, or a byte.</summary>
+    static virtual bool HasUpper => false;
+
+    /// <summary>The upper bits of the first columns' quants of the block at <paramref name="w"/>.</summary>
     static virtual Vector256<byte> UpperFirst(byte* w) => default;
 
     /// <summary>The same of those 16 further on.</summary>

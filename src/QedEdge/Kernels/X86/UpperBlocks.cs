@@ -36,6 +36,8 @@ internal readonly unsafe struct Fives<TDot> : IBlock<Fives<TDot>> where TDot : s
 
     public static int Bytes => PackedCodes.Bytes(5);
 
+    public static bool HasUpper => true;
+
     /// <summary>−16 Σ x, as the pairs of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(int offset) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 1).AsInt32());
@@ -69,6 +71,8 @@ internal readonly unsafe struct Fives<TDot> : IBlock<Fives<TDot>> where TDot : s
 internal readonly unsafe struct UnsignedFives<TDot> : IBlock<UnsignedFives<TDot>> where TDot : struct, IInt8Dot
 {
     public static int Bytes => Fives<TDot>.Bytes;
+
+    public static bool HasUpper => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(int offset) => Fives<TDot>.Start(offset);
@@ -107,6 +111,8 @@ internal readonly unsafe struct Sixes<TDot> : IBlock<Sixes<TDot>> where TDot : s
     private static Vector256<byte> Upper => Vector256.Create((byte)0x30);
 
     public static int Bytes => PackedCodes.Bytes(6);
+
+    public static bool HasUpper => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(int offset) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 2).AsInt32());
