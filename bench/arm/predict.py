@@ -26,15 +26,35 @@ BOARDS = [
     Board("Pi 5", "neon-dp", ["cortex-a76", "neoverse-n1"], 2.4, 4, 2.0, (14.0, 14.9)),
 ]
 
+# How a format's blocks are stored, what scales them, and bits of a weight with its share of the scales. Formats that are not named
+# share a kernel with one that is.
+Format = collections.namedtuple("Format", "block scales bits")
+FORMATS = {
+    "q4_0": Format("NibbleBlock", "HalfScales", 4.5),
+    "iq4_nl": Format("TableBlock", "HalfScales", 4.5),
+    "q8_0": Format("ByteBlock", "HalfScales", 8.5),
+    "q4_1": Format("NibbleBlock", "HalfScalesAndMins", 5),
+    "q4_k": Format("NibbleBlock", "ByteScalesAndMins", 4.625),
+    "q5_0": Format("FiveBlock", "HalfScales", 5.5),
+    "q5_1": Format("FiveBlock", "HalfScalesAndMins", 6),
+    "q5_k": Format("FiveBlock", "ByteScalesAndMins", 5.625),
+    "q6_k": Format("SixBlock", "HalfBlockScales", 6.5625),
+    "iq4_xs": Format("TableBlock", "ByteScales", 4.3125),
+    "q3_k": Format("NibbleBlock", "HalfBlockScales", 4.5625),
+    "q2_k": Format("NibbleBlock", "HalfBlockScalesAndMins", 4.625),
+    "iq2_xs": Format("TableBlock", "HalfBlockScales", 4.5625),
+    "nvfp4": Format("TableBlock", "HalfBlockHalves", 5),
+}
+WRITTEN = ("q4_0", "iq4_nl", "q8_0")  # the formats that we write, whose models' speed is predicted
+
 # One line a kernel; a kernel that shares weights between tokens adds a line with use "prefill" at the end, where the last one counts.
 # macs: multiplications for one block of the row groups and tokens taken at once; a loop that does less is repeated as the loop around it
 # does. tokens: how many share a weight.
 Kernel = collections.namedtuple("Kernel", "use isa format symbol macs tokens")
-KERNELS = [Kernel(use, isa, fmt, rf"NeonKernels.*<.*{dot}>__Gemm{fmt.upper()}$", 256, 1) for use in ("decode", "prefill")
-           for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt in ("q4_0", "iq4_nl", "q8_0")]
-KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile.*<.*{block}>__Tile$", 1024, 8) for fmt, block in (("q4_0", "NibbleBlock"), ("iq4_nl", "NonlinearBlock"), ("q8_0", "ByteBlock"))]
+KERNELS = [Kernel(use, isa, fmt, rf"NeonKernels\w*<\w*{dot}>__Alone<\w*_Arm_{f.block}__\w*_Arm_{f.scales}>$", 256, 1) for use in ("decode", "prefill")
+           for isa, dot in (("neon", "WideningDot"), ("neon-dp", "DotProductDot")) for fmt, f in FORMATS.items()]
+KERNELS += [Kernel("prefill", "neon-dp", fmt, rf"BlockTile\w*<\w*_Arm_{f.block}__\w*_Arm_{f.scales}>__Tile$", 1024, 8) for fmt, f in FORMATS.items()]
 
-BITS = {"q4_0": 4.5, "iq4_nl": 4.5, "q8_0": 8.5}  # of a weight, with its share of the scale
 LAYERS, HIDDEN, FEED_FORWARD, VOCABULARY = 32, 384, 1024, 49152
 BODY = LAYERS * (4 * HIDDEN * HIDDEN + 3 * HIDDEN * FEED_FORWARD)
 HEAD = VOCABULARY * HIDDEN
@@ -64,6 +84,19 @@ def disassemble(code, symbols, pattern):
     text = run("llvm-objdump", "-d", "--no-show-raw-insn", "--mattr=+dotprod,+fullfp16", f"--start-address={begin}",
                f"--stop-address={begin + size}", code)
     return [(int(a, 16), name, operands) for a, name, operands in re.findall(r"^ *([0-9a-f]+):[ \t]+(\S+)[ \t]*(.*?)(?: <.*)?$", text, re.M)]
+
+
+def each_block(body):
+    """Without what a forward branch leaps over: factors of the scales, which are read once in eight blocks."""
+    end, kept = 0, []
+    for address, name, operands in body:
+        if address < end:
+            continue
+        kept.append((address, name, operands))
+        target = re.search(r"0x([0-9a-f]+)$", operands)
+        if target and BRANCH.match(name) and address < int(target[1], 16) <= body[-1][0]:
+            end = int(target[1], 16)
+    return kept
 
 
 def multiplications(name, operands):
@@ -104,7 +137,7 @@ def hot_loop(code, kernel):
 
     found = []
     for span in spans:
-        body = code[slice(*span)]
+        body = each_block(code[slice(*span)])
         if not count(body) or any(within(other, span) for other in spans):
             continue
         around = [other for other in spans if within(span, other)]
@@ -121,7 +154,7 @@ def hot_loop(code, kernel):
 
 
 def weight_bytes(kernel, loop):
-    return loop.macs / kernel.tokens * BITS[kernel.format] / 8
+    return loop.macs / kernel.tokens * FORMATS[kernel.format].bits / 8
 
 
 def cycles(loop, mca, model):
@@ -177,8 +210,8 @@ def main():
     table("Hot loops: cycles of an iteration (weight bytes a cycle)", ["loop", "weight bytes", "instructions", "a byte", *models], rows.values())
 
     rows = []
-    for board, fmt, model in ((b, f, m) for b in boards for f in BITS for m in b.models):
-        size, read = (BODY + HEAD) * BITS[fmt] / 8e9, sum(board.read) / 2
+    for board, fmt, model in ((b, f, m) for b in boards for f in WRITTEN for m in b.models):
+        size, read = (BODY + HEAD) * FORMATS[fmt].bits / 8e9, sum(board.read) / 2
         row = [f"{board.name}, {model}", fmt, f"{read / size:.0f}"]
         for cores in (1, board.cores):  # the rest as if every core did all of it
             time = (BODY + HEAD) / rate["decode", board.isa, fmt, model] / cores + REST["decode"] * 1e6 / board.ipc
@@ -189,7 +222,7 @@ def main():
           ["board, model", "format", "memory", "1 core", "predicted", "4 cores", "predicted"], rows)
 
     rows = []
-    for board, fmt, model in ((b, f, m) for b in boards for f in BITS for m in b.models):
+    for board, fmt, model in ((b, f, m) for b in boards for f in WRITTEN for m in b.models):
         matrices = (BODY + HEAD / PROMPT) / rate["prefill", board.isa, fmt, model]
         one, both = (board.ghz * 1e9 / time for time in (matrices, matrices + REST["prefill"] * 1e6 / board.ipc))
         rows.append([f"{board.name}, {model}", fmt, f"{one:.0f}", f"{one * board.cores:.0f}", f"{both:.0f}", f"**{both * board.cores:.0f}**"])

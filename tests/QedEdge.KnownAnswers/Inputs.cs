@@ -40,17 +40,23 @@ internal static class Inputs
         return copy;
     }
 
-    /// <summary>A packed matrix of any quants; scales, and the values of the float formats, are ordinary halves.</summary>
+    /// <summary>A packed matrix of any quants; scales, and the values of the float formats, are ordinary halves, or bytes and what these are multiplied by ordinary halves.</summary>
     public static PackedMatrix Matrix(AlignedBuffer<byte> buffer, BlockFormat format, int rows, int cols, uint seed)
     {
         var matrix = new PackedMatrix(format, rows, cols, buffer.View);
+        FormatInfo info = format.Info();
         for (int g = 0; g < matrix.Groups; g++)
         {
             Span<byte> group = buffer.Slice(g * matrix.GroupBytes, (int)matrix.GroupBytes);
             bool floats = format == BlockFormat.F32;
-            foreach (ref byte b in group[..(int)matrix.ScalesOffset])
+            foreach (ref byte b in group[..(int)(info.SuperBytes > 0 ? info.NumbersOffset(cols) : matrix.ScalesOffset)])
                 b = (byte)(Next(ref seed) >> 16);
-            Span<ushort> halves = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(format.Info().HasScales ? group[(int)matrix.ScalesOffset..] : group);
+            if (info is ImportedFormat { Scaling: BlockScaling.ByteAndMin })
+            {
+                foreach (ref byte b in group[(int)matrix.ScalesOffset..(int)matrix.SupersOffset])
+                    b &= 63;
+            }
+            Span<ushort> halves = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(group[(int)info.NumbersOffset(cols)..]);
             for (int i = 0; i < halves.Length; i++)
             {
                 if (!floats)
@@ -65,7 +71,7 @@ internal static class Inputs
     /// <summary>Inputs of a matrix, quantized by the set.</summary>
     public static Activations Activations(KernelSet set, int tokens, int cols, uint seed)
     {
-        var x = new Activations(tokens, cols);
+        var x = new Activations(tokens, cols, hasHalfOffsets: true);
         for (int t = 0; t < tokens; t++)
         {
             Values(seed + (uint)t, cols, 4f).CopyTo(x.Row(t));

@@ -22,6 +22,9 @@ internal static class KnownAnswers
     [
         .. from format in BlockFormats.Written from tokens in new[] { 1, 2, 3, 9, 19 } select new Operation($"gemm {format} {tokens}", set => Gemm(set, format, 40, 96, tokens)),
         .. from format in BlockFormats.Written select new Operation($"gemm {format} extremes", set => GemmOfExtremes(set, format)),
+        .. from format in Imported from tokens in new[] { 1, 9 } select new Operation($"gemm {format} {tokens}", set => Gemm(set, format, 40, Columns(format, 3), tokens)),
+        .. from format in Imported select new Operation($"gemm {format} extremes", set => GemmOfExtremes(set, format)),
+        .. from format in Imported where format.Info().HasScales from tokens in new[] { 1, 9 } select new Operation($"gemm {format} extreme quants {tokens}", set => GemmOfExtremeQuants(set, format, tokens)),
         new("gemm non-negative", GemmNonNegative),
         new("rmsnorm", set => RmsNorm(set, Values(1, 96, 4f), 93)),
         .. Each("rmsnorm", values => set => RmsNorm(set, values, values.Length)),
@@ -66,6 +69,11 @@ internal static class KnownAnswers
         new("exp, log, sine, cosine", _ => PortableFunctions()),
     ];
 
+    /// <summary>Formats of other tools' files.</summary>
+    private static IEnumerable<BlockFormat> Imported => Enum.GetValues<BlockFormat>().Except(BlockFormats.Written);
+
+    private static int Columns(BlockFormat format, int blocks) => blocks * Math.Max(PackedLayout.BlockSize, format.Info().ColumnStep);
+
     private static IEnumerable<(string Name, Action<KernelSet, float[], float[]> Run)> Functions =>
         [("silu", static (set, x, y) => set.Silu(x, y)), ("gelu tanh", static (set, x, y) => set.GeluTanh(x, y)), ("gelu erf", static (set, x, y) => set.GeluErf(x, y))];
 
@@ -96,17 +104,40 @@ internal static class KnownAnswers
     /// <summary>Inputs of every kind, so that products are subnormal, infinite and not a number; a token each.</summary>
     private static Bits GemmOfExtremes(KernelSet set, BlockFormat format)
     {
-        const int rows = 16, cols = 32;
+        int rows = 16, cols = Columns(format, 1);
         using var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
         PackedMatrix w = Matrix(buffer, format, rows, cols, 18);
-        float[][] inputs = [Finite, .. NotFinite.Select(bad => With(Finite, 5, bad.Value)), new float[cols], [.. Finite.Select(v => v * 1e-38f)], .. NotFinite.Select(bad => With(Values(19, cols, 1f), 31, bad.Value))];
-        using var x = new Activations(inputs.Length, cols);
+        float[][] inputs = [Finite, .. NotFinite.Select(bad => With(Finite, 5, bad.Value)), new float[32], [.. Finite.Select(v => v * 1e-38f)], .. NotFinite.Select(bad => With(Values(19, 32, 1f), 31, bad.Value))];
+        using var x = new Activations(inputs.Length, cols, hasHalfOffsets: true);
         for (int t = 0; t < inputs.Length; t++)
         {
-            inputs[t].CopyTo(x.Row(t));
+            for (int c = 0; c < cols; c += inputs[t].Length)
+                inputs[t].CopyTo(x.Row(t)[c..]);
             set.Quantize(x, t, cols);
         }
         return Product(set, w, x, inputs.Length);
+    }
+
+    /// <summary>Quants that are all the least or all the largest, in some rows either, times activations of the largest magnitude: no sum is further from zero.</summary>
+    private static Bits GemmOfExtremeQuants(KernelSet set, BlockFormat format, int tokens)
+    {
+        int rows = 40, cols = Columns(format, 2);
+        using var buffer = new AlignedBuffer<byte>(format.Info().MatrixBytes(rows, cols));
+        PackedMatrix w = Matrix(buffer, format, rows, cols, 31);
+        for (int g = 0; g < w.Groups; g++)
+        {
+            foreach (ref byte b in buffer.Slice(g * w.GroupBytes, (int)w.ScalesOffset))
+                b = (g < 2 ? g : b & 1) == 0 ? (byte)0 : (byte)0xFF;
+        }
+        using var x = new Activations(tokens, cols, hasHalfOffsets: true);
+        for (int t = 0; t < tokens; t++)
+        {
+            float[] signs = Values(32 + (uint)t, cols, 1f);
+            for (int c = 0; c < cols; c++)
+                x.Row(t)[c] = t % 3 == 2 && signs[c] < 0f || t % 3 == 1 ? -1f : 1f;
+            set.Quantize(x, t, cols);
+        }
+        return Product(set, w, x, tokens);
     }
 
     private static Bits GemmNonNegative(KernelSet set)

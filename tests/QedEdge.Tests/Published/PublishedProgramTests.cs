@@ -76,6 +76,23 @@ public sealed class PublishedProgramTests : IDisposable
         }
     }
 
+    /// <summary>Files of other tools: together they hold every kind of block that a mix of four bits has, and nearly all others.</summary>
+    [Theory]
+    [InlineData("llama-q4_k_m-256")]
+    [InlineData("gpt2-q4_k_m-256")]
+    [InlineData("llama-zoo-256-imatrix")]
+    public void Logits_OfOtherToolsFiles_AreTheSameBitsEverywhere(string name)
+    {
+        string folder = Path.Combine(TestData.Root, "tests", "types", name);
+        string[] arguments = ["logits", "-m", Path.Combine(folder, "model.gguf"), "--tokens", Tokens(folder)];
+        string expected = Output("x64", [.. arguments, "--isa", "scalar", "-t", "1"]);
+        foreach (string machine in PublishedPrograms.Machines)
+        {
+            foreach (string chunk in new[] { "1", "9" }) // alone, and a tile and a rest
+                Assert.Equal(expected, Output(machine, [.. arguments, "--chunk", chunk, "-t", "2"]));
+        }
+    }
+
     [Fact]
     public void TheBuildForAvx512_ChoosesIt_AndGivesTheSameBits()
     {

@@ -2,54 +2,45 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
-using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.Arm;
 
-/// <summary>Exact int32 dot products of one block (32 columns) of a row group (8 rows) with one token's quants.</summary>
+/// <summary>Exact int32 dot products of one block (32 columns) of a row group (8 rows) with one token's quants; rows 0..3 and 4..7.</summary>
 internal unsafe interface IBlockDot
 {
     /// <summary>The set's name.</summary>
     static abstract string Name { get; }
 
-    /// <summary>Whether many tokens share weights (<see cref="BlockTile{TBlock}"/>); else each is multiplied alone.</summary>
+    /// <summary>Whether many tokens share weights (<see cref="BlockTile{TBlock, TScales}"/>); else each is multiplied alone.</summary>
     static abstract bool HasTiles { get; }
 
-    /// <summary>What sums begin with: <paramref name="sum"/> in every lane, in a form that <see cref="ToSingle"/> reads.</summary>
-    static abstract Vector128<int> Start(int sum);
+    /// <summary>Whether products need the token's offsets (<see cref="Activations.Offsets"/>).</summary>
+    static abstract bool HasOffsets<TBlock>(int zero) where TBlock : struct, IBlock<TBlock>;
 
     /// <summary>Sums as floats.</summary>
     static abstract Vector128<float> ToSingle(Vector128<int> sum);
 
-    /// <summary>256 bytes of int8 weights, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
-    static abstract (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start);
+    /// <summary>32 columns.</summary>
+    /// <param name="block">What the weights are read with.</param>
+    /// <param name="zero">Which quant counts 0: <see cref="IBlock{TSelf}.Zero"/>, or 0.</param>
+    /// <param name="w">The weights.</param>
+    /// <param name="x">The token's quants.</param>
+    /// <param name="offset">Its offset.</param>
+    static abstract (Vector128<int> Low, Vector128<int> High) Whole<TBlock>(TBlock block, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>;
 
-    /// <summary>128 bytes of nibbles, taken as 0..15, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
-    static abstract (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start);
-
-    /// <summary>128 bytes of nibbles, taken as indices of <see cref="NonlinearLevels"/>, added to <paramref name="start"/>; rows 0..3 and 4..7.</summary>
-    static abstract (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start);
+    /// <summary>The first 16 of them, or the second ones, whose quants <paramref name="x"/> then is.</summary>
+    static abstract (Vector128<int> Low, Vector128<int> High) Half<TBlock>(TBlock block, bool second, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>;
 }
 
-/// <summary>What sixteen nibbles count.</summary>
-internal interface INibbles
+/// <summary>What both forms have in common.</summary>
+internal static unsafe class BlockDot
 {
-    static abstract Vector128<sbyte> Of(Vector128<byte> nibbles);
-}
+    /// <summary>Bytes from four rows to the next four.</summary>
+    public const int RowBytes = 16;
 
-/// <summary>Themselves.</summary>
-internal readonly struct Linear : INibbles
-{
+    /// <summary>−zero · Σ x, where quants that count from <paramref name="zero"/> on are taken as 0 and above.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<sbyte> Of(Vector128<byte> nibbles) => nibbles.AsSByte();
-}
-
-/// <summary>Their levels (<see cref="NonlinearLevels.Values"/>).</summary>
-internal readonly struct Nonlinear : INibbles
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<sbyte> Of(Vector128<byte> nibbles) =>
-        AdvSimd.Arm64.VectorTableLookup(Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113), nibbles.AsSByte());
+    public static int Start(int zero, int offset) => ((short)offset + (offset >> 16)) * (zero / 8); // the two halves of an offset add up to −8 · Σ x
 }
 
 /// <summary>With the dot product of ARMv8.2 (Cortex-A76: Raspberry Pi 5): a lane of activations times four rows at once.</summary>
@@ -59,76 +50,59 @@ internal readonly unsafe struct DotProductDot : IBlockDot
 
     public static bool HasTiles => true;
 
-    // An int32 sum that begins with the bits of 1.5 · 2^23 is, read as a float, that number plus the sum, which stays below 2^22 (32 · 128 · 127
-    // at most). The subtraction is exact and either vector unit does it; the conversion takes one unit two cycles.
-    private const float Base = 12582912f;
+    /// <summary>
+    /// An int32 sum that begins with the bits of 1.5 · 2^23 is, read as a float, that number plus the sum, which stays below 2^22 (32 · 128 · 127
+    /// at most). The subtraction is exact and either vector unit does it; the conversion takes one unit two cycles.
+    /// </summary>
+    public const float Base = 12582912f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Start(int sum) => Vector128.Create(BitConverter.SingleToInt32Bits(Base) + sum);
+    public static bool HasOffsets<TBlock>(int zero) where TBlock : struct, IBlock<TBlock> => zero > 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> ToSingle(Vector128<int> sum) => sum.AsSingle() - Vector128.Create(Base);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start)
+    public static (Vector128<int> Low, Vector128<int> High) Whole<TBlock>(TBlock block, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<int> low = start, high = start;
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w), x0, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 16), x0, 0);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 32), x0, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 48), x0, 1);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 64), x0, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 80), x0, 2);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 96), x0, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 112), x0, 3);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 128), x1, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 144), x1, 0);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 160), x1, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 176), x1, 1);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 192), x1, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 208), x1, 2);
-        low = Dp.DotProductBySelectedQuadruplet(low, Vector128.Load(w + 224), x1, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, Vector128.Load(w + 240), x1, 3);
+        Vector128<int> low = Start(zero, offset), high = low;
+        AddBoth(block, w, 0, x0, x1, ref low, ref high);
+        AddBoth(block, w, 1, x0, x1, ref low, ref high);
+        AddBoth(block, w, 2, x0, x1, ref low, ref high);
+        AddBoth(block, w, 3, x0, x1, ref low, ref high);
         return (low, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start) => Halves<Linear>(w, x, start);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start) => Halves<Nonlinear>(w, x, start);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<int> Low, Vector128<int> High) Halves<T>(byte* w, sbyte* x, Vector128<int> start) where T : struct, INibbles
+    public static (Vector128<int> Low, Vector128<int> High) Half<TBlock>(TBlock block, bool second, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>
     {
-        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<byte> mask = Vector128.Create((byte)15);
-        Vector128<int> low = start, high = start;
-        Vector128<byte> v = Vector128.Load(w), u = Vector128.Load(w + 16);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 0);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 0);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 0);
-        v = Vector128.Load(w + 32);
-        u = Vector128.Load(w + 48);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 1);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 1);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 1);
-        v = Vector128.Load(w + 64);
-        u = Vector128.Load(w + 80);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 2);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 2);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 2);
-        v = Vector128.Load(w + 96);
-        u = Vector128.Load(w + 112);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v & mask), x0, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u & mask), x0, 3);
-        low = Dp.DotProductBySelectedQuadruplet(low, T.Of(v >>> 4), x1, 3);
-        high = Dp.DotProductBySelectedQuadruplet(high, T.Of(u >>> 4), x1, 3);
+        Vector128<sbyte> columns = Vector128.Load(x);
+        Vector128<int> low = Start(zero, offset), high = low;
+        Add(block, second, w, 0, columns, ref low, ref high);
+        Add(block, second, w, 1, columns, ref low, ref high);
+        Add(block, second, w, 2, columns, ref low, ref high);
+        Add(block, second, w, 3, columns, ref low, ref high);
         return (low, high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Start(int zero, int offset) => Vector128.Create(BitConverter.SingleToInt32Bits(Base) + (zero == 0 ? 0 : BlockDot.Start(zero, offset)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddBoth<TBlock>(TBlock block, byte* w, [ConstantExpected(Max = (byte)3)] byte step, Vector128<sbyte> x0, Vector128<sbyte> x1,
+        ref Vector128<int> low, ref Vector128<int> high) where TBlock : struct, IBlock<TBlock>
+    {
+        Add(block, second: false, w, step, x0, ref low, ref high);
+        Add(block, second: true, w, step, x1, ref low, ref high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add<TBlock>(TBlock block, bool second, byte* w, [ConstantExpected(Max = (byte)3)] byte step, Vector128<sbyte> x,
+        ref Vector128<int> low, ref Vector128<int> high) where TBlock : struct, IBlock<TBlock>
+    {
+        low = Dp.DotProductBySelectedQuadruplet(low, block.Columns(second, w, step), x, step);
+        high = Dp.DotProductBySelectedQuadruplet(high, block.Columns(second, w + BlockDot.RowBytes, step), x, step);
     }
 }
 
@@ -144,95 +118,96 @@ internal readonly unsafe struct WideningDot : IBlockDot
     public static bool HasTiles => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Start(int sum) => Vector128.Create(sum);
+    public static bool HasOffsets<TBlock>(int zero) where TBlock : struct, IBlock<TBlock> => zero > 0 || TBlock.Bits is > 4 and < 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> ToSingle(Vector128<int> sum) => AdvSimd.ConvertToSingle(sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Bytes(sbyte* w, sbyte* x, Vector128<int> start)
-    {
-        // Lanes of an int32 sum: columns 0+1 and 2+3 of one row, then of the next; folded at the end.
-        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<int> r01 = default, r23 = default, r45 = default, r67 = default;
-        AddBytes(w, Columns(x0, 0), Columns(x0, 1), ref r01, ref r23, ref r45, ref r67);
-        AddBytes(w + 64, Columns(x0, 2), Columns(x0, 3), ref r01, ref r23, ref r45, ref r67);
-        AddBytes(w + 128, Columns(x1, 0), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
-        AddBytes(w + 192, Columns(x1, 2), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
-        return (start + AdvSimd.Arm64.AddPairwise(r01, r23), start + AdvSimd.Arm64.AddPairwise(r45, r67));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Levels(byte* w, sbyte* x, Vector128<int> start)
+    public static (Vector128<int> Low, Vector128<int> High) Whole<TBlock>(TBlock block, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>
     {
         Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<int> r01 = default, r23 = default, r45 = default, r67 = default;
-        AddLevels(w, Columns(x0, 0), Columns(x1, 0), ref r01, ref r23, ref r45, ref r67);
-        AddLevels(w + 32, Columns(x0, 1), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
-        AddLevels(w + 64, Columns(x0, 2), Columns(x1, 2), ref r01, ref r23, ref r45, ref r67);
-        AddLevels(w + 96, Columns(x0, 3), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
-        return (start + AdvSimd.Arm64.AddPairwise(r01, r23), start + AdvSimd.Arm64.AddPairwise(r45, r67));
+        if (TBlock.Bits == 8)
+        {
+            // Lanes of an int32 sum: columns 0+1 and 2+3 of one row, then of the next; folded at the end.
+            Vector128<int> s01 = default, s23 = default, s45 = default, s67 = default;
+            AddTwo(block, false, w, 0, x0, true, 0, x1, ref s01, ref s23, ref s45, ref s67);
+            AddTwo(block, false, w, 1, x0, true, 1, x1, ref s01, ref s23, ref s45, ref s67);
+            AddTwo(block, false, w, 2, x0, true, 2, x1, ref s01, ref s23, ref s45, ref s67);
+            AddTwo(block, false, w, 3, x0, true, 3, x1, ref s01, ref s23, ref s45, ref s67);
+            return (AdvSimd.Arm64.AddPairwise(s01, s23), AdvSimd.Arm64.AddPairwise(s45, s67));
+        }
+        Multiply(block, false, w, 0, x0, out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67);
+        MultiplyAdd(block, true, w, 0, x1, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, false, w, 1, x0, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, true, w, 1, x1, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, false, w, 2, x0, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, true, w, 2, x1, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, false, w, 3, x0, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, true, w, 3, x1, ref r01, ref r23, ref r45, ref r67);
+        return Fold<TBlock>(zero, offset, r01, r23, r45, r67);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddLevels(byte* w, Vector128<sbyte> a, Vector128<sbyte> b,
-        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67)
+    public static (Vector128<int> Low, Vector128<int> High) Half<TBlock>(TBlock block, bool second, int zero, byte* w, sbyte* x, int offset) where TBlock : struct, IBlock<TBlock>
     {
-        Vector128<byte> mask = Vector128.Create((byte)15), v = Vector128.Load(w), u = Vector128.Load(w + 16);
-        AddTwo(Nonlinear.Of(v & mask), Nonlinear.Of(u & mask), a, Nonlinear.Of(v >>> 4), Nonlinear.Of(u >>> 4), b, ref r01, ref r23, ref r45, ref r67);
+        Vector128<sbyte> columns = Vector128.Load(x);
+        if (TBlock.Bits == 8)
+        {
+            Vector128<int> s01 = default, s23 = default, s45 = default, s67 = default;
+            AddTwo(block, second, w, 0, columns, second, 1, columns, ref s01, ref s23, ref s45, ref s67);
+            AddTwo(block, second, w, 2, columns, second, 3, columns, ref s01, ref s23, ref s45, ref s67);
+            return (AdvSimd.Arm64.AddPairwise(s01, s23), AdvSimd.Arm64.AddPairwise(s45, s67));
+        }
+        Multiply(block, second, w, 0, columns, out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67);
+        MultiplyAdd(block, second, w, 1, columns, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, second, w, 2, columns, ref r01, ref r23, ref r45, ref r67);
+        MultiplyAdd(block, second, w, 3, columns, ref r01, ref r23, ref r45, ref r67);
+        return Fold<TBlock>(zero, offset, r01, r23, r45, r67);
     }
 
+    /// <summary>
+    /// int16 for the whole block: a lane adds eight products, four of a half block, and the first fold two lanes. Of nibbles that is 16 · 15 · 127 = 30480 at most.
+    /// Quants of five and six bits, as 0 and above, wrap around; with −Σ x times the middle of their range, columns 0 and 1 of each four beside 2 and 3, a fold is
+    /// what it would be with quants of either sign, 16 · 16 · 127 = 32512 at most, or 8 · 32 · 127 as six bits have half blocks.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddBytes(sbyte* w, Vector128<sbyte> a, Vector128<sbyte> b,
-        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67) =>
-        AddTwo(Vector128.Load(w), Vector128.Load(w + 16), a, Vector128.Load(w + 32), Vector128.Load(w + 48), b, ref r01, ref r23, ref r45, ref r67);
-
-    /// <summary>Two vectors of the block for each row: 2 · 128 · 127 = 32512 fits int16.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTwo(Vector128<sbyte> v0, Vector128<sbyte> u0, Vector128<sbyte> a, Vector128<sbyte> v1, Vector128<sbyte> u1, Vector128<sbyte> b,
-        ref Vector128<int> r01, ref Vector128<int> r23, ref Vector128<int> r45, ref Vector128<int> r67)
+    private static (Vector128<int> Low, Vector128<int> High) Fold<TBlock>(int zero, int offset, Vector128<short> r01, Vector128<short> r23, Vector128<short> r45, Vector128<short> r67) where TBlock : struct, IBlock<TBlock>
     {
-        Multiply(v0, u0, a, out Vector128<short> p01, out Vector128<short> p23, out Vector128<short> p45, out Vector128<short> p67);
-        MultiplyAdd(v1, u1, b, ref p01, ref p23, ref p45, ref p67);
-        r23 = AdvSimd.AddPairwiseWideningAndAdd(r23, p23);
-        r67 = AdvSimd.AddPairwiseWideningAndAdd(r67, p67);
-        r01 = AdvSimd.AddPairwiseWideningAndAdd(r01, p01);
-        r45 = AdvSimd.AddPairwiseWideningAndAdd(r45, p45);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<int> Low, Vector128<int> High) Nibbles(byte* w, sbyte* x, Vector128<int> start)
-    {
-        // A lane adds eight products of 15 · 127 at most, 15240, and the first fold two lanes, 30480: int16 for the whole block.
-        Vector128<sbyte> x0 = Vector128.Load(x), x1 = Vector128.Load(x + 16);
-        Vector128<byte> mask = Vector128.Create((byte)15), v = Vector128.Load(w), u = Vector128.Load(w + 16);
-        Multiply((v & mask).AsSByte(), (u & mask).AsSByte(), Columns(x0, 0),
-            out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67);
-        MultiplyAdd((v >>> 4).AsSByte(), (u >>> 4).AsSByte(), Columns(x1, 0), ref r01, ref r23, ref r45, ref r67);
-        AddNibbles(Vector128.Load(w + 32), Vector128.Load(w + 48), mask, Columns(x0, 1), Columns(x1, 1), ref r01, ref r23, ref r45, ref r67);
-        AddNibbles(Vector128.Load(w + 64), Vector128.Load(w + 80), mask, Columns(x0, 2), Columns(x1, 2), ref r01, ref r23, ref r45, ref r67);
-        AddNibbles(Vector128.Load(w + 96), Vector128.Load(w + 112), mask, Columns(x0, 3), Columns(x1, 3), ref r01, ref r23, ref r45, ref r67);
         Vector128<short> low = AdvSimd.Arm64.AddPairwise(r01, r23), high = AdvSimd.Arm64.AddPairwise(r45, r67);
+        if (TBlock.Bits > 4)
+        {
+            Vector128<short> middle = Vector128.Create(offset).AsInt16() << (TBlock.Bits - 4);
+            low += middle;
+            high += middle;
+            zero -= 1 << (TBlock.Bits - 1);
+        }
+        if (zero == 0)
+            return (AdvSimd.AddPairwiseWidening(low), AdvSimd.AddPairwiseWidening(high));
+        Vector128<int> start = Vector128.Create(BlockDot.Start(zero, offset));
         return (AdvSimd.AddPairwiseWideningAndAdd(start, low), AdvSimd.AddPairwiseWideningAndAdd(start, high));
     }
 
+    /// <summary>Two vectors of int8 for each row: 2 · 128 · 127 = 32512 fits int16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddNibbles(Vector128<byte> v, Vector128<byte> u, Vector128<byte> mask, Vector128<sbyte> a, Vector128<sbyte> b,
-        ref Vector128<short> r01, ref Vector128<short> r23, ref Vector128<short> r45, ref Vector128<short> r67)
+    private static void AddTwo<TBlock>(TBlock block, bool second0, byte* w, [ConstantExpected(Max = (byte)3)] byte step0, Vector128<sbyte> x0, bool second1, [ConstantExpected(Max = (byte)3)] byte step1, Vector128<sbyte> x1,
+        ref Vector128<int> s01, ref Vector128<int> s23, ref Vector128<int> s45, ref Vector128<int> s67) where TBlock : struct, IBlock<TBlock>
     {
-        MultiplyAdd((v & mask).AsSByte(), (u & mask).AsSByte(), a, ref r01, ref r23, ref r45, ref r67);
-        MultiplyAdd((v >>> 4).AsSByte(), (u >>> 4).AsSByte(), b, ref r01, ref r23, ref r45, ref r67);
+        Multiply(block, second0, w, step0, x0, out Vector128<short> p01, out Vector128<short> p23, out Vector128<short> p45, out Vector128<short> p67);
+        MultiplyAdd(block, second1, w, step1, x1, ref p01, ref p23, ref p45, ref p67);
+        s23 = AdvSimd.AddPairwiseWideningAndAdd(s23, p23);
+        s67 = AdvSimd.AddPairwiseWideningAndAdd(s67, p67);
+        s01 = AdvSimd.AddPairwiseWideningAndAdd(s01, p01);
+        s45 = AdvSimd.AddPairwiseWideningAndAdd(s45, p45);
     }
 
-    /// <summary>Activations 4j..4j+3, four times.</summary>
+    /// <summary>Four columns of eight rows, times those of the token, four times.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<sbyte> Columns(Vector128<sbyte> x, [ConstantExpected(Max = (byte)3)] byte j) =>
-        AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt32(), j).AsSByte();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(Vector128<sbyte> v, Vector128<sbyte> u, Vector128<sbyte> x,
-        out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67)
+    private static void Multiply<TBlock>(TBlock block, bool second, byte* w, [ConstantExpected(Max = (byte)3)] byte step, Vector128<sbyte> x,
+        out Vector128<short> r01, out Vector128<short> r23, out Vector128<short> r45, out Vector128<short> r67) where TBlock : struct, IBlock<TBlock>
     {
+        x = AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt32(), step).AsSByte();
+        Vector128<sbyte> v = block.Columns(second, w, step), u = block.Columns(second, w + BlockDot.RowBytes, step);
         r23 = AdvSimd.MultiplyWideningUpper(v, x);
         r67 = AdvSimd.MultiplyWideningUpper(u, x);
         Vector64<sbyte> lower = x.GetLower();
@@ -241,9 +216,11 @@ internal readonly unsafe struct WideningDot : IBlockDot
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyAdd(Vector128<sbyte> v, Vector128<sbyte> u, Vector128<sbyte> x,
-        ref Vector128<short> r01, ref Vector128<short> r23, ref Vector128<short> r45, ref Vector128<short> r67)
+    private static void MultiplyAdd<TBlock>(TBlock block, bool second, byte* w, [ConstantExpected(Max = (byte)3)] byte step, Vector128<sbyte> x,
+        ref Vector128<short> r01, ref Vector128<short> r23, ref Vector128<short> r45, ref Vector128<short> r67) where TBlock : struct, IBlock<TBlock>
     {
+        x = AdvSimd.DuplicateSelectedScalarToVector128(x.AsInt32(), step).AsSByte();
+        Vector128<sbyte> v = block.Columns(second, w, step), u = block.Columns(second, w + BlockDot.RowBytes, step);
         r23 = AdvSimd.MultiplyWideningUpperAndAdd(r23, v, x);
         r67 = AdvSimd.MultiplyWideningUpperAndAdd(r67, u, x);
         Vector64<sbyte> lower = x.GetLower();

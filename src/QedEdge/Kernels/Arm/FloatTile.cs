@@ -6,7 +6,7 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.Arm;
 
-/// <summary>Float matrices times many tokens, in tiles of the shape of <see cref="BlockTile{TBlock}"/>: a column is widened once for eight tokens.</summary>
+/// <summary>Float matrices times many tokens, in tiles of the shape of <see cref="BlockTile{TBlock, TScales}"/>: a column is widened once for eight tokens.</summary>
 internal static unsafe class FloatTile
 {
     /// <summary>Tokens of a tile.</summary>
