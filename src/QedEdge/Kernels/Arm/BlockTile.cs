@@ -31,7 +31,8 @@ internal static unsafe class BlockTile<TBlock, TScales> where TBlock : struct, I
             {
                 int token = Math.Min(t, tokens - FloatTile.Tokens);
                 Tile(block, weights, scales, supers, w.Blocks, x, token, y + (nint)token * yStride, yStride);
-                Tile(block, weights + BlockDot.RowBytes, scales + GroupRows / 2 * TScales.RowBytes, supers + GroupRows / 2 * HalfScales.RowBytes, w.Blocks, x, token, y + (nint)token * yStride + GroupRows / 2, yStride);
+                Tile(block, weights + BlockDot.RowBytes, scales + GroupRows / 2 * TScales.RowBytes, supers + GroupRows / 2 * HalfScales.RowBytes, w.Blocks, x, token,
+                    y + (nint)token * yStride + GroupRows / 2, yStride);
             }
         }
     }
@@ -40,13 +41,13 @@ internal static unsafe class BlockTile<TBlock, TScales> where TBlock : struct, I
     {
         nint stride = input.Stride, blockStride = input.BlockStride, offsetStride = TScales.HasHalves ? 2 * blockStride : blockStride;
         sbyte* x = input.Quants.Pointer + token * stride;
-        float* scale = input.Scales.Pointer + token * blockStride;
+        float* xScale = input.Scales.Pointer + token * blockStride;
         int* offset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + token * offsetStride;
         float factor = TBlock.HasFactor ? block.Factor : 1f;
         int toSuper = 1;
         Vector128<float> d = default, e = default;
         Vector128<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
-        for (byte* end = scales + blocks * TScales.Bytes; scales < end; scales += TScales.Bytes, w += TBlock.Bytes, x += BlockSize, scale++)
+        for (byte* end = scales + blocks * TScales.Bytes; scales < end; scales += TScales.Bytes, w += TBlock.Bytes, x += BlockSize, xScale++)
         {
             Vector128<sbyte> v0 = Columns(block, false, w, 0), v1 = Columns(block, false, w, 1), v2 = Columns(block, false, w, 2), v3 = Columns(block, false, w, 3);
             Vector128<sbyte> v4 = Columns(block, true, w, 0), v5 = Columns(block, true, w, 1), v6 = Columns(block, true, w, 2), v7 = Columns(block, true, w, 3);
@@ -65,14 +66,14 @@ internal static unsafe class BlockTile<TBlock, TScales> where TBlock : struct, I
             sbyte* q = x;
             nint b = 0;
             int* o = offset;
-            s0 = Add(s0, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q, scale[b], o);
-            s1 = Add(s1, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s2 = Add(s2, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s3 = Add(s3, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s4 = Add(s4, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s5 = Add(s5, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s6 = Add(s6, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
-            s7 = Add(s7, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, scale[b += blockStride], o += offsetStride);
+            s0 = Add(s0, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q, xScale[b], o);
+            s1 = Add(s1, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s2 = Add(s2, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s3 = Add(s3, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s4 = Add(s4, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s5 = Add(s5, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s6 = Add(s6, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
+            s7 = Add(s7, v0, v1, v2, v3, v4, v5, v6, v7, n0, n1, m0, m1, q += stride, xScale[b += blockStride], o += offsetStride);
             if (TScales.HasMins)
                 offset += TScales.HasHalves ? 2 : 1;
         }

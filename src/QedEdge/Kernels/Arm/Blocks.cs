@@ -40,7 +40,8 @@ internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
     static virtual float Base => DotProductDot.Base;
 
     /// <summary><see cref="Columns"/> less <see cref="Zero"/>, which many tokens share.</summary>
-    static virtual Vector128<sbyte> Centered(TSelf block, bool second, byte* w, int step) => TSelf.Zero == 0 ? block.Columns(second, w, step) : block.Columns(second, w, step) - Vector128.Create((sbyte)TSelf.Zero);
+    static virtual Vector128<sbyte> Centered(TSelf block, bool second, byte* w, int step) =>
+        TSelf.Zero == 0 ? block.Columns(second, w, step) : block.Columns(second, w, step) - Vector128.Create((sbyte)TSelf.Zero);
 }
 
 /// <summary>int8: 16 bytes are columns 4j .. 4j + 3 of four rows.</summary>
@@ -98,10 +99,9 @@ internal readonly unsafe struct FiveBlock : IBlock<FiveBlock>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector128<sbyte> Columns(bool second, byte* w, int step)
     {
-        Vector128<byte> fifth = AdvSimd.LoadVector128(w + NibbleBlock.Size), nibbles = AdvSimd.LoadVector128(w + NibbleBlock.StepBytes * step);
+        Vector128<byte> fifth = AdvSimd.LoadVector128(w + NibbleBlock.Size);
         fifth = !second ? fifth << (4 - step) : step == 0 ? fifth : fifth >>> step;
-        nibbles = second ? nibbles >>> 4 : nibbles & Vector128.Create((byte)15);
-        return Vector128.ConditionalSelect(Vector128.Create((byte)16), fifth, nibbles).AsSByte();
+        return Vector128.ConditionalSelect(Vector128.Create((byte)16), fifth, NibbleBlock.Nibbles(second, w, step)).AsSByte();
     }
 }
 
