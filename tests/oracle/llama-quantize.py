@@ -1,9 +1,9 @@
-# Quantizes a GGUF file with llama.cpp's own quantizer, all matrices alike.
-# python3 llama-quantize.py FOLDER_WITH_NODE_MODULES IN.gguf OUT.gguf q8_0|q4_0|iq4_nl
+# Quantizes a GGUF file with llama.cpp's own quantizer: all matrices alike, or a mix of types as it is published.
+# python3 llama-quantize.py FOLDER_WITH_NODE_MODULES IN.gguf OUT.gguf q8_0|q4_0|iq4_nl|q4_k_m
 import ctypes, glob, os, sys
 
 folder, source, target, name = sys.argv[1:]
-file_type, tensor_type = {"q8_0": (7, 8), "q4_0": (2, 2), "iq4_nl": (25, 20)}[name]  # enum llama_ftype, enum ggml_type
+file_type, tensor_type = {"q8_0": (7, 8), "q4_0": (2, 2), "iq4_nl": (25, 20), "q4_k_m": (15, None)}[name]  # enum llama_ftype, enum ggml_type
 libraries = os.path.join(folder, "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64")
 for pattern in ("libggml-base*.so*", "libggml*.so*"):
     for library in sorted(glob.glob(os.path.join(libraries, pattern))):
@@ -23,5 +23,7 @@ llama.llama_model_quantize_default_params.restype = Parameters
 llama.llama_model_quantize.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(Parameters)]
 llama.llama_backend_init()
 parameters = llama.llama_model_quantize_default_params()
-parameters.ftype, parameters.output_tensor_type, parameters.token_embedding_type, parameters.pure = file_type, tensor_type, tensor_type, True
+parameters.ftype = file_type
+if tensor_type is not None:
+    parameters.output_tensor_type, parameters.token_embedding_type, parameters.pure = tensor_type, tensor_type, True
 sys.exit(llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)))

@@ -182,6 +182,51 @@ public sealed class LlamaOracleTests(ITestOutputHelper output) : IDisposable
         }
     }
 
+    /// <summary>
+    /// A file of each family as people download them, in llama.cpp's mix Q4_K_M: it opens as it is, and what the engines compute differs by the rounding of activations
+    /// alone, theirs with a scale for 256 columns.
+    /// </summary>
+    [Fact]
+    public void FilesInQ4_K_M_OfEveryFamily_AgreeWithLlama()
+    {
+        const string Common = "\"hidden_size\":256,\"num_hidden_layers\":2,\"vocab_size\":320,\"max_position_embeddings\":128,\"initializer_range\":0.1,\"num_attention_heads\":4";
+        const string Rms = Common + ",\"num_key_value_heads\":2,\"intermediate_size\":512,\"rms_norm_eps\":1e-6,\"hidden_act\":\"silu\",\"rope_theta\":10000,\"tie_word_embeddings\":true";
+        string[] configs =
+        [
+            $$"""{"model_type":"llama",{{Rms}}}""", $$"""{"model_type":"qwen2",{{Rms}}}""", $$"""{"model_type":"qwen3","head_dim":128,{{Rms}}}""",
+            $$"""{"model_type":"smollm3",{{Rms}}}""",
+            $$"""{"model_type":"gemma3_text",{{Rms.Replace("\"hidden_act\":\"silu\"", "\"hidden_activation\":\"gelu_pytorch_tanh\"", StringComparison.Ordinal)}},"head_dim":128,"query_pre_attn_scalar":128,"sliding_window":16,"rope_local_base_freq":10000}""",
+            $$"""{"model_type":"gpt_neox",{{Common}},"intermediate_size":512,"layer_norm_eps":1e-5,"rotary_pct":0.25,"rotary_emb_base":10000,"hidden_act":"gelu","use_parallel_residual":true,"tie_word_embeddings":false}""",
+            """{"model_type":"gpt2","n_embd":256,"n_head":4,"n_layer":2,"n_positions":128,"vocab_size":320,"activation_function":"gelu_new","layer_norm_epsilon":1e-5,"initializer_range":0.1}""",
+        ];
+        int[] ids = [.. Enumerable.Range(0, 24).Select(static i => (i * 37 + 11) % 320)];
+        var files = new List<string>();
+        foreach (string config in configs)
+        {
+            string checkpoint = Path.Combine(_folder, $"random-{files.Count}"), json = Path.Combine(_folder, "config.json"), floats = Path.Combine(_folder, "f16.gguf"), file = Path.Combine(_folder, $"q4-{files.Count}.gguf");
+            File.WriteAllText(json, config);
+            RandomCheckpoint.Write(json, checkpoint, 7, CheckpointType.F16, overwrite: false);
+            CheckpointConverter.Convert(WithTokenizer(checkpoint, 320), floats, new ConversionOptions { Type = BlockFormat.F16, Layout = FileLayout.Plain, Overwrite = true });
+            Directory.Delete(Path.Combine(_folder, "checkpoint"), recursive: true);
+            ProgramResult result = Tools.Run("python3", [Path.Combine(TestData.Root, "tests", "oracle", "llama-quantize.py"), Modules(), floats, file, "q4_k_m"]);
+            Assert.True(result.ExitCode == 0, result.Error);
+            files.Add(file);
+        }
+        float[][] llama = LogProbabilities([.. files.Select(file => (file, ids))]);
+        foreach ((string config, string file) in configs.Zip(files))
+        {
+            using QedModel model = QedModel.Open(file);
+            using Session session = model.CreateSession(new SessionOptions { KvType = KvCacheType.F32 });
+            float[][] ours = Logits(session, ids);
+            var between = new DivergenceStatistics();
+            for (int t = 0; t < ids.Length; t++)
+                between.Add(llama[t], ours[t], ids[0]);
+            llama = llama[ids.Length..];
+            output.WriteLine($"{config[..28]}: {between.Mean:E2}, largest {between.Quantile(1):E2}, same top token {between.SameTop:P1}, {string.Join(' ', model.File.Tensors.Select(static tensor => tensor.Type).Distinct())}");
+            Assert.InRange(between.Mean, 1e-7, 0.02);
+        }
+    }
+
     private static float[][] Logits(Session session, int[] ids)
     {
         var rows = new float[ids.Length][];
