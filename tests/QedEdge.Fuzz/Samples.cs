@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using QedEdge.Conversion;
 using QedEdge.Fuzz.Mutation;
+using QedEdge.Gguf;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 using QedEdge.Quantization.Formats;
 
@@ -81,6 +83,9 @@ internal static class Samples
             Checkpoint(checkpoint, config);
             models.Add(Convert(new ConversionOptions { Type = BlockFormat.F32 }));
         }
+        Checkpoint(checkpoint, """{"model_type":"llama","hidden_size":8,"num_attention_heads":2,"num_hidden_layers":1,"intermediate_size":256,"vocab_size":13,"max_position_embeddings":64,"rms_norm_eps":1e-5,"tie_word_embeddings":true}""");
+        byte[] wide = Convert(new ConversionOptions { Type = BlockFormat.F32, Layout = FileLayout.Plain });
+        models.AddRange(Enum.GetValues<BlockFormat>().Except(BlockFormats.Written).Select(format => Retyped(wide, "blk.0.ffn_down.weight", format)));
         return models;
 
         byte[] Convert(ConversionOptions options)
@@ -94,6 +99,33 @@ internal static class Samples
             File.WriteAllBytes(file, bytes);
             return file;
         }
+    }
+
+    /// <summary>A file with a matrix of another tool's type, of some finite values.</summary>
+    private static byte[] Retyped(byte[] model, string name, BlockFormat format)
+    {
+        var memory = new AlignedBuffer<byte>(model.Length);
+        model.CopyTo(memory.Span);
+        using GgufFile file = GgufFile.Open(memory.View, name, memory);
+        var writer = new GgufWriter(file.Alignment, checksums: false);
+        foreach (string key in file.Metadata.Keys)
+            writer.Copy(file.Metadata, key);
+        var data = new List<byte[]>();
+        foreach (GgufTensorInfo tensor in file.Tensors)
+        {
+            bool changes = tensor.Name == name;
+            byte[] bytes = changes ? new byte[tensor.Dimensions[0] * format.Info().RowBytes((int)tensor.Dimensions[1])] : file.Data(tensor).Span(0, (int)tensor.Bytes).ToArray();
+            if (changes)
+                bytes.AsSpan().Fill(0x70); // a half, and an exponent of MXFP4, that is finite
+            writer.AddTensor(tensor.Name, changes ? TensorTypes.Of(format, packed: false) : tensor.Type, [.. tensor.Dimensions], bytes.Length);
+            data.Add(bytes);
+        }
+        using var stream = new MemoryStream();
+        writer.Begin(stream);
+        for (int i = 0; i < data.Count; i++)
+            writer.WriteTensor(i, data[i]);
+        writer.End();
+        return stream.ToArray();
     }
 
     /// <summary>One model's file.</summary>
