@@ -32,6 +32,33 @@ internal sealed class SamplingInput(int? maxTokens = null)
         command.Add(_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _penalizeNew, _bias, _seed, _greedy, _stop, _ignoreEos);
     }
 
+    /// <summary>Those that can be changed while a conversation goes on.</summary>
+    public Option[] Settings => [_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _penalizeNew, _seed, _ignoreEos];
+
+    /// <summary>What holds for one of <see cref="Settings"/>, as it is typed.</summary>
+    public string Setting(Option option, ParseResult parsed, GenerationOptions options)
+    {
+        SamplingOptions sampling = options.Sampling;
+        return option == _maxTokens ? Text(options.MaxTokens)
+            : option == _temperature ? Text(sampling.Temperature)
+            : option == _topK ? Text(sampling.TopK)
+            : option == _topP ? Text(sampling.TopP)
+            : option == _minP ? Text(sampling.MinP)
+            : option == _typical ? Text(sampling.TypicalP)
+            : option == _repeat ? Text(sampling.RepeatPenalty)
+            : option == _presence ? Text(sampling.PresencePenalty)
+            : option == _frequency ? Text(sampling.FrequencyPenalty)
+            : option == _window ? Text(sampling.PenaltyWindow)
+            : option == _penalizeNew ? Text(!sampling.PenalizesPrompt)
+            : option == _ignoreEos ? Text(options.IgnoreEos)
+            : HasSeed(parsed) ? sampling.Seed.ToString(CultureInfo.InvariantCulture) : "random";
+    }
+
+    /// <summary>The command line with another setting; a temperature goes before an earlier --greedy.</summary>
+    /// <exception cref="UsageException">It is no value of the option's.</exception>
+    public ParseResult With(ParseResult parsed, Option option, string value) =>
+        (option == _temperature && parsed.GetValue(_greedy) ? parsed.With(_greedy, "false") : parsed).With(option, value);
+
     /// <summary>The texts that end generation.</summary>
     /// <exception cref="UsageException">One is empty.</exception>
     public string[] Stops(ParseResult parsed)
@@ -73,6 +100,12 @@ internal sealed class SamplingInput(int? maxTokens = null)
             throw new UsageException($"--max-tokens must be 0 or more, got {most}");
         return new GenerationOptions { Sampling = sampling, MaxTokens = most, IgnoreEos = parsed.GetValue(_ignoreEos) };
     }
+
+    private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Text(float value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Text(bool value) => value ? "true" : "false";
 
     private static Dictionary<int, float>? Biases(string[] given, int vocabSize)
     {

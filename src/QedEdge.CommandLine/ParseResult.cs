@@ -66,5 +66,19 @@ public sealed class ParseResult
         texts.Add(text);
     }
 
+    /// <summary>The same command line with another value in place of those given.</summary>
+    /// <exception cref="UsageException">It is none of the parameter's.</exception>
+    public ParseResult With(Parameter parameter, string text)
+    {
+        var changed = new ParseResult(Command);
+        foreach ((Parameter other, List<string> texts) in _given)
+        {
+            if (other != parameter)
+                changed._given.Add(other, texts);
+        }
+        changed.Add(parameter, text);
+        return changed;
+    }
+
     private string? Last(Parameter parameter) => _given.TryGetValue(parameter, out List<string>? texts) ? texts[^1] : null;
 }

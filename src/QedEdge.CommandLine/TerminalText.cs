@@ -29,7 +29,7 @@ public static class TerminalText
     /// Whether a character is none to be read: a control character but line end and tab, a mark that changes the direction of others, or one that shows nothing. Joiners and
     /// variation selectors are not among them: scripts and emoji need them.
     /// </summary>
-    internal static bool IsHidden(int value) => value switch
+    public static bool IsHidden(int value) => value switch
     {
         '\n' or '\t' => false,
         < 0x20 or (>= 0x7F and <= 0x9F) => true,                    // C0, DEL, C1

@@ -27,6 +27,9 @@ internal static class RequestLimits
     /// <summary>Bytes of a text from a file or standard input.</summary>
     public const int TextBytes = 64 << 20;
 
+    /// <summary>Bytes of the lines that <c>qed chat</c> keeps for other sessions.</summary>
+    public const int HistoryBytes = 1 << 20;
+
     /// <summary>New tokens; what ends them before is the context, unless it slides.</summary>
     public const int MaxTokens = int.MaxValue;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
-using QedEdge.Chat;
 using QedEdge.Cli.Chat;
 using QedEdge.Cli.Json;
 using QedEdge.Evaluation;
@@ -109,7 +108,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
     {
         Tokenizer? tokenizer = model.Tokenizer;
         var text = new StringBuilder();
-        var shown = new GeneratedText(tokenizer, line.Stops, piece => text.Append(piece), line.Continues ? line.Tokens : []);
+        var shown = line.Continues ? new GeneratedText(tokenizer, line.Stops, piece => text.Append(piece), line.Tokens) : GeneratedText.OfAnswer(tokenizer, line.Stops, piece => text.Append(piece));
         var tokens = new List<TokenRecord>();
         return new GenerationRequest
         {
@@ -131,7 +130,7 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
                 done(json =>
                 {
                     if (line.Chat is { } chat)
-                        WriteAnswer(json, chat.Answer(text.ToString()));
+                        MessagesText.WriteAnswer(json, chat.Answer(text.ToString()));
                     else if (tokenizer is not null)
                         json.WriteString("text", text.ToString());
                     json.WriteNumbers("ids", tokens.Select(token => token.Id));
@@ -143,14 +142,6 @@ internal sealed class BatchRun(QedModel model, SessionOptions options, int seque
                 });
             },
         };
-    }
-
-    private static void WriteAnswer(Utf8JsonWriter json, ChatAnswer answer)
-    {
-        json.WriteString("text", answer.Text);
-        if (answer.Reasoning is { } reasoning)
-            json.WriteString("reasoning", reasoning);
-        MessagesText.WriteCalls(json, answer.ToolCalls);
     }
 
     private Action<Utf8JsonWriter> Scored(BatchLine line, CancellationToken cancellation)

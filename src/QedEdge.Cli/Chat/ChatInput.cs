@@ -3,54 +3,96 @@ using QedEdge.Memory;
 
 namespace QedEdge.Cli.Chat;
 
-/// <summary>Messages from standard input: a line each, longer ones with a backslash at the end of a line or between lines of three quotes.</summary>
+/// <summary>
+/// Messages from standard input: a line each, longer ones with a backslash at the end of a line, between lines of three quotes, or pasted. On a terminal lines are edited
+/// (<see cref="TypedLines"/>); what else standard input is, is read line by line.
+/// </summary>
 internal sealed class ChatInput : IDisposable
 {
-    private const string Quotes = "\"\"\"";
+    private const string Quotes = "\"\"\"", First = "> ", More = "… ";
 
-    // The terminal edits lines; pipes work the same.
-    private readonly StreamReader _reader = new(StandardStreams.Input(), new UTF8Encoding(false));
-
+    private readonly TypedLines? _typed;
+    private readonly StreamReader? _reader;
     private bool _isAtEnd;
+
+    /// <param name="keepsHistory">Whether what is typed is kept for other sessions.</param>
+    public ChatInput(bool keepsHistory)
+    {
+        _typed = IsTerminal ? TypedLines.Open(keepsHistory) : null;
+        _reader = _typed is null ? new(StandardStreams.Input(), new UTF8Encoding(false)) : null;
+    }
 
     /// <summary>Whether somebody sits there.</summary>
     public bool IsTerminal { get; } = StandardStreams.InputIsTerminal && StandardStreams.ErrorIsTerminal;
 
-    /// <inheritdoc/>
-    public void Dispose() => _reader.Dispose();
+    /// <summary>Whether the last message was more than a line: then it is no command, whatever it begins with.</summary>
+    public bool IsBlock { get; private set; }
 
-    /// <summary>Shows where to type.</summary>
-    public void Prompt(string text = "> ")
+    /// <summary>Whether Ctrl-C was pressed twice in a row where there was no answer.</summary>
+    public bool IsInterrupted => _typed is { IsInterrupted: true };
+
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        if (IsTerminal)
-            Terminal.NotePart(text);
+        _typed?.Dispose();
+        _reader?.Dispose();
     }
+
+    /// <summary>Says something to somebody who may be typing.</summary>
+    public void Say(string note)
+    {
+        if (_typed is not null)
+        {
+            _typed.Say(note);
+            return;
+        }
+        Terminal.Note("\n" + note);
+        Prompt(First);
+    }
+
+    /// <summary>Gives the terminal back where a signal is to end the program.</summary>
+    public void GiveBack() => _typed?.GiveBack();
 
     /// <summary>Leaves the line of the prompt that got no answer: the shell's begins at its own.</summary>
     public void End()
     {
-        if (IsTerminal && _isAtEnd)
+        if (IsTerminal && _isAtEnd && !IsInterrupted)
             Terminal.Note("");
     }
 
-    /// <summary>Whether the last message was more than a line: then it is no command, whatever it begins with.</summary>
-    public bool IsBlock { get; private set; }
-
-    /// <summary>The next message, or null at the end.</summary>
+    /// <summary>The next message, "" where one was given up, or null at the end.</summary>
     public string? Read()
     {
-        Prompt();
-        if (Line() is not { } line)
+        string? message = ReadMessage();
+        if (_typed is null)
+            return message;
+        if (!_typed.IsCancelled)
+        {
+            if (message is not null)
+                _typed.Keep(message);
+            return message;
+        }
+        if (_typed.IsInterrupted)
             return null;
-        IsBlock = line.TrimEnd() == Quotes || line.EndsWith('\\');
+        Terminal.Note("(Ctrl-C again or Ctrl-D ends)");
+        return "";
+    }
+
+    private string? ReadMessage()
+    {
+        if (Line(First) is not { } line)
+            return null;
+        bool isPasted = line.Contains('\n');
+        IsBlock = isPasted || line.TrimEnd() == Quotes || line.EndsWith('\\');
+        if (isPasted)
+            return line;
         if (line.TrimEnd() == Quotes)
             return Block();
         var message = new StringBuilder();
         while (line.EndsWith('\\'))
         {
             message.Append(line, 0, line.Length - 1).Append('\n');
-            Prompt("… ");
-            if (Line() is not { } next)
+            if (Line(More) is not { } next)
                 return message.ToString();
             line = next;
         }
@@ -60,19 +102,23 @@ internal sealed class ChatInput : IDisposable
     private string Block()
     {
         var lines = new List<string>();
-        Prompt("… ");
-        while (Line() is { } line && line.TrimEnd() != Quotes)
-        {
+        while (Line(More) is { } line && line.TrimEnd() != Quotes && _typed is not { IsCancelled: true })
             lines.Add(line);
-            Prompt("… ");
-        }
         return string.Join('\n', lines);
     }
 
-    private string? Line()
+    private string? Line(string prompt)
     {
-        string? line = _reader.ReadLine();
+        if (_reader is not null)
+            Prompt(prompt);
+        string? line = _typed is not null ? _typed.Read(prompt) : _reader!.ReadLine();
         _isAtEnd = line is null;
         return line;
+    }
+
+    private void Prompt(string text)
+    {
+        if (IsTerminal)
+            Terminal.NotePart(text);
     }
 }

@@ -3,33 +3,17 @@ using QedEdge.Memory;
 
 namespace QedEdge.Cli.Chat;
 
-/// <summary>Ctrl-C stops the answer and not the program; SIGTERM ends both.</summary>
+/// <summary>Ctrl-C stops the answer and not the program; SIGTERM and its like end both.</summary>
 internal sealed class ChatSignals : IDisposable
 {
-    private readonly IDisposable? _interrupt, _terminate;
-    private readonly Action _onIdle;
+    private readonly IDisposable?[] _signals;
     private CancellationTokenSource? _answer;
 
-    /// <param name="onIdle">Called for a Ctrl-C while there is no answer.</param>
-    public ChatSignals(Action onIdle)
+    /// <param name="onIdle">Called for a Ctrl-C while there is no answer; says whether the program goes on.</param>
+    /// <param name="onEnd">Called before a signal ends the program while there is no answer.</param>
+    public ChatSignals(Func<bool> onIdle, Action onEnd)
     {
-        _onIdle = onIdle;
-        _interrupt = Signals.Listen(PosixSignal.SIGINT, () =>
-        {
-            if (Volatile.Read(ref _answer) is { } answer)
-                answer.Cancel();
-            else
-                _onIdle();
-            return true;
-        });
-        _terminate = Signals.Listen(PosixSignal.SIGTERM, () =>
-        {
-            IsEnding = true;
-            if (Volatile.Read(ref _answer) is not { } answer)
-                return false; // waiting for input: the signal does what it does
-            answer.Cancel();
-            return true;
-        });
+        _signals = [Signals.Listen(PosixSignal.SIGINT, () => Cancel() || onIdle()), Ending(PosixSignal.SIGTERM, onEnd), Ending(PosixSignal.SIGHUP, onEnd)];
     }
 
     /// <summary>Whether the program is to end.</summary>
@@ -57,7 +41,23 @@ internal sealed class ChatSignals : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _interrupt?.Dispose();
-        _terminate?.Dispose();
+        foreach (IDisposable? signal in _signals)
+            signal?.Dispose();
+    }
+
+    private IDisposable? Ending(PosixSignal signal, Action onEnd) => Signals.Listen(signal, () =>
+    {
+        IsEnding = true;
+        if (Cancel())
+            return true;
+        onEnd();
+        return false; // waiting for input: the signal does what it does
+    });
+
+    private bool Cancel()
+    {
+        CancellationTokenSource? answer = Volatile.Read(ref _answer);
+        answer?.Cancel();
+        return answer is not null;
     }
 }

@@ -4,11 +4,10 @@ using QedEdge.Machine;
 
 namespace QedEdge.Cli.Chat;
 
-/// <summary>A conversation with somebody who types, held by a session.</summary>
+/// <summary>A conversation with somebody who types, or with a program, held by a session.</summary>
 /// <param name="session">An empty session; where it slides, the oldest of a long conversation is forgotten.</param>
 /// <param name="stops">Texts that end an answer, besides the chat template's.</param>
-/// <param name="thinks">Whether the model thinks before it answers, or null for the template's default.</param>
-internal sealed class Dialogue(Session session, IReadOnlyList<string> stops, bool? thinks)
+internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
 {
     private readonly ChatSession _chat = new(session);
     private readonly DateTime _begun = LocalTime.Now; // templates that write the date write one through all of it
@@ -17,8 +16,33 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops, boo
     /// <summary>Tokens that the session has seen.</summary>
     public int Position => session.Position;
 
+    /// <summary>Tokens that it can hold.</summary>
+    public int Capacity => session.Capacity;
+
     /// <summary>Messages so far, the system message not counted.</summary>
     public int Count => _messages.Count;
+
+    /// <summary>Whether the model thinks before it answers, or null for the template's default.</summary>
+    public bool? Thinks { get; set; }
+
+    /// <summary>The tools that may be called: a JSON array in OpenAI's form, or null.</summary>
+    public string? Tools { get; set; }
+
+    /// <summary>Further variables of the template: a JSON object, or null.</summary>
+    public string? Variables { get; set; }
+
+    /// <summary>Calls of tools that have no result yet.</summary>
+    public int OpenCalls
+    {
+        get
+        {
+            int last = _messages.FindLastIndex(static message => message.Role == "assistant");
+            int results = 0;
+            for (int i = last + 1; i < _messages.Count; i++)
+                results += _messages[i].Role == "tool" ? 1 : 0;
+            return last < 0 ? 0 : Math.Max(0, _messages[last].ToolCalls.Count - results);
+        }
+    }
 
     /// <summary>The message that stands before the conversation, or null. A new one begins a new conversation.</summary>
     public string? System
@@ -62,32 +86,34 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops, boo
             _messages.Add(messages[i]);
     }
 
-    /// <summary>The token ids that a message of the user's adds to what the session holds.</summary>
-    public int[] Prompt(string message)
+    /// <summary>The token ids that a message adds to what the session holds.</summary>
+    public int[] Prompt(ChatMessage message)
     {
-        int[] ids = _chat.Template.Encode(With(new("user", message)));
+        int[] ids = _chat.Template.Encode(With(message));
         return ids[session.CommonPrefix(ids)..];
     }
 
+    /// <summary>Takes a message that is not answered.</summary>
+    public void Add(ChatMessage message) => _messages.Add(message);
+
     /// <summary>Answers a message.</summary>
-    /// <param name="message">What the user says.</param>
+    /// <param name="message">What was said.</param>
     /// <param name="options">How tokens are chosen.</param>
-    /// <param name="show">Receives the answer piece by piece, no half characters, nothing of a stop text.</param>
+    /// <param name="show">Receives the answer piece by piece, no half characters, nothing of a stop text; or null.</param>
     /// <param name="cancellation">Ends the answer; what was shown stays part of the conversation.</param>
     /// <exception cref="ContextLengthException">It does not fit; nothing has changed.</exception>
-    public GenerationResult Answer(string message, GenerationOptions options, AnswerHandler show, CancellationToken cancellation)
+    public ChatResult Answer(ChatMessage message, GenerationOptions options, AnswerHandler? show, CancellationToken cancellation)
     {
-        var question = new ChatMessage("user", message);
-        ChatResult result = _chat.Answer(With(question), options, stops, show, cancellation);
+        ChatResult result = _chat.Answer(With(message), options, stops, show, cancellation);
         if (result.Generation is not { Finish: FinishReason.Cancelled, GeneratedTokens: 0 }) // else the message was not understood to its end
         {
-            _messages.Add(question);
+            _messages.Add(message);
             _messages.Add(result.Answer.Message);
         }
-        return result.Generation;
+        return result;
     }
 
-    private Conversation With(ChatMessage question) => new() { Messages = [.. All(), question], EnableThinking = thinks, Now = _begun };
+    private Conversation With(ChatMessage message) => new() { Messages = [.. All(), message], Tools = Tools, EnableThinking = Thinks, Variables = Variables, Now = _begun };
 
     private List<ChatMessage> All() => System is null ? _messages : [new ChatMessage("system", System), .. _messages];
 }

@@ -23,8 +23,17 @@ internal static class MessagesText
         json.WriteEndArray();
     });
 
+    /// <summary>An answer's parts as members of a JSON object.</summary>
+    public static void WriteAnswer(Utf8JsonWriter json, ChatAnswer answer)
+    {
+        json.WriteString("text", answer.Text);
+        if (answer.Reasoning is { } reasoning)
+            json.WriteString("reasoning", reasoning);
+        WriteCalls(json, answer.ToolCalls);
+    }
+
     /// <summary>The member tool_calls, where there are calls.</summary>
-    public static void WriteCalls(Utf8JsonWriter json, IReadOnlyList<ToolCall> calls)
+    private static void WriteCalls(Utf8JsonWriter json, IReadOnlyList<ToolCall> calls)
     {
         if (calls.Count == 0)
             return;

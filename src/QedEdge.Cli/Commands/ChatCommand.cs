@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Text;
+using QedEdge.Chat;
 using QedEdge.Cli.Chat;
 using QedEdge.CommandLine;
 using QedEdge.Generation;
-using QedEdge.Memory;
+using QedEdge.Json;
 
 namespace QedEdge.Cli.Commands;
 
@@ -11,19 +13,6 @@ internal sealed class ChatCommand
 {
     private const int DefaultMaxTokens = 512;
 
-    private const string Help = """
-        /reset         forget the conversation
-        /undo          take back the last message and its answer
-        /retry         answer the last message again
-        /status        tokens and messages so far
-        /system TEXT   begin anew with this system message (none: without)
-        /save FILE     write the conversation to a file
-        /load FILE     go on with one that was written
-        /help          this list
-        /exit          end, as Ctrl-D does; Ctrl-C stops an answer
-        A line that ends with \ goes on in the next one; lines between two lines of three quotes are one message.
-        """;
-
     private readonly CommonOptions _common = new() { SaysMoreItself = true };
     private readonly SamplingInput _sampling = new(DefaultMaxTokens);
     private readonly ContextInput _context = new(overflow: "slide");
@@ -31,13 +20,16 @@ internal sealed class ChatCommand
     private readonly TextOption _load = new("--load-session") { ValueName = "FILE", Description = "Go on with a conversation that /save has written" };
     private readonly Flag _verbosePrompt = new("--verbose-prompt") { Description = "Show each message's tokens on standard error" };
     private readonly TextOption _think = new("--think") { ValueName = "on|off", Description = "Whether the model thinks before it answers, where its chat template lets one choose", Words = ["on", "off"] };
+    private readonly TextOption _variables = new("--chat-template-kwargs") { ValueName = "JSON", Description = "Further variables of the chat template, a JSON object; now (2026-01-31T23:59:00) is its time" };
+    private readonly Flag _json = new("--json") { Description = "Read a message per line, as JSON in OpenAI's form, and print a JSON object for each: docs/json.md" };
+    private readonly Flag _noHistory = new("--no-history") { Description = "Do not keep what is typed for other sessions ($XDG_STATE_HOME/qed/chat-history)" };
     private readonly PromptProgress _progress = new();
 
     public static Command Create()
     {
         var self = new ChatCommand();
         var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1",
-            self._system, self._think, self._load, self._verbosePrompt);
+            self._system, self._think, self._variables, self._load, self._json, self._noHistory, self._verbosePrompt);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
         self._common.AddRunOptions(command);
@@ -48,34 +40,48 @@ internal sealed class ChatCommand
     private int Run(ParseResult parsed)
     {
         using QedModel model = _common.OpenModel(parsed);
-        GenerationOptions options = _sampling.Options(parsed, model) with { OnPrefill = _progress.Report };
+        var settings = new ChatSettings(_sampling, parsed, model, _progress.Report);
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
-        var conversation = new Dialogue(session, _sampling.Stops(parsed), Thinks(parsed)) { System = parsed.GetValue(_system) };
+        var conversation = new Dialogue(session, _sampling.Stops(parsed)) { System = parsed.GetValue(_system), Thinks = Thinks(parsed), Variables = Variables(parsed) };
         string? file = parsed.GetValue(_load);
         if (file is not null)
             conversation.Load(file);
-        using var input = new ChatInput();
-        using var signals = new ChatSignals(() =>
+        return parsed.GetValue(_json) ? Serve(conversation, settings) : Talk(conversation, settings, new SlashCommands(conversation, settings, file), session, parsed);
+    }
+
+    private static int Serve(Dialogue conversation, ChatSettings settings)
+    {
+        using var signals = new ChatSignals(onIdle: () => false, onEnd: () => { });
+        long errors = new ChatLines(conversation, settings, signals).Run();
+        return signals.IsEnding ? ExitCode.Interrupted : errors > 0 ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    private int Talk(Dialogue conversation, ChatSettings settings, SlashCommands commands, Session session, ParseResult parsed)
+    {
+        using var input = new ChatInput(keepsHistory: !parsed.GetValue(_noHistory));
+        using var signals = new ChatSignals(onIdle: () =>
         {
-            Terminal.Note("\n(/exit or Ctrl-D ends)");
-            input.Prompt();
-        });
+            input.Say("(/exit or Ctrl-D ends)");
+            return true;
+        }, onEnd: input.GiveBack);
         if (input.IsTerminal)
-            Terminal.Note($"{model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
+            Terminal.Note($"{session.Model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
+        int again = 0;
         while (!signals.IsEnding && input.Read() is { } message)
         {
             try
             {
                 if (message.StartsWith('/') && !input.IsBlock)
                 {
-                    if (message.TrimEnd() is "/retry" && conversation.Undo() is { } again)
-                        Answer(again, conversation, options, session, signals, parsed);
-                    else if (!Obey(message, conversation, session, ref file))
+                    if (message.TrimEnd() is "/retry" && conversation.Undo() is { } question)
+                        Answer(question, conversation, settings.Options(++again), session, signals, parsed);
+                    else if (!commands.Obey(message))
                         break;
                 }
                 else if (message.Length > 0)
                 {
-                    Answer(message, conversation, options, session, signals, parsed);
+                    again = 0;
+                    Answer(message, conversation, settings.Options(), session, signals, parsed);
                 }
             }
             catch (ContextLengthException) when (session.Overflow == ContextOverflow.Stop)
@@ -88,17 +94,18 @@ internal sealed class ChatCommand
             }
         }
         input.End();
-        return signals.IsEnding ? ExitCode.Interrupted : ExitCode.Done;
+        return signals.IsEnding || input.IsInterrupted ? ExitCode.Interrupted : ExitCode.Done;
     }
 
-    private void Answer(string message, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
+    private void Answer(string text, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
     {
+        var message = new ChatMessage("user", text);
         if (parsed.GetValue(_verbosePrompt))
             GenerateCommand.ShowTokens(conversation.Prompt(message), session.Model.Tokenizer);
         GenerationResult result;
         using (var shown = new ShownAnswer())
         using (_progress) // gone before anything else is said
-            result = signals.Run(cancellation => conversation.Answer(message, options, shown.Show, cancellation));
+            result = signals.Run(cancellation => conversation.Answer(message, options, shown.Show, cancellation)).Generation;
         Terminal.Write("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");
@@ -111,54 +118,18 @@ internal sealed class ChatCommand
 
     private bool? Thinks(ParseResult parsed) => parsed.GetValue(_think) is { } word ? word == "on" : null;
 
-    /// <summary>Does what a line that begins with a slash says; false where it says to end.</summary>
-    private static bool Obey(string line, Dialogue conversation, Session session, ref string? file)
+    private string? Variables(ParseResult parsed)
     {
-        string[] words = line.TrimEnd().Split(' ', 2, StringSplitOptions.TrimEntries);
-        string rest = words.Length > 1 ? words[1] : "";
-        switch (words[0])
+        if (parsed.GetValue(_variables) is not { } text)
+            return null;
+        try
         {
-            case "/exit" or "/quit":
-                return false;
-            case "/help":
-                Terminal.Note(Help);
-                return true;
-            case "/reset":
-                conversation.Reset();
-                return true;
-            case "/undo" or "/retry": // the latter where there is nothing to answer again
-                Terminal.Note(conversation.Undo() is { } question ? $"taken back: {TerminalText.OneLine(question)}" : "error: no message was answered yet");
-                return true;
-            case "/status":
-                Terminal.Note($"{conversation.Count} messages, {conversation.Position} of {session.Capacity} tokens");
-                return true;
-            case "/system":
-                conversation.System = rest.Length > 0 ? rest : null;
-                return true;
-            case "/save" or "/load" when rest.Contains('\uFFFD') && !FileStatus.Exists(rest): // what was typed was something else
-                Terminal.Note($"error: the file's name is no UTF-8; {words[0]} takes another");
-                return true;
-            case "/save" when rest == "-":
-                Terminal.Note("error: /save takes a file, and no standard output; a file of that name is ./-");
-                return true;
-            case "/save" when rest.Length > 0:
-                if (rest != file && FileStatus.Exists(rest)) // a file of this conversation's is its own
-                    throw new QedException($"{rest}: exists already; save it under another name");
-                conversation.Save(rest, overwrite: rest == file);
-                file = rest;
-                Terminal.Note($"{rest}: {conversation.Position} tokens");
-                return true;
-            case "/load" when rest.Length > 0:
-                conversation.Load(rest);
-                file = rest;
-                Terminal.Note($"{rest}: {conversation.Position} tokens");
-                return true;
-            case "/save" or "/load":
-                Terminal.Note($"error: {words[0]} needs a file name");
-                return true;
-            default:
-                Terminal.Note($"error: unknown: {TerminalText.OneLine(words[0])}; /help lists what there is (a message cannot begin with /; put a space before it)");
-                return true;
+            JsonValue.ParseObject(Encoding.UTF8.GetBytes(text));
+            return text;
+        }
+        catch (QedException e)
+        {
+            throw new UsageException($"{_variables.Name}: {e.Message}; it is written '{{\"name\": \"value\"}}'", e);
         }
     }
 }

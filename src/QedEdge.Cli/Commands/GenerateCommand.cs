@@ -120,7 +120,7 @@ internal sealed class GenerateCommand
         if (parsed.GetValue(_common.Verbose))
         {
             Terminal.Note(string.Create(CultureInfo.InvariantCulture,
-                $"{model.InstructionSet}, {session.Threads} threads, kv {KvCacheTypes.NameOf(session.KvType)}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
+                $"{model.InstructionSet}, {session.Threads} threads, kv {KvCacheTypes.NameOf(session.KvType)}: prefill {result.PromptTokens} tokens ({result.CachedTokens} cached), {GenerationRecord.PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime):0.#} tokens/s; decode {result.GeneratedTokens} tokens, {GenerationRecord.PerSecond(result.GeneratedTokens, result.DecodeTime):0.#} tokens/s; seed {options.Sampling.Seed}"));
         }
         return result.Finish == FinishReason.Cancelled ? ExitCode.Interrupted : ExitCode.Done;
     }
@@ -138,18 +138,10 @@ internal sealed class GenerateCommand
             json.WriteString("text", text.ToString());
         json.WriteNumbers("ids", tokens.Select(token => token.Id));
         TokenRecord.Write(json, tokens, tokenizer);
-        json.WriteString("finish_reason", JsonWriting.Name(result.Finish));
-        json.WriteNumber("prompt_tokens", result.PromptTokens);
-        json.WriteNumber("cached_tokens", result.CachedTokens);
-        json.WriteNumber("generated_tokens", result.GeneratedTokens);
-        json.WriteNumber("prefill_tokens_per_second", Math.Round(PerSecond(result.PromptTokens - result.CachedTokens, result.PrefillTime), 2));
-        json.WriteNumber("decode_tokens_per_second", Math.Round(PerSecond(result.GeneratedTokens, result.DecodeTime), 2));
-        json.WriteNumber("seed", seed);
+        GenerationRecord.Write(json, result, seed);
         if (digest is not null)
             json.WriteString("digest", digest);
     });
 
     private static string Text(int id) => id.ToString(CultureInfo.InvariantCulture);
-
-    private static double PerSecond(int tokens, TimeSpan time) => time > TimeSpan.Zero ? tokens / time.TotalSeconds : 0;
 }

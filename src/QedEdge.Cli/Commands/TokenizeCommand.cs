@@ -39,7 +39,8 @@ internal sealed class TokenizeCommand
             JsonLines.Convert(path, (line, writer) =>
             {
                 var lineIds = new List<int>();
-                tokenizer.Encode(line.Get("text").String(), lineIds, options);
+                bool? plain = line.Find("plain")?.Boolean();
+                tokenizer.Encode(line.Get("text").String(), lineIds, plain is null ? options : plain.Value ? options & ~EncodeOptions.ParseSpecial : options | EncodeOptions.ParseSpecial);
                 writer.WriteNumbers("ids", lineIds);
             });
             return ExitCode.Done;

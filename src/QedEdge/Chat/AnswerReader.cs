@@ -10,6 +10,9 @@ public sealed class AnswerReader
 {
     private const string Think = "<think>", ThinkEnd = "</think>", Call = "<tool_call>", CallEnd = "</tool_call>";
 
+    /// <summary>What parts an answer.</summary>
+    internal static string[] Tags => [Think, ThinkEnd, Call, CallEnd];
+
     private readonly bool _hasTools;
     private readonly AnswerHandler? _show;
     private readonly StringBuilder _text = new(), _reasoning = new();

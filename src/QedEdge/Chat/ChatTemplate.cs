@@ -17,7 +17,8 @@ public sealed class ChatTemplate
         "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>\\n' + message['content'] + '\\n' }}{% endfor %}"
         + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
 
-    private const string ToolUse = "tool_use"; // the name of a second template
+    /// <summary>The name of a second template, for conversations with tools.</summary>
+    internal const string ToolUse = "tool_use";
 
     private readonly string _file;
     private readonly Tokenizer _tokenizer;

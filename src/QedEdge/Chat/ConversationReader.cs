@@ -7,7 +7,10 @@ namespace QedEdge.Chat;
 internal static class ConversationReader
 {
     /// <summary>Members of a conversation, besides which a line of a batch has others.</summary>
-    public static IReadOnlyList<string> Members { get; } = ["messages", "tools", "enable_thinking", "chat_template_kwargs"];
+    public static IReadOnlyList<string> Members { get; } = ["messages", .. Beside];
+
+    /// <summary>Those of them that say how messages become a prompt.</summary>
+    public static string[] Beside => ["tools", "enable_thinking", "chat_template_kwargs"];
 
     /// <summary>Reads a conversation that nothing else stands beside.</summary>
     /// <exception cref="QedException">It is none.</exception>
@@ -19,13 +22,38 @@ internal static class ConversationReader
 
     /// <summary>Reads a conversation's members out of an object that may have others.</summary>
     /// <exception cref="QedException">They are none.</exception>
-    public static Conversation ReadMembers(JsonValue json)
+    public static Conversation ReadMembers(JsonValue json) => Read(json, Messages(json.Get("messages")));
+
+    /// <summary>Reads the members <see cref="Beside"/> alone.</summary>
+    /// <exception cref="QedException">They are none.</exception>
+    public static Conversation ReadBeside(JsonValue json) => Read(json, []);
+
+    /// <summary>Reads a message.</summary>
+    /// <param name="message">Its object.</param>
+    /// <param name="beside">Members that it may have besides its own.</param>
+    /// <exception cref="QedException">It is none.</exception>
+    public static ChatMessage ReadMessage(JsonValue message, params string[] beside)
+    {
+        RequireKnown(message, "a message's", ["role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content", .. beside]);
+        string role = message.Get("role").String();
+        if (Array.IndexOf(ConversationVariables.Roles, role) < 0)
+            throw new QedException($"a message's role '{ModelFormatException.OneLine(role)}' is unknown; known are {string.Join(", ", ConversationVariables.Roles)}");
+        return new ChatMessage(role, Content(message))
+        {
+            Reasoning = message.Find("reasoning_content")?.String(),
+            ToolCalls = message.Find("tool_calls") is { } calls ? Calls(calls) : [],
+            ToolCallId = message.Find("tool_call_id")?.String(),
+            Name = message.Find("name")?.String(),
+        };
+    }
+
+    private static Conversation Read(JsonValue json, ChatMessage[] messages)
     {
         JsonValue? tools = json.Find("tools"), variables = json.Find("chat_template_kwargs");
         variables?.RequireObject();
         return new Conversation
         {
-            Messages = Messages(json.Get("messages")),
+            Messages = messages,
             Tools = tools is { } list && list.Array(RequestLimits.Messages).Length > 0 ? Text(list) : null,
             EnableThinking = json.Find("enable_thinking")?.Boolean(),
             Variables = variables is null ? null : Text(variables),
@@ -37,20 +65,7 @@ internal static class ConversationReader
         JsonValue[] given = json.Array(RequestLimits.Messages);
         var messages = new ChatMessage[given.Length];
         for (int i = 0; i < messages.Length; i++)
-        {
-            JsonValue message = given[i];
-            RequireKnown(message, "a message's", "role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content");
-            string role = message.Get("role").String();
-            if (Array.IndexOf(ConversationVariables.Roles, role) < 0)
-                throw new QedException($"a message's role '{ModelFormatException.OneLine(role)}' is unknown; known are {string.Join(", ", ConversationVariables.Roles)}");
-            messages[i] = new ChatMessage(role, Content(message))
-            {
-                Reasoning = message.Find("reasoning_content")?.String(),
-                ToolCalls = message.Find("tool_calls") is { } calls ? Calls(calls) : [],
-                ToolCallId = message.Find("tool_call_id")?.String(),
-                Name = message.Find("name")?.String(),
-            };
-        }
+            messages[i] = ReadMessage(given[i]);
         return messages;
     }
 

@@ -47,7 +47,7 @@ public sealed class ChatSession
     {
         RenderedText prompt = Template.Render(conversation, cancellation: cancellation);
         var reader = new AnswerReader(prompt.IsThinking, conversation.Tools is not null, show);
-        var text = new GeneratedText(_session.Model.Tokenizer, [.. stops, .. Template.StopTexts], reader.Append);
+        var text = GeneratedText.OfAnswer(_session.Model.Tokenizer, [.. stops, .. Template.StopTexts], reader.Append);
         GenerationResult result = Run(Template.Encode(prompt), options, text.Append, cancellation);
         text.End();
         return new ChatResult(result, reader.End());

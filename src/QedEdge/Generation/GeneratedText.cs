@@ -1,4 +1,5 @@
 using System.Text;
+using QedEdge.Chat;
 using QedEdge.Text;
 
 namespace QedEdge.Generation;
@@ -23,7 +24,11 @@ public sealed class GeneratedText
     /// <param name="show">Receives it: a piece for each token, which may be empty, and at the end what was held back.</param>
     /// <param name="follows">The tokens whose text it goes on from; none where it is a text of its own, such as an answer.</param>
     /// <exception cref="InvalidOptionException">A stop text is empty or too long, or there are too many.</exception>
-    public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show, ReadOnlySpan<int> follows = default)
+    public GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show, ReadOnlySpan<int> follows = default) : this(tokenizer, stops, show, follows, [])
+    {
+    }
+
+    private GeneratedText(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show, ReadOnlySpan<int> follows, IReadOnlyList<string> kept)
     {
         if (stops.Count > RequestLimits.Stops)
             throw new InvalidOptionException($"there can be {RequestLimits.Stops} stop texts at most, got {stops.Count}");
@@ -34,9 +39,13 @@ public sealed class GeneratedText
             if (stop.Length > RequestLimits.StopLength)
                 throw new InvalidOptionException($"a stop text can have {RequestLimits.StopLength} characters at most, got {stop.Length}");
         }
-        _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer, continues: tokenizer.HasText(follows));
+        _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer, SpecialTokenText.Skip, tokenizer.HasText(follows), SpecialTokens(tokenizer, kept));
         (_stop, _show, _stopIds) = (new StopFilter(stops), show, tokenizer is null ? [] : SpecialTokens(tokenizer, stops));
     }
+
+    /// <summary>Starts an answer, whose tags for thoughts and calls are text also where the model's file calls them special tokens: <see cref="AnswerReader"/> reads them.</summary>
+    /// <inheritdoc cref="GeneratedText(Tokenizer, IReadOnlyList{string}, TextHandler, ReadOnlySpan{int})"/>
+    internal static GeneratedText OfAnswer(Tokenizer? tokenizer, IReadOnlyList<string> stops, TextHandler show) => new(tokenizer, stops, show, [], AnswerReader.Tags);
 
     /// <summary>Whether a stop text has appeared.</summary>
     public bool IsStopped => _stoppedById || _stop.Stopped;

@@ -51,12 +51,10 @@ internal sealed unsafe partial class PosixStream(int descriptor, SafeFileHandle?
     public static bool IsTerminal(int descriptor) => IsATty(descriptor) == 1;
 
     /// <summary>The columns of a terminal; null for what is none, or does not say.</summary>
-    public static int? Width(int descriptor)
-    {
-        const nuint WindowSize = 0x5413; // TIOCGWINSZ of Linux; of others the number and the call differ
-        ushort* size = stackalloc ushort[4]; // rows, columns
-        return OperatingSystem.IsLinux() && ControlDevice(descriptor, WindowSize, size) == 0 && size[1] > 0 ? size[1] : null;
-    }
+    public static int? Width(int descriptor) => Size(descriptor, 1);
+
+    /// <summary>The rows of a terminal, likewise.</summary>
+    public static int? Height(int descriptor) => Size(descriptor, 0);
 
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
@@ -113,6 +111,13 @@ internal sealed unsafe partial class PosixStream(int descriptor, SafeFileHandle?
     {
         owned?.Dispose();
         base.Dispose(disposing);
+    }
+
+    private static int? Size(int descriptor, int index)
+    {
+        const nuint WindowSize = 0x5413; // TIOCGWINSZ of Linux; of others the number and the call differ
+        ushort* size = stackalloc ushort[4]; // rows, columns
+        return OperatingSystem.IsLinux() && ControlDevice(descriptor, WindowSize, size) == 0 && size[index] > 0 ? size[index] : null;
     }
 
     /// <summary>Returns where the call is to be made again: a signal came, or the other side set the stream to not wait.</summary>

@@ -8,12 +8,12 @@ namespace QedEdge.Memory;
 /// </summary>
 internal static unsafe partial class Signals
 {
-    private static readonly Func<bool>?[] Handlers = new Func<bool>?[5]; // by -PosixSignal
+    private static readonly Func<bool>?[] Handlers = new Func<bool>?[8]; // by -PosixSignal
 
     /// <summary>
     /// Calls a method for each signal; where it returns false, or throws, the signal does what it usually does: it ends the process. The method is short, for the next signal waits for it.
     /// </summary>
-    /// <param name="signal">SIGHUP, SIGINT or SIGTERM.</param>
+    /// <param name="signal">SIGHUP, SIGINT, SIGTERM; or SIGCONT and SIGWINCH, which end nothing.</param>
     /// <param name="handler">The only one of this signal.</param>
     /// <returns>Ends it; null where the system has no thread or pipe for it. Then the signal keeps its effect: a run that cannot be ended in order is better than none.</returns>
     public static IDisposable? Listen(PosixSignal signal, Func<bool> handler)

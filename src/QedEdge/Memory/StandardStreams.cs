@@ -32,6 +32,9 @@ internal static class StandardStreams
     /// <summary>The columns of the terminal on standard error, or null.</summary>
     public static int? ErrorWidth => OperatingSystem.IsWindows() ? null : PosixStream.Width(StandardError);
 
+    /// <summary>The rows of the terminal on standard error, or null.</summary>
+    public static int? ErrorHeight => OperatingSystem.IsWindows() ? null : PosixStream.Height(StandardError);
+
     /// <summary>Whether somebody reads standard error on a terminal.</summary>
     public static bool ErrorIsTerminal => OperatingSystem.IsWindows() ? !Console.IsErrorRedirected : PosixStream.IsTerminal(StandardError);
 

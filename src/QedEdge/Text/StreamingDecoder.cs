@@ -16,6 +16,7 @@ public sealed class StreamingDecoder
     private const int MaxPending = 3;
     private readonly Tokenizer _tokenizer;
     private readonly SpecialTokenText _special;
+    private readonly int[] _kept;
     private readonly bool _holdsRuns;
     private readonly byte[] _bytes; // what is held back, then the next piece
     private readonly char[] _chars;
@@ -25,10 +26,20 @@ public sealed class StreamingDecoder
     /// <param name="tokenizer">What the ids belong to.</param>
     /// <param name="special">What to do with special tokens.</param>
     /// <param name="continues">Whether it follows other text: it keeps a space at its beginning, which some tokenizers leave out of a text of its own.</param>
-    public StreamingDecoder(Tokenizer tokenizer, SpecialTokenText special = SpecialTokenText.Skip, bool continues = false)
+    public StreamingDecoder(Tokenizer tokenizer, SpecialTokenText special = SpecialTokenText.Skip, bool continues = false) : this(tokenizer, special, continues, [])
+    {
+    }
+
+    /// <inheritdoc cref="StreamingDecoder(Tokenizer, SpecialTokenText, bool)"/>
+    /// <param name="tokenizer">What the ids belong to.</param>
+    /// <param name="special">What to do with special tokens.</param>
+    /// <param name="continues">Whether it follows other text.</param>
+    /// <param name="kept">Special tokens that are text all the same.</param>
+    internal StreamingDecoder(Tokenizer tokenizer, SpecialTokenText special, bool continues, int[] kept)
     {
         _tokenizer = tokenizer;
         _special = special;
+        _kept = kept;
         _holdsRuns = tokenizer.Rules.HasByteFallback;
         _bytes = new byte[(_holdsRuns ? LongestRun : MaxPending) + tokenizer.Pieces.LongestPiece];
         // A byte gives at most one UTF-16 unit: 4 give two, an ill-formed one gives one U+FFFD.
@@ -45,7 +56,7 @@ public sealed class StreamingDecoder
     /// <exception cref="QedException">The id is outside the vocabulary.</exception>
     public ReadOnlySpan<char> Append(int id)
     {
-        if (_special == SpecialTokenText.Skip && _tokenizer.IsSpecial(id))
+        if (_special == SpecialTokenText.Skip && _tokenizer.IsSpecial(id) && Array.IndexOf(_kept, id) < 0)
             return default;
         int count = PendingBytes + _tokenizer.Pieces.Copy(_tokenizer.Checked(id), _bytes.AsSpan(PendingBytes));
         if (_holdsRuns)

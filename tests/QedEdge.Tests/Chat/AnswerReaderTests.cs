@@ -1,4 +1,8 @@
+using System.Text.Json.Nodes;
 using QedEdge.Chat;
+using QedEdge.Generation;
+using QedEdge.Tests.Text;
+using QedEdge.Text;
 
 namespace QedEdge.Tests.Chat;
 
@@ -50,5 +54,30 @@ public sealed class AnswerReaderTests
             Assert.Equal(text, calls.Length > 0 ? shown.TrimEnd() : shown);
             Assert.Equal(reasoning ?? "", thought.Trim());
         }
+    }
+
+    /// <summary>Files of other tools call the tags control tokens, which give no text otherwise.</summary>
+    [Fact]
+    public void TagsThatAreControlTokens_AreRead()
+    {
+        JsonObject json = TinyTokenizer.Json();
+        string[] tags = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<|other|>"];
+        for (int i = 0; i < tags.Length; i++)
+            json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 7 + i, ["content"] = tags[i], ["special"] = true, ["normalized"] = false });
+        const string call = """{"name": "look", "arguments": {}}""";
+        json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 12, ["content"] = call, ["special"] = false, ["normalized"] = false });
+        var tokenizer = new Tokenizer(TinyTokenizer.Read(json.ToJsonString()));
+        var reader = new AnswerReader(isThinking: false, hasTools: true);
+        var text = GeneratedText.OfAnswer(tokenizer, [], reader.Append);
+        foreach (int id in (int[])[7, 2, 8, 11, 3, 9, 12, 10]) // a thought, another control token, text, a call
+            Assert.True(text.Append(id));
+        text.End();
+        ChatAnswer answer = reader.End();
+        Assert.Equal(("b", "a", "look"), (answer.Text, answer.Reasoning, Assert.Single(answer.ToolCalls).Name));
+
+        string shown = "";
+        var other = new GeneratedText(tokenizer, [], piece => shown += piece.ToString());
+        Assert.True(other.Append(7) && other.Append(2));
+        Assert.Equal("a", shown); // a text that is no answer leaves them out
     }
 }

@@ -100,6 +100,6 @@ public sealed partial class TerminalEscapeTests : IDisposable
     private static void AssertTame(string shown) =>
         Assert.DoesNotContain(Ours().Replace(shown, ""), c => (char.IsControl(c) && c is not ('\n' or '\t')) || c is '\u202e');
 
-    [GeneratedRegex(@"\r|\^D\x08\x08|\e\[\?(1|25)[hl]|\e[=>]|\e\[2K|\e\[\d*A|\e\[(0|2|38;5;\d+)?m")]
+    [GeneratedRegex(@"\r|\e\[\?(1|25|2004)[hl]|\e[=>]|\e\[2K|\e\[\d*[ACJ]|\e\[(0|2|38;5;\d+)?m")]
     private static partial Regex Ours();
 }

@@ -158,7 +158,7 @@ public sealed partial class TerminalTests : IDisposable
         string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar",
             ("> ", "Hello\n"), ("Hello\r\n", ""), (" ", CtrlC), ("> ", CtrlC), ("Ctrl-D ends)", "/help\n"), ("/exit", ""), ("> ", CtrlD));
         Assert.Contains("/help lists what can be typed", shown);
-        Assert.Contains("(/exit or Ctrl-D ends)", shown); // the second one, when there was no answer
+        Assert.Contains("(Ctrl-C again or Ctrl-D ends)", shown); // the second one, when there was no answer
         Assert.Contains("/save FILE", shown);
         Assert.DoesNotContain("error", shown);
         Assert.EndsWith("\nexit 0", shown); // at the beginning of a line, where the shell's prompt goes
@@ -202,6 +202,34 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Contains("4 messages, ", again.Error);
     }
 
+    /// <summary>By the names of the options, with their values, and with their errors.</summary>
+    [Fact]
+    public void Chat_SetsWhatTheOptionsSay()
+    {
+        string expected = Chat("The king was old\n", "-n", "8", "--greedy").Output;
+        ProgramResult set = Chat("/set temp x\n/set temp -1\n/set mood 1\n/set n 8\n/set --temp 0\n/set seed\n/set\nThe king was old\n", "-n", "3");
+        Assert.Equal(expected, set.Output);
+        string[] said = set.Error.Split('\n');
+        Assert.Equal(["error: --temp: 'x' is not a number; it is written 0.8", "error: temperature must be finite and not below 0, got -1", "error: there is no setting mood; /set lists what there is", "seed               3"], said[..4]);
+        Assert.Equal(["max-tokens         8", "temp               0"], said[4..6]);
+        Assert.Contains("penalize-new       false", said);
+        ProgramResult warm = Chat("/set temp 0.7\n/set temp\n/set penalize-new true\n/set penalize-new\n", "--greedy"); // the last one holds
+        Assert.Equal("temp               0.7\npenalize-new       true\n", warm.Error);
+        Assert.Equal("seed               random\n", PublishedPrograms.Run("qed", "x64", "chat", "--system", "a").Error + Tools.Run("bash", ["-c", $"echo /set seed | {PublishedPrograms.File("qed", "x64")} chat"]).Error);
+    }
+
+    [Fact]
+    public void Chat_AnswersAgainOtherwise()
+    {
+        const string once = "The king was old\n", again = once + "/retry\n";
+        string[] options = ["-n", "12", "--temp", "1"], greedy = ["-n", "12", "--greedy"];
+        string answer = Chat(once, options).Output, both = Chat(again, options).Output;
+        Assert.StartsWith(answer, both);
+        Assert.NotEqual(answer, both[answer.Length..]);
+        Assert.Equal(both, Chat(again, options).Output); // a seed gives all of it
+        Assert.Equal(string.Concat(Enumerable.Repeat(Chat(once, greedy).Output, 2)), Chat(again, greedy).Output);
+    }
+
     [Fact]
     public void Chat_IsTheSameAsFeedingTheWholeConversation()
     {
@@ -239,8 +267,9 @@ public sealed partial class TerminalTests : IDisposable
     {
         Tools.Require("script");
         // In the shell's place: what a shell does with a Ctrl-C while it waits depends on which one it is.
-        string command = $"exec env --default-signal {PublishedPrograms.File("qed", "x64")} {arguments}";
+        string command = $"exec env --default-signal TERM=xterm XDG_STATE_HOME=/proc/nowhere {PublishedPrograms.File("qed", "x64")} {arguments}";
         using Process process = Process.Start(new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 })!;
+        using var limit = new Timer(_ => process.Kill(entireProcessTree: true), null, TimeSpan.FromMinutes(2), Timeout.InfiniteTimeSpan); // what is waited for may never come
         var shown = new StringBuilder();
         int seen = 0;
         foreach ((string expected, string keys) in steps)
