@@ -43,6 +43,8 @@ internal static class TokenizerConversion
             writer.Add($"{GgufKeys.ChatTemplate}.{name}", text);
             WarnOfTemplate(text, $" '{name}'", warnings);
         }
+        if (config.FurtherTemplates.Count > 0)
+            warnings.Add(TemplatesUsed(config.FurtherTemplates));
         return new Tokenizer(data);
     }
 
@@ -62,6 +64,14 @@ internal static class TokenizerConversion
         }
         if (problem is not null)
             warnings.Add($"the chat template{name} cannot be run, or not as a whole: {problem}; the model generates text, and conversations may fail");
+    }
+
+    /// <summary>Which of several templates are used when.</summary>
+    private static string TemplatesUsed(IReadOnlyList<(string Name, string Text)> further)
+    {
+        string[] idle = [.. further.Select(template => template.Name).Where(name => name != Chat.ChatTemplate.ToolUse)];
+        string tools = idle.Length < further.Count ? $", and '{Chat.ChatTemplate.ToolUse}' where tools are offered" : "";
+        return $"the checkpoint has several chat templates: conversations use the default one{tools}" + (idle.Length > 0 ? $"; stored, and used by nothing here: {string.Join(", ", idle)}" : "");
     }
 
     private static void WriteIdsAlone(GgufWriter writer, Checkpoint checkpoint, ConversionOptions options, List<string> warnings)

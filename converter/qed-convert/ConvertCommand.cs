@@ -28,10 +28,10 @@ internal static class ConvertCommand
         var card = new TextOption("--card") { Description = "also write a model card in Markdown", ValueName = "FILE.md", IsWritten = true };
         var lora = new TextOption("--lora") { Description = "PEFT adapter (adapter_config.json, adapter_model.safetensors) to merge into the weights before they are quantized", ValueName = "DIR" };
         var layout = new TextOption("--layout") { Description = "packed: QedEdge's own order; plain: what any GGUF tool reads [default: packed; plain with --arch qwen2]", Words = ["packed", "plain"] };
-        var architecture = new TextOption("--arch") { Description = "qwen2: a file for llama.cpp and tools built on it", Words = ["qed", "qwen2"], Default = "qed" };
+        var architecture = new TextOption("--arch") { Description = "of a QED's file: qwen2 makes one for llama.cpp and tools built on it; other families have their own", Words = ["qed", "qwen2"], Default = "qed" };
         var threads = Options.Threads();
         var force = Options.Force();
-        var command = new Command("qed-convert", "Converts a checkpoint into one quantized GGUF file.\n\nExample: qed-convert samples/tiny-qed -o tiny.gguf --type q4_0",
+        var command = new Command("qed-convert", "Converts a Hugging Face checkpoint (Llama, Qwen, SmolLM, Gemma 3, GPT-2, GPT-Neo, GPT-NeoX, QED) into one quantized GGUF file.\n\nExample: qed-convert samples/tiny-qed -o tiny.gguf --type q4_0",
             folder, output, type, embedding, tensorTypes, target, method, calibrate, measure, card, lora, layout, architecture, threads, force)
         {
             Commands = others,

@@ -41,6 +41,22 @@ internal static class CheckpointFiles
         }
     }
 
+    /// <summary>The files of a folder with an extension, by name; none where there is no such folder.</summary>
+    /// <exception cref="ModelFormatException">The folder cannot be read, or is none.</exception>
+    public static string[] List(string folder, string extension)
+    {
+        if (!Exists(folder))
+            return [];
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*" + extension).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(folder, exception);
+        }
+    }
+
     /// <summary>Reads a small file whole, without the mark that some editors put before UTF-8.</summary>
     /// <param name="path">The file.</param>
     /// <param name="mostBytes">How long it may be.</param>

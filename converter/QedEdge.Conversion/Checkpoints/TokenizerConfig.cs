@@ -27,7 +27,7 @@ internal sealed record NamedToken(string Key, string Text, string File)
 
 /// <summary>
 /// What a checkpoint says of its tokenizer beside tokenizer.json: <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> where the
-/// former is of the old form without <c>added_tokens_decoder</c>, <c>chat_template.jinja</c>. All of them may be absent.
+/// former is of the old form without <c>added_tokens_decoder</c>, <c>chat_template.jinja</c> and <c>additional_chat_templates/</c>. All of them may be absent.
 /// </summary>
 internal sealed class TokenizerConfig
 {
@@ -40,6 +40,7 @@ internal sealed class TokenizerConfig
     private const string Decoder = "added_tokens_decoder";
     private const string MapFile = "special_tokens_map.json";
     private const string TemplateFile = "chat_template.jinja";
+    private const string TemplateFolder = "additional_chat_templates", TemplateExtension = ".jinja";
     private const string TemplateKey = "chat_template";
     private const string DefaultTemplate = "default";
 
@@ -70,7 +71,10 @@ internal sealed class TokenizerConfig
             if (old is not null)
                 ReadTokens(new JsonValues(old.RootElement, map), map);
         }
-        ChatTemplate = CheckpointFiles.Exists(template) ? ReadTemplateFile(template) : config is { } values ? ReadTemplate(values) : null;
+        bool hasFiles = ReadTemplateFolder(System.IO.Path.Combine(folder, TemplateFolder));
+        ChatTemplate = CheckpointFiles.Exists(template) ? ReadTemplateFile(template)
+            : hasFiles ? throw new ModelFormatException(ModelFault.Unsupported, template, $"there is no such file, and {TemplateFolder} has others ({string.Join(", ", _furtherTemplates.Select(further => further.Name))}); copy the one to take to {TemplateFile}")
+            : config is { } values ? ReadTemplate(values) : null;
         foreach (string text in _furtherTemplates.Select(further => further.Text).Prepend(ChatTemplate ?? ""))
         {
             if (Encoding.UTF8.GetByteCount(text) is > CheckpointLimits.ChatTemplateBytes and var bytes)
@@ -177,10 +181,24 @@ internal sealed class TokenizerConfig
             names.Add(ModelFormatException.OneLine(name));
             if (name == DefaultTemplate)
                 text = value;
-            else if (name.Length is > 0 and <= CheckpointLimits.TemplateName && name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') && _furtherTemplates.All(other => other.Name != name))
-                _furtherTemplates.Add((name, value)); // what is no key of a file is nobody's
+            else
+                AddTemplate(name, value);
         }
         return text ?? throw json.Wrong(TemplateKey, $"none of the templates ({string.Join(", ", names)}) is named '{DefaultTemplate}'; name the one to take so");
+    }
+
+    /// <summary>Reads the templates beside chat_template.jinja, which like that one go before tokenizer_config.json's; false where there are none.</summary>
+    private bool ReadTemplateFolder(string folder)
+    {
+        foreach (string path in CheckpointFiles.List(folder, TemplateExtension))
+            AddTemplate(System.IO.Path.GetFileNameWithoutExtension(path), ReadTemplateFile(path));
+        return _furtherTemplates.Count > 0;
+    }
+
+    private void AddTemplate(string name, string text)
+    {
+        if (name.Length is > 0 and <= CheckpointLimits.TemplateName && name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') && _furtherTemplates.All(other => other.Name != name))
+            _furtherTemplates.Add((name, text)); // what is no key of a file is nobody's
     }
 
     /// <summary>The file as it is: whoever runs the template does with its line ends what Jinja does.</summary>

@@ -284,6 +284,24 @@ public sealed class SpecialTokensTests : IDisposable
         using var file = Convert();
         Assert.Equal("t", file.Metadata.GetString($"{GgufKeys.ChatTemplate}.tool_use"));
         Assert.Equal(2, file.Metadata.Keys.Count(key => key.StartsWith(GgufKeys.ChatTemplate, StringComparison.Ordinal)));
+        Assert.Contains("the checkpoint has several chat templates: conversations use the default one, and 'tool_use' where tools are offered", _warnings);
+    }
+
+    /// <summary>Files go before tokenizer_config.json, as with transformers.</summary>
+    [Fact]
+    public void Convert_FurtherTemplateFiles_AreThoseThatAreUsed()
+    {
+        Write(TokenizerConfig, """{"chat_template":[{"name":"default","template":"d"},{"name":"tool_use","template":"t"},{"name":"old","template":"o"}]}""");
+        Directory.CreateDirectory(_folder["additional_chat_templates"]);
+        Write("additional_chat_templates/rag.jinja", "r");
+        Write("additional_chat_templates/tool_use.jinja", "u");
+        Write("additional_chat_templates/notes.txt", "none");
+        Assert.Contains("has others (rag, tool_use); copy the one to take to chat_template.jinja", Assert.Throws<ModelFormatException>(() => Convert()).Message, StringComparison.Ordinal);
+        Write(Template, "file");
+        using var file = Convert();
+        Assert.Equal(["file", "r", "u"], new[] { "", ".rag", ".tool_use" }.Select(name => file.Metadata.GetString(GgufKeys.ChatTemplate + name)));
+        Assert.False(file.Metadata.Contains(GgufKeys.ChatTemplate + ".old"));
+        Assert.Contains("the checkpoint has several chat templates: conversations use the default one, and 'tool_use' where tools are offered; stored, and used by nothing here: rag", _warnings);
     }
 
     [Fact]
