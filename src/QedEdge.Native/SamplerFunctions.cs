@@ -149,6 +149,7 @@ internal static unsafe class SamplerFunctions
             PenaltyWindow = options.PenaltyWindow,
             Seed = options.Seed,
             LogitBias = biases.Count > 0 ? biases : null,
+            PenalizesPrompt = !SessionFunctions.Flag(options.PenalizeNew, "penalize_new"),
         };
     }
 
@@ -164,6 +165,7 @@ internal static unsafe class SamplerFunctions
         FrequencyPenalty = options.FrequencyPenalty,
         PenaltyWindow = options.PenaltyWindow,
         Seed = options.Seed,
+        PenalizeNew = options.PenalizesPrompt ? 0 : 1,
     };
 
     private static int Next(SamplerState state, ReadOnlySpan<float> logits)

@@ -67,8 +67,9 @@ internal unsafe struct NativeSamplingOptions : IOptions
     public ulong Seed;
     public LogitBias* Biases;
     public nuint BiasCount;
+    public int PenalizeNew, Reserved2;
 
-    public readonly int Unused => Reserved;
+    public readonly int Unused => Reserved | Reserved2;
 }
 
 /// <summary><c>qed_generate_options</c>.</summary>

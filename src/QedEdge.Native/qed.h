@@ -413,6 +413,8 @@ typedef struct qed_sampling_options {
     uint64_t seed;           /* the same seed gives the same text on every machine */
     const qed_logit_bias *logit_bias; /* or NULL */
     size_t logit_bias_count;
+    int32_t penalize_new;    /* 1: in qed_generate the penalties look at generated tokens alone, not at the prompt, as OpenAI's do */
+    int32_t reserved_2;      /* 0 */
 } qed_sampling_options;
 
 /*

@@ -298,6 +298,8 @@ static void samplers(void)
     BAD(presence_penalty, INFINITY);
     BAD(frequency_penalty, NAN);
     BAD(penalty_window, -1);
+    BAD(penalize_new, 2);
+    BAD(reserved_2, 1);
     BAD(logit_bias_count, 1);
     BAD(logit_bias_count, SIZE_MAX);
     CLEAR(sampling);

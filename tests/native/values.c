@@ -157,6 +157,53 @@ static void sessions(const char *folder)
     free(later);
 }
 
+/* The penalties look at the prompt, unless they are to look at new tokens alone: as a sampler that is told of the prompt, or is not. */
+static void penalties(void)
+{
+    static const char prompt[] = "The king and the queen and the king and the queen and the king";
+    qed_session *session;
+    qed_sampler *sampler;
+    qed_sampling_options sampling;
+    qed_generate_options options;
+    story told[2];
+    int32_t ids[64], answer[TOKENS];
+    char text[4096];
+    int64_t count = qed_tokenize(model, prompt, strlen(prompt), QED_TOKENIZE_PROMPT, ids, 64);
+    int i, look;
+
+    CHECK(count > 0 && count <= 64);
+    GIVES(QED_OK, qed_session_open(model, NULL, &session));
+    CLEAR(sampling);
+    GIVES(QED_OK, qed_sampling_defaults(model, &sampling));
+    CHECK(sampling.penalize_new == 0);
+    sampling.temperature = 0;
+    sampling.presence_penalty = 3;
+    CLEAR(options);
+    options.sampling = &sampling;
+    options.max_tokens = TOKENS;
+    options.ignore_eos = 1;
+    for (look = 0; look < 2; look++) {
+        sampling.penalize_new = look;
+        memset(&told[look], 0, sizeof told[look]);
+        GIVES(QED_OK, qed_rollback(session, 0));
+        GIVES(QED_OK, qed_generate_ids(session, ids, (size_t)count, &options, collect, &told[look], NULL));
+        GIVES(QED_OK, qed_rollback(session, 0));
+        GIVES(QED_OK, qed_sampler_open(model, &sampling, &sampler));
+        if (!look)
+            GIVES(QED_OK, qed_sampler_accept(sampler, ids, (size_t)count));
+        GIVES(QED_OK, qed_feed(session, ids, (size_t)count));
+        for (i = 0; i < TOKENS; i++) {
+            GIVES(QED_OK, qed_sample(sampler, session, answer + i));
+            GIVES(QED_OK, qed_feed(session, answer + i, 1));
+        }
+        GIVES(QED_OK, qed_sampler_close(sampler));
+        qed_detokenize(model, answer, TOKENS, QED_DETOKENIZE_SKIP, text, sizeof text);
+        CHECK(strcmp(told[look].text, text) == 0);
+    }
+    CHECK(strcmp(told[0].text, told[1].text) != 0);
+    GIVES(QED_OK, qed_session_close(session));
+}
+
 static void stories(void)
 {
     static const char *const stops[] = { "never seen", "k" };
@@ -291,6 +338,7 @@ int main(int argc, char **argv)
     texts();
     sessions(argv[2]);
     stories();
+    penalties();
     scores();
     GIVES(QED_OK, qed_close(model));
     return finish();
