@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Running;
 using QedEdge.Kernels;
 using QedEdge.Memory;
 using QedEdge.Quantization;
@@ -72,17 +73,14 @@ public class GemmBenchmarks
     private sealed class Columns : ManualConfig
     {
         public Columns() => AddColumn(
-            new RateColumn("GB/s of weights", run => run.Format.Info().MatrixBytes(run.Rows, Cols)),
-            new RateColumn("products/cycle", run => (double)run.Rows * Cols * run.Tokens / ProcessorClock.Gigahertz));
-    }
+            new RateColumn("GB/s of weights", run => Of(run).Format.Info().MatrixBytes(Of(run).Rows, Cols)),
+            new RateColumn("products/cycle", run => (double)Of(run).Rows * Cols * Of(run).Tokens / ProcessorClock.Gigahertz));
 
-    /// <summary>The dimensions of a benchmark case.</summary>
-    internal readonly record struct Run(BlockFormat Format, int Rows, int Tokens)
-    {
-        public static Run Of(string format, int tokens)
+        private static (BlockFormat Format, int Rows, int Tokens) Of(BenchmarkCase run)
         {
-            BlockFormat f = Enum.Parse<BlockFormat>(format);
-            return new Run(f, GemmBenchmarks.Rows(f, tokens), tokens);
+            BlockFormat format = Enum.Parse<BlockFormat>((string)run.Parameters[nameof(Format)]);
+            int tokens = (int)run.Parameters[nameof(Tokens)];
+            return (format, Rows(format, tokens), tokens);
         }
     }
 }

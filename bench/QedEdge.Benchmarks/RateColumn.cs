@@ -5,8 +5,10 @@ using BenchmarkDotNet.Running;
 
 namespace QedEdge.Benchmarks;
 
-/// <summary>An amount divided by the median time in nanoseconds: bytes become GB/s, and products over the clock in GHz products a cycle.</summary>
-internal sealed class RateColumn(string name, Func<GemmBenchmarks.Run, double> amount) : IColumn
+/// <summary>An amount divided by the median time in nanoseconds: bytes become GB/s, their thousandfold MB/s, and products over the clock in GHz products a cycle.</summary>
+/// <param name="name">The column's name.</param>
+/// <param name="amount">The amount of a case.</param>
+internal sealed class RateColumn(string name, Func<BenchmarkCase, double> amount) : IColumn
 {
     public string Id => name;
 
@@ -30,9 +32,6 @@ internal sealed class RateColumn(string name, Func<GemmBenchmarks.Run, double> a
 
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase) => GetValue(summary, benchmarkCase, SummaryStyle.Default);
 
-    public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style)
-    {
-        var run = GemmBenchmarks.Run.Of((string)benchmarkCase.Parameters[nameof(GemmBenchmarks.Format)], (int)benchmarkCase.Parameters[nameof(GemmBenchmarks.Tokens)]);
-        return summary[benchmarkCase]?.ResultStatistics is { } statistics ? (amount(run) / statistics.Median).ToString("F1", CultureInfo.InvariantCulture) : "-";
-    }
+    public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) =>
+        summary[benchmarkCase]?.ResultStatistics is { } statistics ? (amount(benchmarkCase) / statistics.Median).ToString("F1", CultureInfo.InvariantCulture) : "-";
 }
