@@ -1,6 +1,8 @@
+using System.Text;
 using QedEdge.Generation;
 using QedEdge.Quantization;
 using QedEdge.Sampling;
+using QedEdge.Tests.Text;
 using QedEdge.Text;
 
 namespace QedEdge.Tests.Model;
@@ -70,6 +72,22 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
         {
             shown += stop.Append(decoder.Append(id)).Length;
             id = (id + 1) % 2000;
+        }, 500);
+        Assert.NotEqual(0, shown);
+    }
+
+    /// <summary>Of a vocabulary whose runs of byte tokens are held back.</summary>
+    [Fact]
+    public void TextOfByteTokens()
+    {
+        var tokenizer = new Tokenizer(RealTokenizers.Data("mistral"));
+        var decoder = new StreamingDecoder(tokenizer);
+        int[] run = [.. Encoding.UTF8.GetBytes("é你👍").Select(tokenizer.Pieces.FindByte), tokenizer.Pieces.FindByte(0xFF), tokenizer.Find("x"u8)];
+        int next = 0, shown = 0;
+        AssertNothing(() =>
+        {
+            shown += decoder.Append(run[next]).Length;
+            next = (next + 1) % run.Length;
         }, 500);
         Assert.NotEqual(0, shown);
     }
