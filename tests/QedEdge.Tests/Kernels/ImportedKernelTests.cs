@@ -69,7 +69,7 @@ public class ImportedKernelTests
                 Span<byte> quants = group[..(int)w.ScalesOffset];
                 foreach (ref byte b in quants)
                     b = (mode == 2 ? random.Next(2) : mode) == 0 ? (byte)0 : (byte)0xFF;
-                group[(int)w.ScalesOffset..].Fill(0x33); // scales and mins of some size
+                group[(int)w.ScalesOffset..].Fill(mode == 2 ? (byte)0xB3 : (byte)0x33); // scales and mins of some size; of a packed file that no converter wrote negative
             }
             using var x = new Activations(tokens, cols, hasHalfOffsets: true);
             for (int t = 0; t < tokens; t++)

@@ -120,7 +120,7 @@ internal abstract class ImportedFormat(uint type, int plainSize, int plainBytes,
     }
 
     /// <summary>s and c of w = s·q + c, exact.</summary>
-    private (float S, float C) Numbers(float d, float m, sbyte scale, byte min) => scaling switch
+    private (float S, float C) Numbers(float d, float m, sbyte scale, int min) => scaling switch
     {
         BlockScaling.Half => (d, 0f),
         BlockScaling.HalfAndMin => (d, m),
@@ -205,8 +205,8 @@ internal abstract class ImportedFormat(uint type, int plainSize, int plainBytes,
             return Numbers(d, m, 0, 0);
         byte scale = scales[(HasHalfBlocks ? half * GroupRows : 0) + row];
         return scaling == BlockScaling.HalfBlockNibbles
-            ? Numbers(d, m, (sbyte)(scale & 15), (byte)(scale >> 4))
-            : Numbers(d, m, (sbyte)scale, scaling == BlockScaling.ByteAndMin ? scales[GroupRows + row] : (byte)0);
+            ? Numbers(d, m, (sbyte)(scale & 15), scale >> 4)
+            : Numbers(d, m, (sbyte)scale, scaling == BlockScaling.ByteAndMin ? (sbyte)scales[GroupRows + row] : 0); // signed as kernels widen it, though no min of six bits is negative
     }
 
     /// <inheritdoc/>
