@@ -69,7 +69,7 @@ internal static class CheckpointConverter
         report.Warnings.AddRange(adapter?.Warnings ?? []);
         var writer = new GgufWriter(OtherTools.AlignmentOf(options.Layout));
         ModelMetadata.WriteModel(writer, checkpoint.Config.Name, plan.Architecture);
-        int[] prompt = checkpoint.IsFile ? FileMetadata.Copy(checkpoint, writer, options.Layout, report.Warnings) : WriteTexts(checkpoint, writer, options, report.Warnings);
+        int[] prompt = checkpoint.IsFile ? FileMetadata.Copy(checkpoint, writer, options, report.Warnings) : WriteTexts(checkpoint, writer, options, report.Warnings);
         var provenance = new Provenance(options, plan, adapter, calibrated, prompt);
         provenance.Write(writer);
         WarnOfTexts(calibrated, provenance.IsCalibrated, options.Method, report.Warnings);

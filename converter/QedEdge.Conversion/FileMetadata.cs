@@ -1,5 +1,9 @@
+using System.IO.Hashing;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
+using QedEdge.Memory;
+using QedEdge.Quantization;
+using QedEdge.Quantization.Formats;
 using QedEdge.Text;
 
 namespace QedEdge.Conversion;
@@ -10,9 +14,9 @@ internal static class FileMetadata
     /// <summary>Copies what does not depend on how weights are stored: notes, sampling, tokenizer; returns what a digest begins with.</summary>
     /// <param name="checkpoint">The file.</param>
     /// <param name="writer">The new file.</param>
-    /// <param name="layout">Its layout.</param>
+    /// <param name="options">How it is written.</param>
     /// <param name="warnings">Takes what the user should know.</param>
-    public static int[] Copy(Checkpoint checkpoint, GgufWriter writer, FileLayout layout, List<string> warnings)
+    public static int[] Copy(Checkpoint checkpoint, GgufWriter writer, ConversionOptions options, List<string> warnings)
     {
         using var source = GgufFile.Open(checkpoint.Folder);
         bool mergesWritten = false;
@@ -21,7 +25,7 @@ internal static class FileMetadata
             if (TokenizerConversion.IsLayoutDependent(key))
             {
                 if (!mergesWritten)
-                    TokenizerConversion.CopyMerges(writer, source, layout);
+                    TokenizerConversion.CopyMerges(writer, source, options.Layout);
                 mergesWritten = true;
             }
             else if (IsKept(key))
@@ -30,7 +34,7 @@ internal static class FileMetadata
             }
         }
         AddSource(writer, source);
-        if (Quantized(checkpoint) is { Count: > 0 } types)
+        if (Quantized(checkpoint, options) is { Count: > 0 } types)
             warnings.Add($"the weights were quantized before ({string.Join(", ", types)}): the error of quantizing them again adds to that one; take the original weights where they are to be had");
         Tokenizer? tokenizer = null;
         try
@@ -44,18 +48,21 @@ internal static class FileMetadata
         return CheckpointConverter.DigestPrompt(tokenizer, checkpoint.Config.ContextLength);
     }
 
-    /// <summary>Says which file the weights are from.</summary>
+    /// <summary>Says which file the weights are from, with the XXH3 of its bytes; of a split model, of all files one after another.</summary>
     public static void AddSource(GgufWriter writer, GgufFile source)
     {
         writer.Add(GgufKeys.SourceFile, Path.GetFileName(source.Name));
-        writer.Add(GgufKeys.SourceFileChecksum, Texts.ChecksumOf(source.Name));
+        var checksum = new XxHash3();
+        foreach (NativeView view in source.Views)
+            view.InPieces(checksum.Append);
+        writer.Add(GgufKeys.SourceFileChecksum, checksum.GetCurrentHashAsUInt64());
     }
 
     /// <summary>Keys that hold for the model whatever its weights are stored in.</summary>
     private static bool IsKept(string key) => key.StartsWith("tokenizer.", StringComparison.Ordinal) || key.StartsWith("qed.tokenizer.", StringComparison.Ordinal)
         || (key.StartsWith("general.", StringComparison.Ordinal) && key is not (GgufKeys.Architecture or GgufKeys.Name or GgufKeys.Alignment or GgufKeys.QuantizationVersion or "general.file_type"));
 
-    /// <summary>Types of fewer than eight bits that matrices are stored in.</summary>
-    private static List<string> Quantized(Checkpoint checkpoint) =>
-        [.. checkpoint.Tensors.Values.Where(static tensor => tensor.Blocks is not null && tensor.Type != "Q8_0").Select(static tensor => tensor.Type).Distinct().Order(StringComparer.Ordinal)];
+    /// <summary>Types that are rounded a second time: those of fewer than eight bits, but for Q4_0's grid where it is kept (<see cref="ExactNibbles"/>).</summary>
+    private static List<string> Quantized(Checkpoint checkpoint, ConversionOptions options) =>
+        [.. checkpoint.Tensors.Values.Where(tensor => tensor.Blocks is not null && tensor.Type != nameof(BlockFormat.Q8_0) && !(tensor.Type == nameof(BlockFormat.Q4_0) && ExactNibbles.Holds(options.Type))).Select(static tensor => tensor.Type).Distinct().Order(StringComparer.Ordinal)];
 }

@@ -30,6 +30,7 @@ internal static class FileRepacker
         using var source = GgufFile.Open(input);
         var report = new ConversionReport();
         Architecture architecture = ModelConfig.Read(source).Architecture;
+        TensorCheck.Run(source, architecture); // nothing is written that cannot run
         if (layout == FileLayout.Plain)
             OtherTools.Check(architecture, input, report.Warnings);
         var writer = new GgufWriter(OtherTools.AlignmentOf(layout));
@@ -58,7 +59,7 @@ internal static class FileRepacker
             FileMetadata.AddSource(writer, source);
         }
         if (source.Tensors.Any(static tensor => tensor.IsBaked))
-            report.Warnings.Add("the baked prefix belongs to the other layout and is left out; bake it again with 'qed bake'");
+            report.Warnings.Add("the baked prefix is left out; bake it again with 'qed bake'");
         foreach (var tensor in tensors)
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, tensor.Bytes);
 

@@ -82,17 +82,17 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         return true;
     }
 
-    /// <summary>Whether a matrix that becomes <c>Q4_0</c> lies on its grid already; of one that does not, the first rows show it.</summary>
+    /// <summary>Whether a matrix lies on the grid of <c>Q4_0</c> already, and becomes what holds it; of one that does not, the first rows show it.</summary>
     private static bool IsExact(PlannedTensor tensor, NativeView data)
     {
-        if (tensor.Format != BlockFormat.Q4_0 || tensor.Source is null || tensor.Update is not null)
+        if (!ExactNibbles.Holds(tensor.Format) || tensor.Source is null || tensor.Update is not null)
             return false;
         using var row = SpanOwner<float>.Allocate(tensor.Cols);
         using var plain = SpanOwner<byte>.Allocate((int)tensor.Format.Info().RowBytes(tensor.Cols));
         for (int i = 0; i < tensor.Rows; i++)
         {
             ReadRow(tensor, data, tensor.SourceRowOf(i), row.Span);
-            if (!ExactNibbles.TryEncode(row.Span, plain.Span))
+            if (!ExactNibbles.TryEncode(row.Span, tensor.Format, plain.Span))
                 return false;
         }
         return true;
@@ -117,7 +117,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                 return new GroupResult { Fault = ModelFault.Damaged, Problem = $"the value at {tensor.Place(sourceRow, notFinite)} is not finite; {NotFinite(tensor)}" };
             (string ownName, int ownRow) = tensor.OwnRowOf(firstRow + i);
             if (isExact)
-                ExactNibbles.TryEncode(row, bytes);
+                ExactNibbles.TryEncode(row, tensor.Format, bytes);
             else if (encoded.TryGetValue(ownName, out EncodedMatrix? calibrated))
                 calibrated.Row(ownRow).CopyTo(bytes);
             else if (!tensor.Format.Info().EncodeRow(row, bytes, method))

@@ -9,9 +9,9 @@ internal static class RepackCommand
     /// <param name="cancellation">Ends the work.</param>
     public static Command Create(CancellationToken cancellation)
     {
-        var input = new Argument("IN.gguf") { Description = "a model file of either layout", IsRequired = true };
+        var input = new Argument("IN.gguf") { Description = "a model file of either layout, or of another tool", IsRequired = true };
         var output = Options.Output("OUT.gguf", "file to write");
-        var layout = new TextOption("--layout") { Description = "the order to write", Words = ["packed", "plain"], IsRequired = true };
+        var layout = new TextOption("--layout") { Description = "the order to write", Words = ["packed", "plain"], Default = "packed" };
         var threads = Options.Threads();
         var force = Options.Force();
         var command = new Command("repack", "Changes a file's layout; values stay the same.\n\nExample: qed-convert repack tiny.gguf -o plain.gguf --layout plain",

@@ -76,7 +76,7 @@ internal static class Terminal
             ["all", $"{report.TensorCount}", $"{report.ValueCount:N0}", $"{report.BitsPerValue:F2}", ByteSize.Text(report.Bytes), "", ""],
         ]);
         foreach (TypeReport type in report.Types.Where(static type => type.ExactCount > 0))
-            Note($"{type.ExactCount} of the {TensorTypes.Name(type.Type)} matrices lay on the type's grid already (quantization-aware training) and are stored exactly as they were");
+            Note($"{type.ExactCount} of the {TensorTypes.Name(type.Type)} matrices lay on the grid of Q4_0 already (quantization-aware training) and keep their values");
         if (report.MergedMatrices > 0)
             Note($"the adapter was merged into {report.MergedMatrices} {(report.MergedMatrices == 1 ? "matrix" : "matrices")}");
         if (showCard)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using QedEdge.CommandLine;
 using QedEdge.Memory;
 
 namespace QedEdge.Cli;
@@ -13,10 +14,11 @@ internal sealed class OpeningProgress : IDisposable
     private long _shown;
     private int _length;
 
-    /// <summary>Tells how far it is.</summary>
+    /// <summary>Tells how far it is; ends the opening where a signal has come.</summary>
     /// <param name="share">0 to 1.</param>
     public void Report(double share)
     {
+        Interrupt.Current.ThrowIfCancellationRequested();
         if (!StandardStreams.ErrorIsTerminal || Stopwatch.GetElapsedTime(_start) < First || (_shown > 0 && Stopwatch.GetElapsedTime(_shown) < Again))
             return;
         _shown = Stopwatch.GetTimestamp();

@@ -15,9 +15,17 @@ public sealed class Interrupt : IDisposable
     private readonly IDisposable?[] _listeners;
     private int _signals;
     private volatile bool _disposed;
+    private static Interrupt? _newest;
 
     /// <summary>Begins to listen.</summary>
-    public Interrupt() => _listeners = [ListenTo(PosixSignal.SIGINT), ListenTo(PosixSignal.SIGTERM), ListenTo(PosixSignal.SIGHUP)];
+    public Interrupt()
+    {
+        _listeners = [ListenTo(PosixSignal.SIGINT), ListenTo(PosixSignal.SIGTERM), ListenTo(PosixSignal.SIGHUP)];
+        _newest = this;
+    }
+
+    /// <summary>The token of whoever listens now, for work that every command begins with; none where nobody listens.</summary>
+    public static CancellationToken Current => _newest is { _disposed: false } newest ? newest.Token : CancellationToken.None;
 
     /// <summary>Calls a method when a signal comes, which says whether the signal is to have no effect; null where nobody can listen. Set once, by Main.</summary>
     public static Func<PosixSignal, Func<bool>, IDisposable?> Listen { get; set; } = static (_, _) => null;

@@ -81,6 +81,9 @@ public sealed class GgufFile : IDisposable
     /// <summary>Why the file was read into memory although it was to be mapped; null where it was not.</summary>
     internal string? MappingRefusal => (_owner as MappedFile)?.Refusal;
 
+    /// <summary>The bytes of the file, and of the further files of a split model.</summary>
+    internal IEnumerable<NativeView> Views => [View, .. _parts.Select(static part => part.View)];
+
     /// <summary>The whole file.</summary>
     internal NativeView View
     {
@@ -143,7 +146,7 @@ public sealed class GgufFile : IDisposable
     /// <exception cref="ModelFormatException">It does not fit into memory.</exception>
     internal GgufFile InMemory()
     {
-        if (!HasPackedLayout || !IsMapped)
+        if (!HasPackedLayout || !IsMapped || _parts.Length > 0)
             return this;
         using (this)
         {
@@ -198,6 +201,8 @@ public sealed class GgufFile : IDisposable
     private void Join(GgufFile[] parts)
     {
         _parts = parts;
+        if (parts.Length > 0)
+            Metadata = Metadata.Without(SplitModel.Keys); // as one model it is split no more: who writes it says nothing of it
         foreach (GgufFile part in parts)
         {
             foreach (GgufTensorInfo tensor in part._tensors)

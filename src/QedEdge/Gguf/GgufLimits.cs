@@ -1,3 +1,5 @@
+using QedEdge.Memory;
+
 namespace QedEdge.Gguf;
 
 /// <summary>
@@ -28,7 +30,7 @@ internal static class GgufLimits
     public const int TensorNameBytes = 63;
 
     /// <summary>Files of a split model.</summary>
-    public const int Parts = 1024;
+    public const int Parts = SplitNames.Most;
 
     /// <summary>A tensor's dimensions.</summary>
     public const int Dimensions = 4;

@@ -23,6 +23,16 @@ public sealed class GgufMetadata
         _entries = entries;
     }
 
+    /// <summary>The metadata without the keys that begin so.</summary>
+    internal GgufMetadata Without(string beginning)
+    {
+        List<string> kept = _keys.FindAll(key => !key.StartsWith(beginning, StringComparison.Ordinal));
+        var entries = new Dictionary<string, GgufHeader.Entry>();
+        foreach (string key in kept)
+            entries.TryAdd(key, _entries[key]);
+        return new GgufMetadata(_file, kept, entries);
+    }
+
     /// <summary>All keys, in the file's order.</summary>
     public IReadOnlyList<string> Keys => _keys;
 

@@ -1,4 +1,4 @@
-using System.Globalization;
+using QedEdge.Memory;
 
 namespace QedEdge.Gguf;
 
@@ -8,7 +8,10 @@ namespace QedEdge.Gguf;
 /// </summary>
 internal static class SplitModel
 {
-    private const string Count = "split.count", Number = "split.no";
+    /// <summary>What keys begin with that say how a model is split.</summary>
+    public const string Keys = "split.";
+
+    private const string Count = Keys + "count", Number = Keys + "no", Tensors = Keys + "tensors.count";
 
     /// <summary>Opens the further files of a split model's first; none where the file is a whole model.</summary>
     /// <param name="first">The file.</param>
@@ -18,20 +21,22 @@ internal static class SplitModel
         long count = first.Metadata.FindInt64(Count) ?? 1, number = first.Metadata.FindInt64(Number) ?? 0;
         if (count == 1)
             return [];
-        if (count is < 1 or > GgufLimits.Parts || number < 0 || number >= count)
-            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"a model of {count} files, this being number {number + 1}; {GgufLimits.Parts} files are the most", Count);
-        string ending = Ending(number, count);
+        if (count is < 1 or > GgufLimits.Parts)
+            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"a model split into {count} files; there are 1 to {GgufLimits.Parts}", Count);
+        if (number < 0 || number >= count)
+            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"file {number + 1} of a model split into {count} files; download it again", Number);
+        string ending = SplitNames.Ending(number + 1, count);
         if (!first.Name.EndsWith(ending, StringComparison.Ordinal))
             throw new ModelFormatException(ModelFault.Unsupported, first.Name, $"is one of {count} files of a split model and its name does not end in '{ending}', by which the others are found; give all files their names back", Count);
         string start = first.Name[..^ending.Length];
         if (number > 0)
-            throw new ModelFormatException(ModelFault.Unsupported, first.Name, $"is file {number + 1} of {count} of a split model; name the first, {Path.GetFileName(start)}{Ending(0, count)}");
+            throw new ModelFormatException(ModelFault.Unsupported, first.Name, $"is file {number + 1} of {count} of a split model; name the first, {Path.GetFileName(start)}{SplitNames.Ending(1, count)}");
         var parts = new GgufFile[count - 1];
         try
         {
             for (int i = 0; i < parts.Length; i++)
             {
-                parts[i] = GgufFile.Open(start + Ending(i + 1, count), start + Ending(i + 1, count));
+                parts[i] = GgufFile.Open(start + SplitNames.Ending(i + 2, count), start + SplitNames.Ending(i + 2, count));
                 if (parts[i].Metadata.FindInt64(Count) != count || parts[i].Metadata.FindInt64(Number) != i + 1)
                     throw new ModelFormatException(ModelFault.Damaged, parts[i].Name, $"is not file {i + 2} of {count} of the split model that {Path.GetFileName(first.Name)} begins; download all of them again", Number);
             }
@@ -44,8 +49,12 @@ internal static class SplitModel
                 throw new ModelFormatException(ModelFault.Unreadable, unreadable.File, $"is missing or cannot be read, and the model is split into {count} files; download all of them into one folder", inner: e);
             throw;
         }
+        if (first.Metadata.FindInt64(Tensors) is { } tensors && tensors != first.Tensors.Count + parts.Sum(static part => (long)part.Tensors.Count))
+        {
+            foreach (GgufFile part in parts)
+                part.Dispose();
+            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"announces {tensors} tensors in {count} files, and they hold another number; download all of them again", Tensors);
+        }
         return parts;
     }
-
-    private static string Ending(long number, long count) => string.Create(CultureInfo.InvariantCulture, $"-{number + 1:00000}-of-{count:00000}.gguf");
 }

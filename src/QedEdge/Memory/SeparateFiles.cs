@@ -40,10 +40,10 @@ internal static class SeparateFiles
         return read;
     }
 
-    /// <summary>The file, or those of a folder; the hidden ones in it are nobody's input, and model files and cards in it are results.</summary>
+    /// <summary>The file, with those that it is a model with, or those of a folder; the hidden ones in it are nobody's input, and model files and cards in it are results.</summary>
     private static string[] Files(string? input) => input is null ? [] : KindOf(input) switch
     {
-        FileKind.File => [input],
+        FileKind.File => SplitNames.Of(input),
         FileKind.Folder => In(input),
         _ => [],
     };

@@ -89,7 +89,7 @@ internal sealed class TensorCheck
     private GgufTensorInfo Require(string name, params ReadOnlySpan<long> shape)
     {
         GgufTensorInfo tensor = _file.Find(name) ?? throw new ModelFormatException(ModelFault.MissingTensor, _file.Name,
-            "the tensor is missing; convert the checkpoint again", tensor: name);
+            "the tensor is missing; " + (_file.IsOwn ? "convert the checkpoint again" : "download the file again"), tensor: name);
         tensor.RequireShape(_file.Name, shape);
         _known.Add(name);
         return tensor;

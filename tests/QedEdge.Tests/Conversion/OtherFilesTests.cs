@@ -97,6 +97,9 @@ public sealed class OtherFilesTests : IDisposable
             ConversionReport report = CheckpointConverter.Convert(_folder["floats.gguf"], _folder["q4.gguf"], new() { Type = BlockFormat.Q4_0, Method = method, Overwrite = true });
             TypeReport type = report.Types.Single(static type => type.Type == TensorType.PackedQ4_0);
             Assert.Equal((type.TensorCount, 0f), (type.ExactCount, type.LargestError));
+            report = CheckpointConverter.Convert(_folder["floats.gguf"], _folder["q8.gguf"], new() { Type = BlockFormat.Q8_0, Method = method, Overwrite = true });
+            TypeReport bytes = report.Types.Single(static type => type.Type == TensorType.PackedQ8_0);
+            Assert.Equal((type.TensorCount, bytes.TensorCount - 1), (bytes.ExactCount, bytes.ExactCount)); // all but the embedding, which was Q6_K
         }
         ConversionReport other = CheckpointConverter.Convert(CheckpointFolder.Golden("llama-smol-tied-bf16"), _folder["other.gguf"], new() { Type = BlockFormat.Q4_0 });
         Assert.All(other.Types, static type => Assert.Equal(0, type.ExactCount));

@@ -1,4 +1,6 @@
+using QedEdge.Conversion;
 using QedEdge.Gguf;
+using QedEdge.Quantization;
 
 namespace QedEdge.Tests.Gguf;
 
@@ -20,6 +22,30 @@ public sealed class SplitModelTests : IDisposable
         using GgufFile split = GgufFile.Open(PathOf(1, 3)), whole = GgufFile.Open(Whole);
         Assert.Equal(whole.Tensors.Select(static tensor => tensor.Name).Order(), split.Tensors.Select(static tensor => tensor.Name).Order());
         Assert.Equal(Directory.EnumerateFiles(_folder).Sum(static file => new FileInfo(file).Length), split.Length);
+    }
+
+    [Fact]
+    public void WhatIsWrittenFromIt_IsOneFile_AndNoPartIsReplaced()
+    {
+        Split(3);
+        float[] expected = Logits(Whole);
+        string packed = Path.Combine(_folder, "packed.gguf"), anew = Path.Combine(_folder, "anew.gguf"), baked = Path.Combine(_folder, "baked.gguf");
+        FileRepacker.Repack(PathOf(1, 3), packed, FileLayout.Packed, 1, overwrite: false, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(expected, Logits(packed));
+        CheckpointConverter.Convert(PathOf(1, 3), anew, new() { Type = BlockFormat.F32 }, cancellation: TestContext.Current.CancellationToken);
+        Logits(anew);
+        using (QedModel model = QedModel.Open(PathOf(1, 3)))
+            PrefixBaker.Bake(model, [5, 6], baked, new BakeOptions(), TestContext.Current.CancellationToken);
+        Assert.Equal(expected, Logits(baked));
+        foreach (int part in new[] { 1, 2, 3 })
+            Assert.Contains("which is read", Assert.Throws<InvalidOptionException>(() => FileRepacker.Repack(PathOf(1, 3), PathOf(part, 3), FileLayout.Packed, 1, overwrite: true)).Message);
+    }
+
+    [Fact]
+    public void ANumberOfTensorsThatIsNotAnnounced_IsRefused()
+    {
+        Split(2, announced: 99);
+        Assert.Contains("99 tensors in 2 files", Refuse(PathOf(1, 2)).Message);
     }
 
     [Fact]
@@ -71,20 +97,22 @@ public sealed class SplitModelTests : IDisposable
     private string PathOf(int number, int count) => Path.Combine(_folder, $"m-{number:00000}-of-{count:00000}.gguf");
 
     /// <summary>The model's tensors dealt to files in turn.</summary>
-    private void Split(int count, bool twice = false)
+    private void Split(int count, bool twice = false, uint? announced = null)
     {
         using GgufFile whole = GgufFile.Open(Whole);
         for (int i = 0; i < count; i++)
-            Write(PathOf(i + 1, count), i, count, [.. whole.Tensors.Where((_, t) => t % count == i || (twice && t == 0))], whole);
+            Write(PathOf(i + 1, count), i, count, [.. whole.Tensors.Where((_, t) => t % count == i || (twice && t == 0))], whole, announced);
     }
 
-    private static void Write(string path, int number, int count, GgufTensorInfo[] tensors, GgufFile? whole = null)
+    private static void Write(string path, int number, int count, GgufTensorInfo[] tensors, GgufFile? whole = null, uint? announced = null)
     {
         var writer = new GgufWriter(GgufHeader.DefaultAlignment, checksums: false);
         foreach (string key in number == 0 && whole is not null ? whole.Metadata.Keys : [])
             writer.Copy(whole!.Metadata, key);
         writer.Add("split.no", (uint)number);
         writer.Add("split.count", (uint)count);
+        if (announced is { } all)
+            writer.Add("split.tensors.count", all);
         var parts = new List<byte[]>();
         foreach (GgufTensorInfo tensor in tensors)
         {

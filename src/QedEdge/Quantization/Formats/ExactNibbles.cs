@@ -8,19 +8,26 @@ internal static class ExactNibbles
 {
     private const int BlockSize = PackedLayout.BlockSize, Levels = 8;
 
+    /// <summary>Whether a format has the grid's values: Q4_0, and Q8_0 with the same scales.</summary>
+    public static bool Holds(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.Q8_0;
+
     /// <summary>Encodes a row exactly.</summary>
     /// <param name="row">Its values, a multiple of 32.</param>
-    /// <param name="plain">Takes its blocks of <c>Q4_0</c>; of no use where a block is not on the grid.</param>
+    /// <param name="format">Q4_0 or Q8_0.</param>
+    /// <param name="plain">Takes its blocks; of no use where a block is not on the grid.</param>
     /// <returns>Whether every block is.</returns>
-    public static bool TryEncode(ReadOnlySpan<float> row, Span<byte> plain)
+    public static bool TryEncode(ReadOnlySpan<float> row, BlockFormat format, Span<byte> plain)
     {
-        var format = (ScaledFormat)BlockFormat.Q4_0.Info();
+        var info = (ScaledFormat)format.Info();
+        int shift = info.Levels.IndexOf((sbyte)-Levels); // where the format's quants of the grid begin
         Span<byte> quants = stackalloc byte[BlockSize];
         for (int b = 0; b * BlockSize < row.Length; b++)
         {
             if (row.Length - b * BlockSize < BlockSize || !TryBlock(row.Slice(b * BlockSize, BlockSize), quants, out Half scale))
                 return false;
-            format.StoreBlock(plain, b, scale, quants);
+            foreach (ref byte quant in quants)
+                quant += (byte)shift;
+            info.StoreBlock(plain, b, scale, quants);
         }
         return true;
     }
