@@ -42,10 +42,24 @@ internal sealed class ChatLines(Dialogue conversation, ChatSettings settings, Ch
     {
         ChatMessage message = ConversationReader.ReadMessage(line, ConversationReader.Beside);
         Conversation beside = ConversationReader.ReadBeside(line);
+        var (tools, thinks, variables) = (conversation.Tools, conversation.Thinks, conversation.Variables);
         if (line.Find("tools") is not null) // an empty list takes them away
             conversation.Tools = beside.Tools;
-        conversation.Thinks = beside.EnableThinking ?? conversation.Thinks;
-        conversation.Variables = beside.Variables ?? conversation.Variables;
+        conversation.Thinks = beside.EnableThinking ?? thinks;
+        conversation.Variables = beside.Variables ?? variables;
+        try
+        {
+            Take(message);
+        }
+        catch
+        {
+            (conversation.Tools, conversation.Thinks, conversation.Variables) = (tools, thinks, variables); // nothing of the line was taken
+            throw;
+        }
+    }
+
+    private void Take(ChatMessage message)
+    {
         bool answers = message.Role == "user" || (message.Role == "tool" && conversation.OpenCalls <= 1);
         if (!answers)
         {

@@ -12,6 +12,7 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
     private readonly ChatSession _chat = new(session);
     private readonly DateTime _begun = LocalTime.Now; // templates that write the date write one through all of it
     private readonly List<ChatMessage> _messages = [];
+    private string? _system;
 
     /// <summary>Tokens that the session has seen.</summary>
     public int Position => session.Position;
@@ -47,16 +48,21 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
     /// <summary>The message that stands before the conversation, or null. A new one begins a new conversation.</summary>
     public string? System
     {
-        get;
+        get => _system;
         set
         {
-            field = value;
+            _system = value;
             Reset();
         }
     }
 
-    /// <summary>Forgets everything but the system message.</summary>
-    public void Reset() => _messages.Clear();
+    /// <summary>Forgets everything but the system message, in the session too: what is saved later must not hold it.</summary>
+    public void Reset()
+    {
+        _messages.Clear();
+        session.Rollback(0);
+        _chat.Forget();
+    }
 
     /// <summary>Takes back the last question and its answer; returns the question, or null where there is none.</summary>
     public string? Undo()
@@ -81,7 +87,8 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
         session.RestoreWithNote(path, note => messages = note.Length > 0 ? Conversation.Parse(note).Messages : throw new QedException($"{path}: holds no messages; only what /save has written can be gone on with"));
         _chat.Forget();
         bool hasSystem = messages is [{ Role: "system" }, ..];
-        System = hasSystem ? messages[0].Content : null;
+        _system = hasSystem ? messages[0].Content : null;
+        _messages.Clear();
         for (int i = hasSystem ? 1 : 0; i < messages.Count; i++)
             _messages.Add(messages[i]);
     }

@@ -43,7 +43,10 @@ internal sealed class SlashCommands(Dialogue conversation, ChatSettings settings
             case "/reset":
                 conversation.Reset();
                 return true;
-            case "/undo" or "/retry": // the latter where there is nothing to answer again
+            case "/retry": // where there is nothing to answer again, or more was typed
+                Terminal.Note(rest.Length > 0 ? "error: /retry takes nothing; write the message anew instead" : "error: no message was answered yet");
+                return true;
+            case "/undo":
                 Terminal.Note(conversation.Undo() is { } question ? $"taken back: {TerminalText.OneLine(question)}" : "error: no message was answered yet");
                 return true;
             case "/set":

@@ -143,7 +143,7 @@ internal static class Methods
         int begin = 0;
         while (most < 0 || parts.Count < most)
         {
-            int found = source.IndexOf(separator, begin, StringComparison.Ordinal);
+            int found = TextSearch.Find(run, source, separator, begin);
             if (found < 0)
                 break;
             Add(begin, found);
@@ -172,7 +172,7 @@ internal static class Methods
         int begin = 0;
         for (; left > 0; left--)
         {
-            int found = old.Length == 0 ? begin : source.IndexOf(old.Text, begin, StringComparison.Ordinal);
+            int found = old.Length == 0 ? begin : TextSearch.Find(run, source, old.Text, begin);
             if (found < 0)
                 break;
             builder.Append(text, begin, found - begin).Append(other);

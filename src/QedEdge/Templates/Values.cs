@@ -187,8 +187,7 @@ internal static class Values
             case TemplateText text:
                 if (element is not TemplateText piece)
                     throw TemplateException.Wrong(element, "'in' a text");
-                run.Spend(1 + (text.Length + piece.Length) / 16);
-                return text.Text.Contains(piece.Text, StringComparison.Ordinal);
+                return TextSearch.Find(run, text.Text, piece.Text, 0) >= 0;
             case DictValue dict:
                 return dict.TryGet(element, out _);
             default:
