@@ -108,18 +108,15 @@ internal static class WordSplitter
         int spaces = RunEnd(text, 0, Space);
         if (spaces > 0 && (spaces == text.Length || PunctuationEnd(text[spaces..]) > 0))
             return spaces; // what lies between ends there
-        ReadOnlySpan<byte> word = text[..Gpt2Word(text, digits: false)];
-        int end = 0; // before punctuation, and before the first number
-        while (end < word.Length && Class(word, end, out int bytes) != Number && !IsPunctuation(word[end..]))
-            end += bytes;
-        if (end > 0)
+        // No more is looked at than is returned: a run of a megabyte that is cut into threes would be read anew for each.
+        int end = text[0] == (byte)' ' && text.Length > 1 ? 1 : 0;
+        byte kind = Class(text, end, out _);
+        if (kind == Space)
+            return WhiteSpace(text, digits: false);
+        if (kind == Number && end > 0)
             return end;
-        int numbers = RunEnd(word, 0, Number);
-        while (end < numbers && !IsThreeDigits(word[end..numbers]))
-        {
-            Class(word, end, out int bytes);
+        while (end < text.Length && Class(text, end, out int bytes) == kind && !(kind == Number ? IsThreeDigits(text[end..]) : IsPunctuation(text[end..])))
             end += bytes;
-        }
         return end > 0 ? end : 3;
     }
 
