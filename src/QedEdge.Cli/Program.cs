@@ -12,6 +12,7 @@ internal static class Program
     private static int Run(string[] args)
     {
         ProgramStart.Prepare();
+        Terminal.Prepare();
         (Interrupt.Listen, Interrupt.Act) = (Signals.Listen, Signals.Act);
         Interrupt.IsWaiting = static () => StandardStreams.IsWaiting;
         Command root = BuildRoot();

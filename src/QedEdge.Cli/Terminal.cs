@@ -44,6 +44,9 @@ internal static class Terminal
     /// <summary>Writes a line that is no result.</summary>
     public static void Note(string line) => NotePart(line + "\n");
 
+    /// <summary>Makes the streams now: where memory is short later, what is made then fails for good, and nothing could say so.</summary>
+    public static void Prepare() => GC.KeepAlive(Error);
+
     /// <summary>Writes a part of a line that is no result.</summary>
     public static void NotePart(string text) => Tell(Error, text);
 

@@ -22,7 +22,7 @@ internal sealed class ChatCommand
     private readonly TextOption _think = new("--think") { ValueName = "on|off", Description = "Whether the model thinks before it answers, where its chat template lets one choose", Words = ["on", "off"] };
     private readonly TextOption _variables = new("--chat-template-kwargs") { ValueName = "JSON", Description = "Further variables of the chat template, a JSON object; now (2026-01-31T23:59:00) is its time" };
     private readonly Flag _json = new("--json") { Description = "Read a message per line, as JSON in OpenAI's form, and print a JSON object for each: docs/json.md" };
-    private readonly Flag _noHistory = new("--no-history") { Description = "Do not keep what is typed for other sessions ($XDG_STATE_HOME/qed/chat-history)" };
+    private readonly Flag _noHistory = new("--no-history") { Description = "Do not keep what is typed for other sessions (qed/chat-history in $XDG_STATE_HOME or ~/.local/state)" };
     private readonly PromptProgress _progress = new();
 
     public static Command Create()

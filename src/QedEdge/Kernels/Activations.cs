@@ -15,13 +15,12 @@ internal sealed class Activations : IDisposable
     /// <param name="hasHalfOffsets">Whether a matrix reads <see cref="HalfOffsets"/>.</param>
     public Activations(int tokens, int maxCols, bool hasHalfOffsets = false)
     {
-        HasHalfOffsets = hasHalfOffsets;
         Stride = PackedLayout.Blocks(maxCols) * PackedLayout.BlockSize;
         Values = new AlignedBuffer<float>((long)tokens * Stride);
         Quants = new AlignedBuffer<sbyte>((long)tokens * Stride);
         Scales = new AlignedBuffer<float>((long)tokens * BlockStride);
         Offsets = new AlignedBuffer<int>((long)tokens * BlockStride);
-        HalfOffsets = new AlignedBuffer<int>(hasHalfOffsets ? 2L * tokens * BlockStride : 0);
+        HalfOffsets = hasHalfOffsets ? new AlignedBuffer<int>(2L * tokens * BlockStride) : null;
     }
 
     /// <summary>Elements from one token's values (or quants) to the next.</summary>
@@ -45,11 +44,8 @@ internal sealed class Activations : IDisposable
     /// </summary>
     public AlignedBuffer<int> Offsets { get; }
 
-    /// <summary>Whether there are <see cref="HalfOffsets"/>.</summary>
-    public bool HasHalfOffsets { get; }
-
-    /// <summary>The same for each 16 columns [tokens, 2 · BlockStride], for formats whose scales go with 16.</summary>
-    public AlignedBuffer<int> HalfOffsets { get; }
+    /// <summary>The same for each 16 columns [tokens, 2 · BlockStride], for formats whose scales go with 16; null where no matrix is of one.</summary>
+    public AlignedBuffer<int>? HalfOffsets { get; }
 
     /// <summary>Σ quants of the columns that an offset stands for.</summary>
     public static int Sum(int offset) => -((short)offset + (offset >> 16)) >> 3;
@@ -64,6 +60,6 @@ internal sealed class Activations : IDisposable
         Quants.Dispose();
         Scales.Dispose();
         Offsets.Dispose();
-        HalfOffsets.Dispose();
+        HalfOffsets?.Dispose();
     }
 }

@@ -29,8 +29,8 @@ internal abstract partial class VectorKernels<V> : KernelSet where V : struct, I
             offsets[b] = (-8 * sums & 0xFFFF) | (-8 * (sums >> 16) << 16);
             finite &= !float.IsNaN(scales[b]);
         }
-        if (x.HasHalfOffsets)
-            SumHalves(x.Quants.Slice(token * x.Stride, scales.Length * PackedLayout.BlockSize), x.HalfOffsets.Slice(2 * token * x.BlockStride, 2 * scales.Length));
+        if (x.HalfOffsets is { } halves)
+            SumHalves(x.Quants.Slice(token * x.Stride, scales.Length * PackedLayout.BlockSize), halves.Slice(2 * token * x.BlockStride, 2 * scales.Length));
         return finite;
     }
 

@@ -172,7 +172,7 @@ internal sealed class WorkerTeam : IDisposable
         lock (_bench)
         {
             while (_round % RoundUnit <= worker)
-                Monitor.Wait(_bench);
+                Wait(_bench);
         }
     }
 
@@ -212,11 +212,27 @@ internal sealed class WorkerTeam : IDisposable
             // Announced before the condition is looked at again, so that Wake cannot slip in between.
             Interlocked.Increment(ref _sleeping);
             while (unchanged(this, seen))
-                Monitor.Wait(_door);
+                Wait(_door);
             Interlocked.Decrement(ref _sleeping);
         }
         if (worker == 0)
             _slept += Stopwatch.GetTimestamp() - begin;
+    }
+
+    /// <summary>Waits for a pulse, or for a moment: the condition is looked at again.</summary>
+    private static void Wait(object gate)
+    {
+        try
+        {
+            Monitor.Wait(gate);
+        }
+        catch (OutOfMemoryException)
+        {
+            // .NET makes what a thread waits with at its first wait, in that thread, where nobody else could catch it.
+            Monitor.Exit(gate);
+            Thread.Sleep(1);
+            Monitor.Enter(gate);
+        }
     }
 
     private void Wake()

@@ -42,6 +42,8 @@ public sealed class BadModelTests : IDisposable
                 AssertRefuses(result, path, bad);
             else
                 Assert.True(result.ExitCode == 0, $"{command}: {result.Error}");
+            if (command == "inspect" && bad.IsSaidByInspect)
+                Assert.Contains(bad.Says, Assert.Single(result.Output.Split('\n'), static line => line.StartsWith("runs: no; ", StringComparison.Ordinal)));
         }
     }
 

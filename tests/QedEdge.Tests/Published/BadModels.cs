@@ -10,7 +10,11 @@ namespace QedEdge.Tests.Published;
 /// <param name="Says">A part of the error that is specific to it.</param>
 /// <param name="Create">Makes the file's bytes.</param>
 /// <param name="Commands">The commands that look far enough to see it; the others accept the file.</param>
-internal sealed record BadModel(string Kind, ModelFault Fault, string Says, Func<byte[]> Create, params string[] Commands);
+internal sealed record BadModel(string Kind, ModelFault Fault, string Says, Func<byte[]> Create, params string[] Commands)
+{
+    /// <summary>Whether inspect, which accepts the file, says of it that it does not run, and why.</summary>
+    public bool IsSaidByInspect { get; init; }
+}
 
 /// <summary>One file for every kind of damage and of mistaken file: short ones, the containers', the hyperparameters', the tensors', the tokenizer's.</summary>
 internal static class BadModels
@@ -115,7 +119,7 @@ internal static class BadModels
 
     private static BadModel Any(string kind, ModelFault fault, string says, Func<byte[]> create) => new(kind, fault, says, create, "generate", "inspect", "verify");
 
-    private static BadModel Config(string kind, string key, Func<byte[]> create) => new(kind, Damaged, key, create, "generate", "inspect");
+    private static BadModel Config(string kind, string key, Func<byte[]> create) => new(kind, Damaged, key, create, "generate") { IsSaidByInspect = true };
 
     /// <summary>Weights that cannot be used: to verify what the file says it computes takes them too.</summary>
     private static BadModel Weights(string kind, ModelFault fault, string says, Func<byte[]> create) => new(kind, fault, says, create, "generate", "verify");

@@ -176,8 +176,8 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Contains("needs a file name", errors[1]);
         Assert.Contains($"{_folder}/nothing: there is no such file", errors[2]);
         Assert.DoesNotContain("never", result.Error);
-        // Each turn feeds only what is new: the begin token comes first, and stays after /system.
-        Assert.Equal(1, result.Error.Split('\n').Count(line => line.EndsWith(" <bos>")));
+        // Each turn feeds only what is new: the begin token comes first, and again after /system, which forgets all that was computed.
+        Assert.Equal(2, result.Error.Split('\n').Count(line => line.EndsWith(" <bos>")));
 
         // What was saved goes on as the conversation did.
         Assert.True(File.Exists(saved));

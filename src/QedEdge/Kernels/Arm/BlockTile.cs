@@ -42,7 +42,7 @@ internal static unsafe class BlockTile<TBlock, TScales> where TBlock : struct, I
         nint stride = input.Stride, blockStride = input.BlockStride, offsetStride = TScales.HasHalves ? 2 * blockStride : blockStride;
         sbyte* x = input.Quants.Pointer + token * stride;
         float* xScale = input.Scales.Pointer + token * blockStride;
-        int* offset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + token * offsetStride;
+        int* offset = (TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer) + token * offsetStride;
         float factor = TBlock.HasFactor ? block.Factor : 1f;
         int toSuper = 1;
         Vector128<float> d = default, e = default;

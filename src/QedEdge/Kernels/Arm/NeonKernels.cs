@@ -58,7 +58,7 @@ internal sealed unsafe class NeonKernels<TDot> : VectorKernels<NeonFloat8> where
         PackedMatrix w = call.W;
         Activations x = call.X;
         Alone<TBlock, TScales>(TBlock.Of(w.Format), w.Data.Pointer + call.GroupBegin * w.GroupBytes, w.GroupBytes, w.ScalesOffset, w.SupersOffset, w.Blocks, call.GroupEnd - call.GroupBegin,
-            x.Quants.Pointer, x.Scales.Pointer, TScales.HasHalves ? x.HalfOffsets.Pointer : x.Offsets.Pointer, x.Stride, x.BlockStride, call.Tokens, y, call.YStride);
+            x.Quants.Pointer, x.Scales.Pointer, TScales.HasHalves ? x.HalfOffsets!.Pointer : x.Offsets.Pointer, x.Stride, x.BlockStride, call.Tokens, y, call.YStride);
     }
 
     /// <summary>Each token alone. The compiler would read what it takes again for every group, had it to be read: outputs might overlap it.</summary>

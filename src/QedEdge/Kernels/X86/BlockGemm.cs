@@ -59,7 +59,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         sbyte* quants = input.Quants.Pointer;
         float* xScales = input.Scales.Pointer;
         int bytesRead = 2 * BytesRead; // a call in the loop would cost every register
-        int* xOffsets = TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer;
+        int* xOffsets = TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer;
         for (int group = groupBegin; group < groupEnd; group += 2)
         {
             int second = Math.Min(group + 1, groupEnd - 1);
@@ -140,7 +140,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         nint b1 = t1 * input.BlockStride, b2 = t2 * input.BlockStride, b3 = t3 * input.BlockStride;
         sbyte* x = input.Quants.Pointer + (nint)token * input.Stride;
         float* xScale = input.Scales.Pointer + (nint)token * input.BlockStride;
-        int* xOffset = (TScales.HasHalves ? input.HalfOffsets.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * (TScales.HasHalves ? 2 : 1);
+        int* xOffset = (TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * (TScales.HasHalves ? 2 : 1);
         nint p1 = TScales.HasHalves ? 2 * b1 : b1, p2 = TScales.HasHalves ? 2 * b2 : b2, p3 = TScales.HasHalves ? 2 * b3 : b3;
         int bytesRead = groupsAhead * BytesRead;
         float* partial = stackalloc float[2 * GroupRows * TileTokens];
