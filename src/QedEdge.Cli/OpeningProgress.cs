@@ -11,8 +11,8 @@ internal sealed class OpeningProgress : IDisposable
     private static readonly TimeSpan First = TimeSpan.FromSeconds(1), Again = TimeSpan.FromSeconds(0.2);
 
     private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TerminalLine _line = new();
     private long _shown;
-    private int _length;
 
     /// <summary>Tells how far it is; ends the opening where a signal has come.</summary>
     /// <param name="share">0 to 1.</param>
@@ -22,16 +22,9 @@ internal sealed class OpeningProgress : IDisposable
         if (!StandardStreams.ErrorIsTerminal || Stopwatch.GetElapsedTime(_start) < First || (_shown > 0 && Stopwatch.GetElapsedTime(_shown) < Again))
             return;
         _shown = Stopwatch.GetTimestamp();
-        string line = string.Create(CultureInfo.InvariantCulture, $"{share,4:0%}  repacking the weights; 'qed-convert repack' does it for good");
-        Terminal.Draw("\r" + line);
-        _length = line.Length;
+        _line.Show(string.Create(CultureInfo.InvariantCulture, $"{share,4:0%}  repacking the weights; 'qed-convert repack' does it for good"));
     }
 
     /// <summary>Takes the line off the terminal.</summary>
-    public void Dispose()
-    {
-        if (_length > 0)
-            Terminal.Draw("\r" + new string(' ', _length) + "\r");
-        _length = 0;
-    }
+    public void Dispose() => _line.Dispose();
 }

@@ -12,9 +12,9 @@ internal sealed class ProgressLine(string unit, double before = 0) : IDisposable
     private static readonly TimeSpan OnTerminal = TimeSpan.FromSeconds(0.2), InLog = TimeSpan.FromSeconds(30);
 
     private readonly bool _terminal = StandardStreams.ErrorIsTerminal;
+    private readonly TerminalLine _line = new();
     private readonly long _start = Stopwatch.GetTimestamp();
     private long _shown = Stopwatch.GetTimestamp();
-    private int _length; // of what stands on the terminal's line
 
     /// <summary>Tells how far it is.</summary>
     /// <param name="count">What this run has done, in units.</param>
@@ -31,20 +31,12 @@ internal sealed class ProgressLine(string unit, double before = 0) : IDisposable
             var left = TimeSpan.FromSeconds(elapsed.TotalSeconds * (1 - share) / (share - before));
             line = string.Create(CultureInfo.InvariantCulture, $"{share,4:0%}  {line}, {(int)left.TotalMinutes}:{left.Seconds:00} left");
         }
-        if (!_terminal)
-        {
+        if (_terminal)
+            _line.Show(line);
+        else
             Terminal.Note(line);
-            return;
-        }
-        Terminal.Draw("\r" + line.PadRight(_length));
-        _length = line.Length;
     }
 
     /// <summary>Takes the line off the terminal.</summary>
-    public void Dispose()
-    {
-        if (_length > 0)
-            Terminal.Draw("\r" + new string(' ', _length + "^C".Length) + "\r"); // a terminal shows the key that ended the work behind it
-        _length = 0;
-    }
+    public void Dispose() => _line.Dispose();
 }
