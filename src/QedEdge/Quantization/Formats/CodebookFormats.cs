@@ -9,8 +9,12 @@ namespace QedEdge.Quantization.Formats;
 /// <param name="type">The type's number in GGUF.</param>
 /// <param name="plainBytes">Bytes of 256 weights.</param>
 /// <param name="scaling">Whether 32 or 16 weights share a scale.</param>
-internal abstract class CodebookFormat(uint type, int plainBytes, BlockScaling scaling) : ImportedFormat(type, 256, plainBytes, 4, scaling)
+/// <param name="factor">A power of two that scales are multiplied by besides.</param>
+internal abstract class CodebookFormat(uint type, int plainBytes, BlockScaling scaling, float factor) : ImportedFormat(type, 256, plainBytes, 4, scaling)
 {
+    /// <inheritdoc/>
+    public override float Factor => factor;
+
     /// <summary>Codes of one entry, with the sign of weight j in bit j.</summary>
     protected static void Put(Codebook codebook, int index, int signs, Span<byte> codes)
     {
@@ -59,13 +63,10 @@ internal sealed class IQ4_XSFormat() : ImportedFormat(23, 256, 136, 4, BlockScal
 }
 
 /// <summary>Eights of 256 entries, 7 signs each: w = d·(2s + 1)·v / 8.</summary>
-internal sealed class IQ2_XXSFormat() : CodebookFormat(16, 66, BlockScaling.Byte)
+internal sealed class IQ2_XXSFormat() : CodebookFormat(16, 66, BlockScaling.Byte, 1 / 8f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => Codebook.TwoBitLevels;
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 8f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -83,13 +84,10 @@ internal sealed class IQ2_XXSFormat() : CodebookFormat(16, 66, BlockScaling.Byte
 }
 
 /// <summary>Eights of 512 entries, 7 signs each, scales for 16: w = d·(2s + 1)·v / 8.</summary>
-internal sealed class IQ2_XSFormat() : CodebookFormat(17, 74, BlockScaling.HalfBlockByte)
+internal sealed class IQ2_XSFormat() : CodebookFormat(17, 74, BlockScaling.HalfBlockByte, 1 / 8f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => Codebook.TwoBitLevels;
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 8f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -103,13 +101,10 @@ internal sealed class IQ2_XSFormat() : CodebookFormat(17, 74, BlockScaling.HalfB
 }
 
 /// <summary>Eights of 1,024 entries, 8 signs each, scales for 16: w = d·(2s + 1)·v / 8.</summary>
-internal sealed class IQ2_SFormat() : CodebookFormat(22, 82, BlockScaling.HalfBlockByte)
+internal sealed class IQ2_SFormat() : CodebookFormat(22, 82, BlockScaling.HalfBlockByte, 1 / 8f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => Codebook.TwoBitLevels;
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 8f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -122,13 +117,10 @@ internal sealed class IQ2_SFormat() : CodebookFormat(22, 82, BlockScaling.HalfBl
 }
 
 /// <summary>Fours of 256 entries, 7 signs for eight: w = d·(2s + 1)·v / 4.</summary>
-internal sealed class IQ3_XXSFormat() : CodebookFormat(18, 98, BlockScaling.Byte)
+internal sealed class IQ3_XXSFormat() : CodebookFormat(18, 98, BlockScaling.Byte, 1 / 4f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => [4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62];
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 4f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -145,7 +137,7 @@ internal sealed class IQ3_XXSFormat() : CodebookFormat(18, 98, BlockScaling.Byte
 }
 
 /// <summary>Fours of 512 entries, 8 signs for eight: w = d·(2s + 1)·v.</summary>
-internal sealed class IQ3_SFormat() : CodebookFormat(21, 110, BlockScaling.Byte)
+internal sealed class IQ3_SFormat() : CodebookFormat(21, 110, BlockScaling.Byte, 1f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => [1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15];
@@ -161,13 +153,10 @@ internal sealed class IQ3_SFormat() : CodebookFormat(21, 110, BlockScaling.Byte)
 }
 
 /// <summary>Eights of 2,048 entries of −1, 0 and 1, and an eighth to add or subtract: w = d·(2s + 1)·(8v ± 1) / 8.</summary>
-internal sealed class IQ1_SFormat() : CodebookFormat(19, 50, BlockScaling.Byte)
+internal sealed class IQ1_SFormat() : CodebookFormat(19, 50, BlockScaling.Byte, 1 / 8f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => Codebook.OneBitLevels;
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 8f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -184,13 +173,10 @@ internal sealed class IQ1_SFormat() : CodebookFormat(19, 50, BlockScaling.Byte)
 }
 
 /// <summary>As <see cref="IQ1_SFormat"/>, scales for 16 and the eighth's sign for eight; d is made of the upper four bits of four words.</summary>
-internal sealed class IQ1_MFormat() : CodebookFormat(29, 56, BlockScaling.HalfBlockByte)
+internal sealed class IQ1_MFormat() : CodebookFormat(29, 56, BlockScaling.HalfBlockByte, 1 / 8f)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<sbyte> Levels => Codebook.OneBitLevels;
-
-    /// <inheritdoc/>
-    public override float Factor => 1 / 8f;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)

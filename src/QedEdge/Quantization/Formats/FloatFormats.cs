@@ -31,8 +31,21 @@ internal sealed class SingleFormat() : FormatInfo(0, sizeof(float), PackedLayout
         Columns.TakeRow(MemoryMarshal.Cast<byte, float>(group), row, destination);
 }
 
-/// <summary>16-bit floats.</summary>
-internal sealed class HalfFormat() : FormatInfo(1, sizeof(ushort), PackedLayout.GroupRows * PackedLayout.BlockSize * sizeof(ushort))
+/// <summary>Floats of 16 bits.</summary>
+/// <param name="type">The type's number in GGUF.</param>
+internal abstract class ShortFloatFormat(uint type) : FormatInfo(type, sizeof(ushort), PackedLayout.GroupRows * PackedLayout.BlockSize * sizeof(ushort))
+{
+    /// <inheritdoc/>
+    protected override void Pack(ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group) =>
+        Columns.Interleave(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
+
+    /// <inheritdoc/>
+    protected override void UnpackRow(ReadOnlySpan<byte> group, int row, int cols, Span<byte> plain) =>
+        Columns.TakeRow(MemoryMarshal.Cast<byte, ushort>(group), row, MemoryMarshal.Cast<byte, ushort>(plain));
+}
+
+/// <summary>Half precision.</summary>
+internal sealed class HalfFormat() : ShortFloatFormat(1)
 {
     /// <inheritdoc/>
     public override bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default)
@@ -49,14 +62,6 @@ internal sealed class HalfFormat() : FormatInfo(1, sizeof(ushort), PackedLayout.
     public override void DecodeRow(ReadOnlySpan<byte> plain, Span<float> row) => FloatCodec.FromHalf(MemoryMarshal.Cast<byte, Half>(plain)[..row.Length], row);
 
     /// <inheritdoc/>
-    protected override void Pack(ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group) =>
-        Columns.Interleave(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
-
-    /// <inheritdoc/>
-    protected override void UnpackRow(ReadOnlySpan<byte> group, int row, int cols, Span<byte> plain) =>
-        Columns.TakeRow(MemoryMarshal.Cast<byte, ushort>(group), row, MemoryMarshal.Cast<byte, ushort>(plain));
-
-    /// <inheritdoc/>
     protected override void Dequantize(ReadOnlySpan<byte> group, int row, Span<float> destination)
     {
         ReadOnlySpan<Half> halves = MemoryMarshal.Cast<byte, Half>(group);
@@ -66,33 +71,16 @@ internal sealed class HalfFormat() : FormatInfo(1, sizeof(ushort), PackedLayout.
 }
 
 /// <summary>The upper 16 bits of 32-bit floats; of other tools' files.</summary>
-internal sealed class BrainFormat() : FormatInfo(30, sizeof(ushort), PackedLayout.GroupRows * PackedLayout.BlockSize * sizeof(ushort))
+internal sealed class BrainFormat() : ShortFloatFormat(30)
 {
-    /// <inheritdoc/>
-    public override bool IsWritten => false;
-
     /// <inheritdoc/>
     public override ushort Infinity => 0x7F80;
 
     /// <inheritdoc/>
-    public override bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default) =>
-        throw new NotSupportedException("this format is read, not written");
+    public override bool IsWritten => false;
 
     /// <inheritdoc/>
-    public override void DecodeRow(ReadOnlySpan<byte> plain, Span<float> row)
-    {
-        ReadOnlySpan<ushort> values = MemoryMarshal.Cast<byte, ushort>(plain);
-        for (int i = 0; i < row.Length; i++)
-            row[i] = Widen(values[i]);
-    }
-
-    /// <inheritdoc/>
-    protected override void Pack(ReadOnlySpan<byte> plain, int rows, int cols, Span<byte> group) =>
-        Columns.Interleave(MemoryMarshal.Cast<byte, ushort>(plain), rows, cols, MemoryMarshal.Cast<byte, ushort>(group));
-
-    /// <inheritdoc/>
-    protected override void UnpackRow(ReadOnlySpan<byte> group, int row, int cols, Span<byte> plain) =>
-        Columns.TakeRow(MemoryMarshal.Cast<byte, ushort>(group), row, MemoryMarshal.Cast<byte, ushort>(plain));
+    public override void DecodeRow(ReadOnlySpan<byte> plain, Span<float> row) => FloatCodec.FromBFloat16(MemoryMarshal.Cast<byte, ushort>(plain)[..row.Length], row);
 
     /// <inheritdoc/>
     protected override void Dequantize(ReadOnlySpan<byte> group, int row, Span<float> destination)

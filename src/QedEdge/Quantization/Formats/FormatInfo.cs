@@ -96,7 +96,9 @@ internal abstract class FormatInfo(uint type, int blockBytes, int quantBytes)
     /// <param name="method">How quants are chosen.</param>
     /// <param name="importance">The weight of each column's squared error [cols] where the method is a search, or empty: all alike.</param>
     /// <returns>False where a value or a block's scale is beyond the range of half precision and was stored as infinite.</returns>
-    public abstract bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default);
+    /// <exception cref="NotSupportedException">The format is not <see cref="IsWritten"/>.</exception>
+    public virtual bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default) =>
+        throw new NotSupportedException("this format is read, not written");
 
     /// <summary>Decodes a row.</summary>
     /// <param name="plain">A plain row of as many columns as <paramref name="row"/> has.</param>

@@ -6,7 +6,7 @@ namespace QedEdge.Quantization.Formats;
 internal sealed class Q4_1Format() : ImportedFormat(3, 32, 20, 4, BlockScaling.HalfAndMin)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Unsigned(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -21,7 +21,7 @@ internal sealed class Q4_1Format() : ImportedFormat(3, 32, 20, 4, BlockScaling.H
 internal sealed class Q5_0Format() : ImportedFormat(6, 32, 22, 5, BlockScaling.Half)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [-16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(5);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -36,7 +36,7 @@ internal sealed class Q5_0Format() : ImportedFormat(6, 32, 22, 5, BlockScaling.H
 internal sealed class Q5_1Format() : ImportedFormat(7, 32, 24, 5, BlockScaling.HalfAndMin)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => Q5_KFormat.FiveBits;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Unsigned(5);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -51,8 +51,11 @@ internal sealed class Q5_1Format() : ImportedFormat(7, 32, 24, 5, BlockScaling.H
 /// <summary>32 floats of four bits (1 sign, 2 exponent, 1 mantissa) and a power of two 2^(e − 127): levels are twice the floats, d = 2^(e − 128).</summary>
 internal sealed class MXFP4Format() : ImportedFormat(39, 32, 17, 4, BlockScaling.Half)
 {
+    /// <summary>Twice the sixteen floats of four bits.</summary>
+    public static ReadOnlySpan<sbyte> Doubled => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+    public override ReadOnlySpan<sbyte> Levels => Doubled;
 
     /// <inheritdoc/>
     /// <remarks>Exact where the power of two is a half, or where all is zero; a scale beyond it becomes infinite or not a number, which is refused when a file is opened.</remarks>
@@ -69,7 +72,7 @@ internal sealed class MXFP4Format() : ImportedFormat(39, 32, 17, 4, BlockScaling
 internal sealed class NVFP4Format() : ImportedFormat(40, 64, 36, 4, BlockScaling.HalfBlockHalf)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+    public override ReadOnlySpan<sbyte> Levels => MXFP4Format.Doubled;
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -91,7 +94,7 @@ internal sealed class NVFP4Format() : ImportedFormat(40, 64, 36, 4, BlockScaling
 internal sealed class Q1_0Format() : ImportedFormat(41, 128, 18, 4, BlockScaling.Half)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => TQ2_0Format.AroundOne;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -106,7 +109,7 @@ internal sealed class Q1_0Format() : ImportedFormat(41, 128, 18, 4, BlockScaling
 internal sealed class Q2_0Format() : ImportedFormat(42, 64, 18, 4, BlockScaling.Half)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => TQ2_0Format.AroundOne;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -121,7 +124,7 @@ internal sealed class Q2_0Format() : ImportedFormat(42, 64, 18, 4, BlockScaling.
 internal sealed class TQ1_0Format() : ImportedFormat(34, 256, 54, 4, BlockScaling.Half)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => TQ2_0Format.AroundOne;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -148,14 +151,11 @@ internal sealed class TQ1_0Format() : ImportedFormat(34, 256, 54, 4, BlockScalin
 /// <summary>256 quants q of two bits and a half d: w = d·(q − 1).</summary>
 internal sealed class TQ2_0Format() : ImportedFormat(35, 256, 66, 4, BlockScaling.Half)
 {
-    /// <summary>Codes are those of <c>Q4_0</c>, whose kernels serve: 8 counts 0.</summary>
-    public static ReadOnlySpan<sbyte> AroundOne => [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
-
-    /// <summary>The code of −1.</summary>
+    /// <summary>The code of −1 where codes are those of <c>Q4_0</c>, whose kernels serve the formats of two bits and less: 8 counts 0.</summary>
     public const int Middle = 7;
 
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => AroundOne;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)

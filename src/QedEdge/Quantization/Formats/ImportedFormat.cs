@@ -99,10 +99,6 @@ internal abstract class ImportedFormat(uint type, int plainSize, int plainBytes,
     protected abstract void Read(ReadOnlySpan<byte> block, ref PlainBlock to);
 
     /// <inheritdoc/>
-    public override bool EncodeRow(ReadOnlySpan<float> row, Span<byte> plain, QuantizationMethod method = QuantizationMethod.Nearest, ReadOnlySpan<double> importance = default) =>
-        throw new NotSupportedException("this format is read, not written");
-
-    /// <inheritdoc/>
     public override void DecodeRow(ReadOnlySpan<byte> plain, Span<float> row)
     {
         var block = new PlainBlock(stackalloc byte[LargestPlain], stackalloc sbyte[LargestPlain / HalfBlock], stackalloc byte[LargestPlain / HalfBlock]);

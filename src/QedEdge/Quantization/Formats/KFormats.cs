@@ -6,7 +6,7 @@ namespace QedEdge.Quantization.Formats;
 internal sealed class Q4_KFormat() : ImportedFormat(12, 256, 144, 4, BlockScaling.ByteAndMin)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Unsigned(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -35,11 +35,8 @@ internal sealed class Q4_KFormat() : ImportedFormat(12, 256, 144, 4, BlockScalin
 /// <summary>As <see cref="Q4_KFormat"/>, with quants of five bits.</summary>
 internal sealed class Q5_KFormat() : ImportedFormat(13, 256, 176, 5, BlockScaling.ByteAndMin)
 {
-    /// <summary>0 to 31.</summary>
-    public static ReadOnlySpan<sbyte> FiveBits => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31];
-
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => FiveBits;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Unsigned(5);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -56,11 +53,7 @@ internal sealed class Q5_KFormat() : ImportedFormat(13, 256, 176, 5, BlockScalin
 internal sealed class Q6_KFormat() : ImportedFormat(14, 256, 210, 6, BlockScaling.HalfBlockByte)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels =>
-    [
-        -32, -31, -30, -29, -28, -27, -26, -25, -24, -23, -22, -21, -20, -19, -18, -17, -16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1,
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-    ];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(6);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -81,7 +74,7 @@ internal sealed class Q3_KFormat() : ImportedFormat(11, 256, 110, 4, BlockScalin
 {
     /// <inheritdoc/>
     /// <remarks>Codes are those of <c>Q4_0</c>, whose kernels serve: q + 4.</remarks>
-    public override ReadOnlySpan<sbyte> Levels => TQ2_0Format.AroundOne;
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)
@@ -103,7 +96,7 @@ internal sealed class Q3_KFormat() : ImportedFormat(11, 256, 110, 4, BlockScalin
 internal sealed class Q2_KFormat() : ImportedFormat(10, 256, 84, 4, BlockScaling.HalfBlockNibbles)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Unsigned(4);
 
     /// <inheritdoc/>
     protected override void Read(ReadOnlySpan<byte> block, ref PlainBlock to)

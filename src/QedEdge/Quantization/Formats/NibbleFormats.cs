@@ -92,7 +92,7 @@ internal abstract class NibbleFormat(uint type) : ScaledFormat(type, Pairs)
 internal sealed class Q4_0Format() : NibbleFormat(2)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<sbyte> Levels => [-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7];
+    public override ReadOnlySpan<sbyte> Levels => IntegerLevels.Signed(4);
 
     /// <inheritdoc/>
     /// <remarks><c>d = max / −8, q = min(15, trunc(x · (1/d) + 8.5))</c>; max is the first value of largest magnitude, with its sign.</remarks>
