@@ -19,20 +19,11 @@ internal static class FileMetadata
     public static int[] Copy(Checkpoint checkpoint, GgufWriter writer, ConversionOptions options, List<string> warnings)
     {
         using var source = GgufFile.Open(checkpoint.Folder);
-        bool mergesWritten = false;
-        foreach (string key in source.Metadata.Keys)
+        TokenizerConversion.CopyKeys(writer, source, options.Layout, key =>
         {
-            if (TokenizerConversion.IsLayoutDependent(key))
-            {
-                if (!mergesWritten)
-                    TokenizerConversion.CopyMerges(writer, source, options.Layout);
-                mergesWritten = true;
-            }
-            else if (IsKept(key))
-            {
+            if (IsKept(key))
                 writer.Copy(source.Metadata, key);
-            }
-        }
+        });
         AddSource(writer, source);
         if (Quantized(checkpoint, options) is { Count: > 0 } types)
             warnings.Add($"the weights were quantized before ({string.Join(", ", types)}): the error of quantizing them again adds to that one; take the original weights where they are to be had");
@@ -47,6 +38,9 @@ internal static class FileMetadata
         }
         return CheckpointConverter.DigestPrompt(tokenizer, checkpoint.Config.ContextLength);
     }
+
+    /// <summary>The text of <see cref="GgufKeys.Recipe"/>: which version made the file, and how.</summary>
+    public static string Recipe(string how) => $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: {how}";
 
     /// <summary>Says which file the weights are from, with the XXH3 of its bytes; of a split model, of all files one after another.</summary>
     public static void AddSource(GgufWriter writer, GgufFile source)

@@ -36,26 +36,16 @@ internal static class FileRepacker
         var writer = new GgufWriter(OtherTools.AlignmentOf(layout));
         var tensors = new RepackPlan(source, architecture, layout).Tensors;
         RepackedTensor? rounded = tensors.FirstOrDefault(static tensor => tensor.Format != tensor.To);
-        bool mergesWritten = false;
-        foreach (string key in source.Metadata.Keys)
+        TokenizerConversion.CopyKeys(writer, source, layout, key =>
         {
-            if (GgufKeys.IsBaked(key) || (rounded is not null && (GgufKeys.IsDigest(key) || GgufKeys.IsMeasured(key))))
-                continue;
             if (key == GgufKeys.SourceChecksums)
                 writer.Add(key, SourceChecksums(source, tensors));
-            else if (!TokenizerConversion.IsLayoutDependent(key))
+            else if (!GgufKeys.IsBaked(key) && (rounded is null || !(GgufKeys.IsDigest(key) || GgufKeys.IsMeasured(key))))
                 writer.Copy(source.Metadata, key);
-            else if (!mergesWritten)
-            {
-                // In their old place: repacking gives the bytes that converting to the layout gives, but for widths that are F16 in plain
-                // order (converting rounds the checkpoint's values to half precision, repacking the block format's).
-                TokenizerConversion.CopyMerges(writer, source, layout);
-                mergesWritten = true;
-            }
-        }
+        });
         if (!source.IsOwn && !source.Metadata.Contains(GgufKeys.Recipe))
         {
-            writer.Add(GgufKeys.Recipe, $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: repacked, values unchanged");
+            writer.Add(GgufKeys.Recipe, FileMetadata.Recipe("repacked, values unchanged"));
             FileMetadata.AddSource(writer, source);
         }
         if (source.Tensors.Any(static tensor => tensor.IsBaked))

@@ -111,7 +111,7 @@ internal sealed class Provenance(ConversionOptions options, TensorPlan plan, Lor
             _ => "",
         };
         string lora = adapter is null ? "" : $", LoRA {adapter.Name} merged (XXH3 {Texts.ChecksumOf(adapter.WeightsFile):x16})";
-        return $"QedEdge {typeof(QedModel).Assembly.GetName().Version!.ToString(3)}: layers {layers}, embedding {embedding}{method}{lora}";
+        return FileMetadata.Recipe($"layers {layers}, embedding {embedding}{method}{lora}");
 
         static string Name(BlockFormat format) => format.ToString().ToLowerInvariant();
     }

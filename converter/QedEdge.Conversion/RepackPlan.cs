@@ -58,7 +58,7 @@ internal sealed class RepackPlan
     /// <summary>The tensors.</summary>
     public IReadOnlyList<RepackedTensor> Tensors => _tensors;
 
-    private static string Name(int layer, Slot? slot) => $"blk.{layer}.{(slot is { } part ? TensorSlots.NameOf(part) : FusedRows.Name)}";
+    private static string Name(int layer, Slot? slot) => slot is { } part ? $"blk.{layer}.{TensorSlots.NameOf(part)}" : FusedRows.NameIn(layer);
 
     /// <summary>Whether a layer's queries, keys and values become one tensor; calibration may have given them several types.</summary>
     private bool Fuses(int layer) => _layout == FileLayout.Plain && _family.Names.Fused is not null

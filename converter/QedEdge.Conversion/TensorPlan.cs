@@ -158,7 +158,7 @@ internal sealed class TensorPlan
             else if (!fuses || fused is null)
                 Linear(to, from, slot.Rows, slot.Cols, slot.HasBias, given.Contains(slot.Slot), SourceOf(layer.Attention, slot, fused));
             else if (slot.Slot == Slot.Query)
-                Linear($"blk.{index}.{FusedRows.Name}", from, fused.All, slot.Cols, slot.HasBias, true, new(fused.All, Braided(layer.Attention, 0))
+                Linear(FusedRows.NameIn(index), from, fused.All, slot.Cols, slot.HasBias, true, new(fused.All, Braided(layer.Attention, 0))
                 {
                     Parts = Array.ConvertAll(FusedRows.Slots, part => ($"blk.{index}.{TensorSlots.NameOf(part)}.weight", FusedRows.Of(layer.Attention, part)!.First)),
                 });

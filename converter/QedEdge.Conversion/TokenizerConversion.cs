@@ -128,11 +128,35 @@ internal static class TokenizerConversion
         }
     }
 
+    /// <summary>Copies a file's keys in their order, with its merges in the form that a layout has.</summary>
+    /// <param name="writer">The new file.</param>
+    /// <param name="source">The file.</param>
+    /// <param name="layout">The layout to write.</param>
+    /// <param name="copy">Copies any other key, or does not.</param>
+    public static void CopyKeys(GgufWriter writer, GgufFile source, FileLayout layout, Action<string> copy)
+    {
+        bool mergesWritten = false;
+        foreach (string key in source.Metadata.Keys)
+        {
+            if (!IsLayoutDependent(key))
+            {
+                copy(key);
+            }
+            else if (!mergesWritten)
+            {
+                // In their old place: repacking gives the bytes that converting to the layout gives, but for widths that are F16 in plain
+                // order (converting rounds the checkpoint's values to half precision, repacking the block format's).
+                CopyMerges(writer, source, layout);
+                mergesWritten = true;
+            }
+        }
+    }
+
     /// <summary>Whether a key is written differently in the two layouts.</summary>
-    public static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.Scores or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds or GgufKeys.TokenSlots or GgufKeys.MergeSlots;
+    private static bool IsLayoutDependent(string key) => key is GgufKeys.Merges or GgufKeys.Scores or GgufKeys.PackedMerges or GgufKeys.PackedMergeIds or GgufKeys.TokenSlots or GgufKeys.MergeSlots;
 
     /// <summary>Writes a file's merges in the form that a layout has.</summary>
-    public static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
+    private static void CopyMerges(GgufWriter writer, GgufFile source, FileLayout layout)
     {
         try
         {

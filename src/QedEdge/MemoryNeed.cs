@@ -2,7 +2,6 @@ using QedEdge.Architectures;
 using QedEdge.Gguf;
 using QedEdge.Model;
 using QedEdge.Quantization;
-using QedEdge.Quantization.Formats;
 
 namespace QedEdge;
 
@@ -60,14 +59,10 @@ public sealed class MemoryNeed
         {
             Context = positions,
             Threads = threads,
-            Weights = file.Tensors.Where(t => !t.IsBaked).Sum(PackedBytes),
+            Weights = file.Tensors.Where(t => !t.IsBaked).Sum(static t => RepackedWeights.BytesOf(t) ?? t.Bytes),
             AutoKvType = KvCacheTypes.Of(KvCacheTypes.FormatOf(KvCacheType.Auto, weights)),
         };
     }
-
-    /// <summary>What a tensor takes in memory: matrices of a plain file are repacked, some formats into more bytes.</summary>
-    private static long PackedBytes(GgufTensorInfo tensor) =>
-        tensor.Dimensions is [<= int.MaxValue and var rows, <= int.MaxValue and var cols] && TensorTypes.PlainFormat(tensor.Type) is { } format ? format.Info().MatrixBytes((int)rows, (int)cols) : tensor.Bytes;
 
     /// <summary>Everything but keys and values.</summary>
     public long Fixed => Weights + Workspace + Program;

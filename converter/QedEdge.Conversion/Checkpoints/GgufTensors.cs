@@ -10,7 +10,7 @@ internal static class GgufTensors
     /// <summary>What the file calls its tensors: as every GGUF file does, some families having queries, keys and values in one.</summary>
     public static CheckpointNames Names(GgufFile file)
     {
-        bool fused = file.Find($"blk.0.{FusedRows.Name}.weight") is not null;
+        bool fused = file.Find(FusedRows.NameIn(0) + ".weight") is not null;
         var slots = new List<(Slot Slot, string Name)>();
         foreach (Slot slot in Enum.GetValues<Slot>())
         {

@@ -9,6 +9,9 @@ internal sealed record FusedRows(int First, int Count, int All)
     /// <summary>The matrix's name in GGUF files, within a layer.</summary>
     public const string Name = "attn_qkv";
 
+    /// <summary>The matrix's name in a layer, without <c>.weight</c>.</summary>
+    public static string NameIn(int layer) => $"blk.{layer}.{Name}";
+
     /// <summary>What the matrix holds, in its order.</summary>
     public static Slot[] Slots { get; } = [Slot.Query, Slot.Key, Slot.Value];
 

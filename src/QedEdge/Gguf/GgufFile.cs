@@ -211,8 +211,8 @@ public sealed class GgufFile : IDisposable
                     throw new ModelFormatException(ModelFault.Damaged, part.Name, "the tensor is in another file of the split model too", tensor: tensor.Name, offset: tensor.Offset);
                 tensor.Part = part;
             }
-            _tensors = [.. _tensors, .. part._tensors];
         }
+        _tensors = [.. _tensors, .. parts.SelectMany(static part => part._tensors)];
     }
 
     /// <summary>The tensor of a name, or null.</summary>

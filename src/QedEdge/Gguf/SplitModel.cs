@@ -40,6 +40,9 @@ internal static class SplitModel
                 if (parts[i].Metadata.FindInt64(Count) != count || parts[i].Metadata.FindInt64(Number) != i + 1)
                     throw new ModelFormatException(ModelFault.Damaged, parts[i].Name, $"is not file {i + 2} of {count} of the split model that {Path.GetFileName(first.Name)} begins; download all of them again", Number);
             }
+            if (first.Metadata.FindInt64(Tensors) is { } tensors && tensors != first.Tensors.Count + parts.Sum(static part => (long)part.Tensors.Count))
+                throw new ModelFormatException(ModelFault.Damaged, first.Name, $"announces {tensors} tensors in {count} files, and they hold another number; download all of them again", Tensors);
+            return parts;
         }
         catch (Exception e)
         {
@@ -49,12 +52,5 @@ internal static class SplitModel
                 throw new ModelFormatException(ModelFault.Unreadable, unreadable.File, $"is missing or cannot be read, and the model is split into {count} files; download all of them into one folder", inner: e);
             throw;
         }
-        if (first.Metadata.FindInt64(Tensors) is { } tensors && tensors != first.Tensors.Count + parts.Sum(static part => (long)part.Tensors.Count))
-        {
-            foreach (GgufFile part in parts)
-                part.Dispose();
-            throw new ModelFormatException(ModelFault.Damaged, first.Name, $"announces {tensors} tensors in {count} files, and they hold another number; download all of them again", Tensors);
-        }
-        return parts;
     }
 }

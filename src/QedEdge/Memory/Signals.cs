@@ -59,14 +59,17 @@ internal static unsafe partial class Signals
     }
 
     // What PosixSignalRegistration itself stands on.
+
+    /// <summary>Prepares the runtime's native part for signals and for the terminal; 0 where it fails.</summary>
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_InitializeTerminalAndSignalHandling")]
-    private static partial int Initialize();
+    internal static partial int Initialize();
 
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_SetPosixSignalHandler")]
     private static partial void SetHandler(delegate* unmanaged<int, int, int> handler);
 
+    /// <summary>The system's number of a <see cref="PosixSignal"/>.</summary>
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_GetPlatformSignalNumber")]
-    private static partial int Number(int signal);
+    internal static partial int Number(int signal);
 
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_EnablePosixSignalHandling")]
     private static partial int Enable(int number);

@@ -9,7 +9,7 @@ namespace QedEdge.Memory;
 internal static partial class TerminalKeys
 {
     /// <summary>Whether a terminal can be read so.</summary>
-    public static bool AreSupported => !OperatingSystem.IsWindows() && StandardStreams.InputIsTerminal && Initialize() != 0;
+    public static bool AreSupported => !OperatingSystem.IsWindows() && StandardStreams.InputIsTerminal && Signals.Initialize() != 0;
 
     /// <summary>Begins.</summary>
     /// <returns>Whether the terminal takes it.</returns>
@@ -39,11 +39,8 @@ internal static partial class TerminalKeys
     {
         const int Job = 0;
         if (!OperatingSystem.IsWindows())
-            _ = Kill(Job, SignalNumber((int)PosixSignal.SIGTSTP));
+            _ = Kill(Job, Signals.Number((int)PosixSignal.SIGTSTP));
     }
-
-    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_InitializeTerminalAndSignalHandling")]
-    private static partial int Initialize();
 
     // Key by key, with signals for keys or without.
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_SetSignalForBreak")]
@@ -52,9 +49,6 @@ internal static partial class TerminalKeys
     // As the terminal was found: what programs get that are started.
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_ConfigureTerminalForChildProcess")]
     private static partial void SetAsFound(int found);
-
-    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_GetPlatformSignalNumber")]
-    private static partial int SignalNumber(int signal);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);

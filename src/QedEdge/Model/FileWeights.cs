@@ -66,8 +66,8 @@ internal sealed class FileWeights : IDisposable
             string name = slot.NameIn(index);
             if (!slot.IsMatrix)
                 layer.Set(slot.Slot, Norm(slot.Norm!, name, slot.Cols));
-            else if (_file.Find(name + ".weight") is null && FusedRows.Of(layer.Shape.Attention, slot.Slot) is { } fused && _file.Find($"blk.{index}.{FusedRows.Name}.weight") is not null)
-                layer.Set(slot.Slot, Fused(slot, $"blk.{index}.{FusedRows.Name}", fused));
+            else if (FusedTensors.Find(_file, layer.Shape.Attention, slot, index) is var (tensor, rows))
+                layer.Set(slot.Slot, Fused(slot, index, tensor, rows));
             else
                 layer.Set(slot.Slot, new Linear(Matrix(name + ".weight", slot.Rows, slot.Cols, IsInterleaved(slot)), Bias(slot, name)));
         }
@@ -78,16 +78,15 @@ internal sealed class FileWeights : IDisposable
     private bool IsInterleaved(TensorSlot slot) => slot.IsRotated && _config.HasInterleavedRows;
 
     /// <summary>Queries, keys or values out of the one matrix that other tools store them in.</summary>
-    private Linear Fused(TensorSlot slot, string name, FusedRows rows)
+    private Linear Fused(TensorSlot slot, int index, GgufTensorInfo tensor, FusedRows rows)
     {
-        GgufTensorInfo tensor = _file.Find(name + ".weight")!;
         NativeView data = _file.Data(tensor);
         long rowBytes = data.Length / rows.All;
         PackedMatrix matrix = Checked(tensor, Repack(tensor, data.Slice(rows.First * rowBytes, slot.Rows * rowBytes), slot.Rows, slot.Cols, IsInterleaved(slot)));
         if (!slot.HasBias)
             return new Linear(matrix, null);
         var bias = new float[Workspace.Pad(slot.Rows)];
-        Vector(name + ".bias", rows.All).AsSpan(rows.First, slot.Rows).CopyTo(bias);
+        Vector(FusedRows.NameIn(index) + ".bias", rows.All).AsSpan(rows.First, slot.Rows).CopyTo(bias);
         return new Linear(matrix, IsInterleaved(slot) ? Halves(bias, slot.Rows) : bias);
     }
 

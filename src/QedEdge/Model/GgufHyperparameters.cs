@@ -43,7 +43,7 @@ internal sealed class GgufHyperparameters(GgufFile file, string architecture) : 
 
     /// <inheritdoc/>
     public bool? HasBias(Slot slot) => file.Find($"blk.0.{TensorSlots.NameOf(slot)}.bias") is not null
-        || (slot is Slot.Query or Slot.Key or Slot.Value && file.Find($"blk.0.{FusedRows.Name}.bias") is not null);
+        || (slot is Slot.Query or Slot.Key or Slot.Value && file.Find(FusedRows.NameIn(0) + ".bias") is not null);
 
     /// <inheritdoc/>
     public bool? HasHead() => file.Find(TensorSlots.Head) is not null;

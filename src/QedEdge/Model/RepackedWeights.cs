@@ -31,14 +31,14 @@ internal sealed class RepackedWeights : IDisposable
     public RepackedWeights(GgufFile file, Action<double>? progress)
     {
         (_file, _progress) = (file, progress);
-        foreach (GgufTensorInfo tensor in file.Tensors)
-        {
-            if (tensor.Dimensions is [<= int.MaxValue and var rows, <= int.MaxValue and var cols] && !TensorTypes.IsPacked(tensor.Type) && TensorTypes.PlainFormat(tensor.Type) is { } format)
-                _all += format.Info().MatrixBytes((int)rows, (int)cols);
-        }
+        _all = file.Tensors.Sum(static tensor => BytesOf(tensor) ?? 0);
         if (_all > 0)
             Reserve(_all);
     }
+
+    /// <summary>What a matrix of a plain file takes when it is packed, some formats more than in the file; null where a tensor is used as it lies there.</summary>
+    public static long? BytesOf(GgufTensorInfo tensor) =>
+        tensor.Dimensions is [<= int.MaxValue and var rows, <= int.MaxValue and var cols] && TensorTypes.PlainFormat(tensor.Type) is { } format ? format.Info().MatrixBytes((int)rows, (int)cols) : null;
 
     /// <summary>Packs rows.</summary>
     /// <param name="format">Their format.</param>

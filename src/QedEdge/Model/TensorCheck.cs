@@ -45,16 +45,16 @@ internal sealed class TensorCheck
     {
         foreach (TensorSlot slot in TensorSlots.Of(shape, width))
         {
-            string name = slot.NameIn(index), all = $"blk.{index}.{FusedRows.Name}";
+            string name = slot.NameIn(index);
             if (!slot.IsMatrix)
                 Norm(slot.Norm!, name, slot.Cols);
-            else if (_file.Find(name + ".weight") is null && FusedRows.Of(shape.Attention, slot.Slot) is { } fused && _file.Find(all + ".weight") is { } tensor)
+            else if (FusedTensors.Find(_file, shape.Attention, slot, index) is var (tensor, fused))
             {
                 if (TensorTypes.IsPacked(tensor.Type))
                     throw Unsupported(tensor, "queries, keys and values in one matrix must be of a plain type");
-                Matrix(all + ".weight", fused.All, slot.Cols);
+                Matrix(tensor.Name, fused.All, slot.Cols);
                 if (slot.HasBias)
-                    Vector(all + ".bias", fused.All);
+                    Vector(FusedRows.NameIn(index) + ".bias", fused.All);
             }
             else
             {
