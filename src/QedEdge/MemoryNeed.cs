@@ -53,7 +53,8 @@ public sealed class MemoryNeed
         int positions = context ?? config.ContextLength;
         if (positions < 1 || positions > config.ContextLength)
             throw new InvalidOptionException($"the context size must be 1 to {config.ContextLength}, the model's context length; got {positions}");
-        TensorType query = file.Find($"blk.0.{TensorSlots.NameOf(Slot.Query)}.weight")?.Type ?? TensorType.F32;
+        GgufTensorInfo? queries = file.Find($"blk.0.{TensorSlots.NameOf(Slot.Query)}.weight") ?? file.Find(FusedRows.NameIn(0) + ".weight");
+        TensorType query = queries?.Type ?? TensorType.F32;
         BlockFormat weights = TensorTypes.PackedFormat(query) ?? TensorTypes.PlainFormat(query) ?? BlockFormat.F32;
         return new MemoryNeed(config.Architecture)
         {

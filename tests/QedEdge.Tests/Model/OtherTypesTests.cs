@@ -49,6 +49,15 @@ public class OtherTypesTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Plan_NamesTheStorage_ThatASessionTakesByItself(string name)
+    {
+        using QedModel model = QedModel.Open(PathOf(name, "model.gguf"));
+        using Session session = model.CreateSession();
+        Assert.Equal(session.KvType, MemoryNeed.Of(model.File)!.AutoKvType);
+    }
+
     private static string PathOf(string name, string file) => Path.Combine(TestData.Root, "tests", "types", name, file);
 
     private static float[] Floats(string name, JsonElement file) => MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(PathOf(name, file.GetString()!))).ToArray();
