@@ -23,13 +23,13 @@ internal unsafe class Avx2Kernels<TDot> : VectorKernels<Avx2Float8> where TDot :
                 case BlockFormat.BF16: FloatGemm<BrainColumn>.Multiply(call, y); break;
                 case BlockFormat.Q4_0 or BlockFormat.TQ1_0 or BlockFormat.TQ2_0 or BlockFormat.Q1_0 or BlockFormat.Q2_0: BlockGemm<Nibbles<TDot>, HalfScales>.Multiply(call, y); break;
                 case BlockFormat.IQ4_NL: BlockGemm<NonlinearNibbles<TDot>, HalfScales>.Multiply(call, y); break;
-                case BlockFormat.Q4_1: BlockGemm<UnsignedNibbles<TDot>, HalfScalesAndMins>.Multiply(call, y); break;
+                case BlockFormat.Q4_1: BlockGemm<Nibbles<TDot>, HalfScalesAndMins>.Multiply(call, y); break;
                 case BlockFormat.Q5_0: BlockGemm<Fives<TDot>, HalfScales>.Multiply(call, y); break;
-                case BlockFormat.Q5_1: BlockGemm<UnsignedFives<TDot>, HalfScalesAndMins>.Multiply(call, y); break;
-                case BlockFormat.Q2_K: BlockGemm<UnsignedNibbles<TDot>, HalfBlockScalesAndMins>.Multiply(call, y); break;
+                case BlockFormat.Q5_1: BlockGemm<Fives<TDot>, HalfScalesAndMins>.Multiply(call, y); break;
+                case BlockFormat.Q2_K: BlockGemm<Nibbles<TDot>, HalfBlockScalesAndMins>.Multiply(call, y); break;
                 case BlockFormat.Q3_K: BlockGemm<Nibbles<TDot>, HalfBlockScales>.Multiply(call, y); break;
-                case BlockFormat.Q4_K: BlockGemm<UnsignedNibbles<TDot>, ByteScalesAndMins>.Multiply(call, y); break;
-                case BlockFormat.Q5_K: BlockGemm<UnsignedFives<TDot>, ByteScalesAndMins>.Multiply(call, y); break;
+                case BlockFormat.Q4_K: BlockGemm<Nibbles<TDot>, ByteScalesAndMins>.Multiply(call, y); break;
+                case BlockFormat.Q5_K: BlockGemm<Fives<TDot>, ByteScalesAndMins>.Multiply(call, y); break;
                 case BlockFormat.Q6_K: BlockGemm<Sixes<TDot>, HalfBlockScales>.Multiply(call, y); break;
                 case BlockFormat.MXFP4: BlockGemm<TableNibbles<TDot>, HalfScales>.Multiply(call, y); break;
                 case BlockFormat.IQ4_XS or BlockFormat.IQ1_S or BlockFormat.IQ2_XXS or BlockFormat.IQ3_XXS or BlockFormat.IQ3_S: BlockGemm<TableNibbles<TDot>, ByteScales>.Multiply(call, y); break;

@@ -74,7 +74,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 byte* ahead = streaming.Ahead(bytesRead);
                 float xScale = Scaled(block, xScales[b]);
                 int offset = *xOffset++;
-                Vector256<int> i0 = TBlock.Start(offset), i1 = i0;
+                Vector256<int> i0 = TBlock.Start(offset, TScales.HasMins), i1 = i0;
                 Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
                 for (int j = 0; j < Steps; j++)
                 {
@@ -103,7 +103,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                     w0 -= Steps * StepBytes;
                     w1 -= Steps * StepBytes;
                     offset = *xOffset++;
-                    i0 = i1 = TBlock.Start(offset);
+                    i0 = i1 = TBlock.Start(offset, TScales.HasMins);
                     for (int j = 0; j < Steps; j++)
                     {
                         Vector256<sbyte> c = Broadcast4(x);
@@ -152,7 +152,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
             for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
             int o0 = xOffset[0], o1 = xOffset[p1], o2 = xOffset[p2], o3 = xOffset[p3];
-            Vector256<int> a0 = TBlock.Start(o0), a1 = TBlock.Start(o1), a2 = TBlock.Start(o2), a3 = TBlock.Start(o3);
+            Vector256<int> a0 = TBlock.Start(o0, TScales.HasMins), a1 = TBlock.Start(o1, TScales.HasMins), a2 = TBlock.Start(o2, TScales.HasMins), a3 = TBlock.Start(o3, TScales.HasMins);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
             Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
             for (int j = 0; j < Steps; j++)
@@ -176,7 +176,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 w1 -= Steps * StepBytes;
                 xOffset++;
                 (o0, o1, o2, o3) = (xOffset[0], xOffset[p1], xOffset[p2], xOffset[p3]);
-                (a0, a1, a2, a3) = (TBlock.Start(o0), TBlock.Start(o1), TBlock.Start(o2), TBlock.Start(o3));
+                (a0, a1, a2, a3) = (TBlock.Start(o0, TScales.HasMins), TBlock.Start(o1, TScales.HasMins), TBlock.Start(o2, TScales.HasMins), TBlock.Start(o3, TScales.HasMins));
                 (c0, c1, c2, c3) = (a0, a1, a2, a3);
                 for (int j = 0; j < Steps; j++)
                 {
@@ -245,7 +245,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddScaled(Vector256<int> dot, int offset, byte* scales, byte* supers, int b, int half, float xScale, ref Vector256<float> acc)
     {
-        acc = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(dot, offset)), TScales.Scale(scales, supers, b, half) * Vector256.Create(xScale), acc);
+        acc = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(dot, offset, TScales.HasMins)), TScales.Scale(scales, supers, b, half) * Vector256.Create(xScale), acc);
         if (TScales.HasMins)
             acc = Fma.MultiplyAdd(TScales.Min(scales, supers, b, half), Vector256.Create(xScale * Activations.Sum(offset)), acc);
     }
@@ -273,8 +273,8 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
     private static void AddScaled(Vector256<int> a, Vector256<int> c, int offset, Vector256<float> s0, Vector256<float> s1, float xScale, float* partial)
     {
         Vector256<float> x = Vector256.Create(xScale);
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(a, offset)), s0 * x, Vector256.Load(partial)).Store(partial);
-        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(c, offset)), s1 * x, Vector256.Load(partial + 8)).Store(partial + 8);
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(a, offset, TScales.HasMins)), s0 * x, Vector256.Load(partial)).Store(partial);
+        Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(c, offset, TScales.HasMins)), s1 * x, Vector256.Load(partial + 8)).Store(partial + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

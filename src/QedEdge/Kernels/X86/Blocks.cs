@@ -20,8 +20,10 @@ internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
     /// <summary>A power of two that scales are multiplied by.</summary>
     float Factor => 1f;
 
-    /// <summary>Sums to begin a block with, from the token's <see cref="Activations.Offsets"/>.</summary>
-    static abstract Vector256<int> Start(int offset);
+    /// <summary>Sums to begin a block with.</summary>
+    /// <param name="offset">The token's, of <see cref="Activations.Offsets"/>.</param>
+    /// <param name="unsigned">Whether quants count what they are, as those of formats with mins do; else half of a nibble's and of more bits are negative.</param>
+    static virtual Vector256<int> Start(int offset, bool unsigned) => default;
 
     /// <summary>Whether quants have more than a nibble, or a byte.</summary>
     static virtual bool HasUpper => false;
@@ -45,13 +47,18 @@ internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
     static abstract Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
 
     /// <summary>As <see cref="Add"/>, for a token that shares the weights with no other.</summary>
-    static abstract Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TSelf.Add(acc, w, x);
 
-    /// <summary>The sums as eight int32, one per row, the token's offset being as for <see cref="Start"/>.</summary>
-    static abstract Vector256<int> Finish(Vector256<int> acc, int offset);
+    /// <summary>The sums as eight int32, one per row, offset and signs being as for <see cref="Start"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual Vector256<int> Finish(Vector256<int> acc, int offset, bool unsigned) => acc;
 }
 
-/// <summary>int4: the lower halves of 32 bytes are columns 4j .. 4j + 3, the upper ones 16 + 4j .. 19 + 4j; taken as 0..15.</summary>
+/// <summary>
+/// int4: the lower halves of 32 bytes are columns 4j .. 4j + 3, the upper ones 16 + 4j .. 19 + 4j; taken as 0..15. Unsigned, sums end within 16 · 15 · 127 = 30480,
+/// which fits int16 (<see cref="Avx2Dot"/>).
+/// </summary>
 internal readonly unsafe struct Nibbles<TDot> : IBlock<Nibbles<TDot>> where TDot : struct, IInt8Dot
 {
     private static Vector256<byte> Low => Vector256.Create((byte)15);
@@ -59,7 +66,7 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock<Nibbles<TDot>> where TDot
     public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize / 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => TDot.StartNibbles(Vector256.Create(offset));
+    public static Vector256<int> Start(int offset, bool unsigned) => unsigned ? default : TDot.StartNibbles(Vector256.Create(offset));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Lower(byte* w) => (Vector256.Load(w) & Low).AsSByte();
@@ -77,10 +84,7 @@ internal readonly unsafe struct Nibbles<TDot> : IBlock<Nibbles<TDot>> where TDot
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc);
+    public static Vector256<int> Finish(Vector256<int> acc, int offset, bool unsigned) => TDot.FinishNibbles(acc);
 }
 
 /// <summary>Nonlinear int4: stored like int4; a nibble is an index of the sixteen levels, which are multiplied as int8.</summary>
@@ -97,7 +101,7 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock<NonlinearNibbles
     public static int Bytes => Nibbles<TDot>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => SignedBytes<TDot>.Start(offset);
+    public static Vector256<int> Start(int offset, bool unsigned) => SignedBytes<TDot>.Start(offset, unsigned);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Avx2.Shuffle(Levels, Nibbles<TDot>.Lower(w).AsByte()).AsSByte();
@@ -110,9 +114,6 @@ internal readonly unsafe struct NonlinearNibbles<TDot> : IBlock<NonlinearNibbles
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddLevels(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => SignedBytes<TDot>.Finish(acc, offset);
 }
 
 /// <summary>int8: 32 bytes are columns 4j .. 4j + 3.</summary>
@@ -121,7 +122,7 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock<SignedBytes<TDot>> wh
     public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => TDot.StartBytes(Vector256.Create(offset));
+    public static Vector256<int> Start(int offset, bool unsigned) => TDot.StartBytes(Vector256.Create(offset));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => TDot.Bytes(Vector256.Load((sbyte*)w));
@@ -131,20 +132,12 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock<SignedBytes<TDot>> wh
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddBytes(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => acc;
 }
 
 /// <summary>int8 as well, for inputs without negative quants.</summary>
 internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock<BytesByNonNegative<TDot>> where TDot : struct, IInt8Dot
 {
     public static int Bytes => SignedBytes<TDot>.Bytes;
-
-    public static Vector256<int> Start(int offset) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Vector256.Load((sbyte*)w);
@@ -154,10 +147,4 @@ internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock<BytesByNonNega
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNonNegative(acc, w, x.AsByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => acc;
 }

@@ -6,30 +6,10 @@ using QedEdge.Quantization.Formats;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>Nibbles of 0..15 that count what they are, for formats with mins: 16 · 15 · 127 = 30480 fits int16 (<see cref="Avx2Dot"/>).</summary>
-internal readonly unsafe struct UnsignedNibbles<TDot> : IBlock<UnsignedNibbles<TDot>> where TDot : struct, IInt8Dot
-{
-    public static int Bytes => Nibbles<TDot>.Bytes;
-
-    public static Vector256<int> Start(int offset) => default;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Nibbles<TDot>.Lower(w);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => Nibbles<TDot>.Higher(w);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc);
-}
-
-/// <summary>Quants of five bits, n counting n − 16: sums begin at −16 Σ x and end within 16 · 16 · 127 = 32512, which fits int16 (<see cref="Avx2Dot"/>).</summary>
+/// <summary>
+/// Quants of five bits, n counting n − 16: sums begin at −16 Σ x and end within 16 · 16 · 127 = 32512, which fits int16 (<see cref="Avx2Dot"/>). Unsigned ones are summed
+/// alike, and what that takes away is given back.
+/// </summary>
 internal readonly unsafe struct Fives<TDot> : IBlock<Fives<TDot>> where TDot : struct, IInt8Dot
 {
     private static Vector256<byte> Fifth => Vector256.Create((byte)16);
@@ -40,7 +20,7 @@ internal readonly unsafe struct Fives<TDot> : IBlock<Fives<TDot>> where TDot : s
 
     /// <summary>−16 Σ x, as the pairs of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 1).AsInt32());
+    public static Vector256<int> Start(int offset, bool unsigned) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 1).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> UpperFirst(byte* w) => (UpperSecond(w).AsUInt16() << 4).AsByte();
@@ -61,45 +41,8 @@ internal readonly unsafe struct Fives<TDot> : IBlock<Fives<TDot>> where TDot : s
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc);
-}
-
-/// <summary>Quants of five bits that count what they are, for formats with mins; summed as <see cref="Fives{TDot}"/>, what that takes away being given back.</summary>
-internal readonly unsafe struct UnsignedFives<TDot> : IBlock<UnsignedFives<TDot>> where TDot : struct, IInt8Dot
-{
-    public static int Bytes => Fives<TDot>.Bytes;
-
-    public static bool HasUpper => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => Fives<TDot>.Start(offset);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> UpperFirst(byte* w) => Fives<TDot>.UpperFirst(w);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> UpperSecond(byte* w) => Fives<TDot>.UpperSecond(w);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Shift(Vector256<byte> upper) => Fives<TDot>.Shift(upper);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => default(Fives<TDot>).First(w, upper);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<sbyte> Second(byte* w, Vector256<byte> upper) => default(Fives<TDot>).Second(w, upper);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Fives<TDot>.Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc) + Vector256.Create(16 * Activations.Sum(offset));
+    public static Vector256<int> Finish(Vector256<int> acc, int offset, bool unsigned) =>
+        unsigned ? TDot.FinishNibbles(acc) + Vector256.Create(16 * Activations.Sum(offset)) : TDot.FinishNibbles(acc);
 }
 
 /// <summary>
@@ -115,7 +58,7 @@ internal readonly unsafe struct Sixes<TDot> : IBlock<Sixes<TDot>> where TDot : s
     public static bool HasUpper => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 2).AsInt32());
+    public static Vector256<int> Start(int offset, bool unsigned) => TDot.StartNibbles((Vector256.Create(offset).AsInt16() << 2).AsInt32());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> UpperFirst(byte* w) => Vector256.Load(w + Nibbles<TDot>.Bytes);
@@ -136,10 +79,7 @@ internal readonly unsafe struct Sixes<TDot> : IBlock<Sixes<TDot>> where TDot : s
     public static Vector256<int> Add(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddNibbles(acc, w.AsByte(), x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => Add(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => TDot.FinishNibbles(acc);
+    public static Vector256<int> Finish(Vector256<int> acc, int offset, bool unsigned) => TDot.FinishNibbles(acc);
 }
 
 /// <summary>Nibbles that are indices of a format's own sixteen levels, multiplied as int8.</summary>
@@ -163,7 +103,7 @@ internal readonly unsafe struct TableNibbles<TDot> : IBlock<TableNibbles<TDot>> 
     public static int Bytes => Nibbles<TDot>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Start(int offset) => SignedBytes<TDot>.Start(offset);
+    public static Vector256<int> Start(int offset, bool unsigned) => SignedBytes<TDot>.Start(offset, unsigned);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Avx2.Shuffle(_levels, Nibbles<TDot>.Lower(w).AsByte()).AsSByte();
@@ -176,7 +116,4 @@ internal readonly unsafe struct TableNibbles<TDot> : IBlock<TableNibbles<TDot>> 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddAlone(Vector256<int> acc, Vector256<sbyte> w, Vector256<sbyte> x) => TDot.AddLevels(acc, w, x);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Finish(Vector256<int> acc, int offset) => acc;
 }
