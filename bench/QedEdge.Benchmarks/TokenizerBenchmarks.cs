@@ -1,11 +1,8 @@
-using System.IO.Compression;
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Running;
-using QedEdge.Conversion.Checkpoints;
 using QedEdge.Text;
 
 namespace QedEdge.Benchmarks;
@@ -23,12 +20,9 @@ public class TokenizerBenchmarks
     private Tokenizer _tokenizer = null!;
     private byte[] _text = [];
 
-    private static string Root => Path.GetFullPath("../..", Path.GetDirectoryName(Source())!);
+    public static IEnumerable<string> Names => Vocabularies.Names;
 
-    public static IEnumerable<string> Vocabularies => Directory.EnumerateDirectories(Path.Combine(Root, "tests", "tokenizers-real"))
-        .Where(folder => File.Exists(Path.Combine(folder, "tokenizer.json.br"))).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal);
-
-    [ParamsSource(nameof(Vocabularies))]
+    [ParamsSource(nameof(Names))]
     public string Vocabulary { get; set; } = "";
 
     [Params("English", "mixed")]
@@ -37,9 +31,8 @@ public class TokenizerBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        using JsonDocument json = JsonDocument.Parse(Unpack(Vocabulary, "tokenizer.json"));
-        _tokenizer = new Tokenizer(TokenizerJson.Read(json.RootElement, "tokenizer.json", 0));
-        byte[] once = Text == "English" ? File.ReadAllBytes(Path.Combine(Root, "samples", "tiny-qed", "heldout.txt")) : Mixed();
+        _tokenizer = new Tokenizer(Vocabularies.Read(Vocabulary));
+        byte[] once = Text == "English" ? File.ReadAllBytes(Path.Combine(Vocabularies.Root, "samples", "tiny-qed", "heldout.txt")) : Mixed();
         _text = new byte[Bytes];
         for (int at = 0; at < Bytes; at += once.Length)
             once.AsSpan(0, Math.Min(once.Length, Bytes - at)).CopyTo(_text.AsSpan(at));
@@ -57,7 +50,7 @@ public class TokenizerBenchmarks
     private static byte[] Mixed()
     {
         var text = new StringBuilder();
-        using var lines = new StreamReader(new MemoryStream(Unpack("qwen3", "cases.jsonl")));
+        using var lines = new StreamReader(new MemoryStream(Vocabularies.Unpack("qwen3", "cases.jsonl")));
         while (lines.ReadLine() is { } line)
         {
             using JsonDocument json = JsonDocument.Parse(line);
@@ -66,16 +59,6 @@ public class TokenizerBenchmarks
         }
         return Encoding.UTF8.GetBytes(text.ToString());
     }
-
-    private static byte[] Unpack(string vocabulary, string file)
-    {
-        using var packed = new BrotliStream(File.OpenRead(Path.Combine(Root, "tests", "tokenizers-real", vocabulary, file + ".br")), CompressionMode.Decompress);
-        using var bytes = new MemoryStream();
-        packed.CopyTo(bytes);
-        return bytes.ToArray();
-    }
-
-    private static string Source([CallerFilePath] string path = "") => path;
 
     private sealed class Columns : ManualConfig
     {

@@ -26,7 +26,7 @@ public sealed partial class ArchitectureTests
         ("Kernels", ["Quantization", "Memory"]),
         ("Gguf", ["Quantization", "Memory"]),           // the table names block formats and checks their sizes
         ("Json", []),
-        ("Templates", []),                              // knows nothing of models
+        ("Templates", ["Json"]),                        // knows nothing of models
         ("Text", ["Gguf"]),
         ("Chat", ["Text", "Templates", "Json", "Gguf", "Machine"]),
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine

@@ -9,11 +9,12 @@ namespace QedEdge.Cli.Chat;
 /// </summary>
 internal sealed class ChatInput : IDisposable
 {
-    private const string Quotes = "\"\"\"", First = "> ", More = "… ";
+    private const string Quotes = "\"\"\"", First = "> ", More = "… ", Again = "(Ctrl-C again or Ctrl-D ends)";
 
     private readonly TypedLines? _typed;
     private readonly StreamReader? _reader;
     private bool _isAtEnd;
+    private volatile bool _wasInterrupted; // signals come on a thread of their own
 
     /// <param name="keepsHistory">Whether what is typed is kept for other sessions.</param>
     public ChatInput(bool keepsHistory)
@@ -38,8 +39,27 @@ internal sealed class ChatInput : IDisposable
         _reader?.Dispose();
     }
 
-    /// <summary>Says something to somebody who may be typing.</summary>
-    public void Say(string note)
+    /// <summary>Takes a Ctrl-C that came as a signal while there was no answer; says whether the program goes on: not after the second in a row that somebody pressed.</summary>
+    public bool Interrupt()
+    {
+        if (_wasInterrupted && IsTerminal)
+        {
+            GiveBack();
+            return false;
+        }
+        _wasInterrupted = true;
+        Say(IsTerminal ? Again : "(/exit, or the input's end, ends)");
+        return true;
+    }
+
+    /// <summary>Counts a Ctrl-C that stopped an answer as the first of two.</summary>
+    public void CountStopped()
+    {
+        _wasInterrupted = true;
+        _typed?.CountStopped();
+    }
+
+    private void Say(string note)
     {
         if (_typed is not null)
         {
@@ -74,7 +94,7 @@ internal sealed class ChatInput : IDisposable
         }
         if (_typed.IsInterrupted)
             return null;
-        Terminal.Note("(Ctrl-C again or Ctrl-D ends)");
+        Terminal.Note(Again);
         return "";
     }
 
@@ -112,7 +132,7 @@ internal sealed class ChatInput : IDisposable
         if (_reader is not null)
             Prompt(prompt);
         string? line = _typed is not null ? _typed.Read(prompt) : _reader!.ReadLine();
-        _isAtEnd = line is null;
+        (_isAtEnd, _wasInterrupted) = (line is null, false);
         return line;
     }
 

@@ -64,8 +64,20 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
         _chat.Forget();
     }
 
-    /// <summary>Takes back the last question and its answer; returns the question, or null where there is none.</summary>
+    /// <summary>Takes back the last question and its answer, in the session too; returns the question, or null where there is none.</summary>
     public string? Undo()
+    {
+        if (TakeBack() is not { } question)
+            return null;
+        if (_messages.Count == 0)
+            Reset();
+        else
+            _chat.KeepOnly(Of(All()));
+        return question;
+    }
+
+    /// <summary>Takes back the last question and its answer, to answer it again; returns the question, or null where there is none.</summary>
+    public string? TakeBack()
     {
         int last = _messages.FindLastIndex(static message => message.Role == "user");
         if (last < 0)
@@ -120,7 +132,9 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
         return result;
     }
 
-    private Conversation With(ChatMessage message) => new() { Messages = [.. All(), message], Tools = Tools, EnableThinking = Thinks, Variables = Variables, Now = _begun };
+    private Conversation With(ChatMessage message) => Of([.. All(), message]);
+
+    private Conversation Of(IReadOnlyList<ChatMessage> messages) => new() { Messages = messages, Tools = Tools, EnableThinking = Thinks, Variables = Variables, Now = _begun };
 
     private List<ChatMessage> All() => System is null ? _messages : [new ChatMessage("system", System), .. _messages];
 }

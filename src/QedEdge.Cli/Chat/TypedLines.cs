@@ -98,6 +98,9 @@ internal sealed class TypedLines : IDisposable
         }
     }
 
+    /// <summary>Counts a Ctrl-C that came before this line as the first of two.</summary>
+    public void CountStopped() => _wasCancelled = true;
+
     /// <summary>Keeps what was entered, to go back to.</summary>
     public void Keep(string line)
     {

@@ -59,11 +59,7 @@ internal sealed class ChatCommand
     private int Talk(Dialogue conversation, ChatSettings settings, SlashCommands commands, Session session, ParseResult parsed)
     {
         using var input = new ChatInput(keepsHistory: !parsed.GetValue(_noHistory));
-        using var signals = new ChatSignals(onIdle: () =>
-        {
-            input.Say("(/exit or Ctrl-D ends)");
-            return true;
-        }, onEnd: input.GiveBack);
+        using var signals = new ChatSignals(onIdle: input.Interrupt, onEnd: input.GiveBack);
         if (input.IsTerminal)
             Terminal.Note($"{session.Model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
         int again = 0;
@@ -73,15 +69,15 @@ internal sealed class ChatCommand
             {
                 if (message.StartsWith('/') && !input.IsBlock)
                 {
-                    if (message.TrimEnd() is "/retry" && conversation.Undo() is { } question)
-                        Answer(question, conversation, settings.Options(++again), session, signals, parsed);
+                    if (message.TrimEnd() is "/retry" && conversation.TakeBack() is { } question)
+                        Answer(question, settings.Options(++again));
                     else if (!commands.Obey(message))
                         break;
                 }
                 else if (message.Length > 0)
                 {
                     again = 0;
-                    Answer(message, conversation, settings.Options(), session, signals, parsed);
+                    Answer(message, settings.Options());
                 }
             }
             catch (ContextLengthException) when (session.Overflow == ContextOverflow.Stop)
@@ -95,9 +91,15 @@ internal sealed class ChatCommand
         }
         input.End();
         return signals.IsEnding || input.IsInterrupted ? ExitCode.Interrupted : ExitCode.Done;
+
+        void Answer(string text, GenerationOptions options)
+        {
+            if (this.Answer(text, conversation, options, session, signals, parsed) == FinishReason.Cancelled)
+                input.CountStopped();
+        }
     }
 
-    private void Answer(string text, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
+    private FinishReason Answer(string text, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
     {
         var message = new ChatMessage("user", text);
         if (parsed.GetValue(_verbosePrompt))
@@ -114,6 +116,7 @@ internal sealed class ChatCommand
             Terminal.Note(string.Create(CultureInfo.InvariantCulture,
                 $"{result.PromptTokens} tokens in {result.PrefillTime.TotalSeconds:0.00} s, {result.GeneratedTokens} out in {result.DecodeTime.TotalSeconds:0.00} s; {conversation.Position} in all"));
         }
+        return result.Finish;
     }
 
     private bool? Thinks(ParseResult parsed) => parsed.GetValue(_think) is { } word ? word == "on" : null;

@@ -12,7 +12,7 @@ internal sealed class TokenizeCommand
 {
     private readonly CommonOptions _common = new();
     private readonly Argument _text = new("TEXT") { Description = $"The text; - (or nothing) reads standard input. {PromptInput.ContentRule}" };
-    private readonly Flag _special = new("--special") { Description = "Add the begin and end tokens" };
+    private readonly Flag _special = new("--special") { Description = "Add the begin and end tokens that the model's files say to add" };
     private readonly Flag _plain = new("--plain") { Description = "Take special tokens' text as ordinary text" };
     private readonly TextOption _lines = new("--jsonl") { ValueName = "FILE", Description = "Read {\"text\": …} per line, print {\"ids\": […]} per line" };
 
@@ -31,7 +31,7 @@ internal sealed class TokenizeCommand
         Tokenizer tokenizer = Tokenizer.Open(file) ?? throw new QedException($"{file.Name} has no tokenizer");
         EncodeOptions options = parsed.GetValue(_plain) ? EncodeOptions.Plain : EncodeOptions.ParseSpecial;
         if (parsed.GetValue(_special))
-            options |= EncodeOptions.AddBos | EncodeOptions.AddEos;
+            options |= tokenizer.DocumentOptions;
         if (parsed.GetValue(_lines) is { } path)
         {
             if (parsed.GetValue(_text) is not null)

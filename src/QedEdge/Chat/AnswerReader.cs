@@ -14,10 +14,12 @@ public sealed class AnswerReader
     internal static string[] Tags => [Think, ThinkEnd, Call, CallEnd];
 
     private readonly bool _hasTools;
+    private readonly int _callsBefore;
     private readonly AnswerHandler? _show;
     private readonly StringBuilder _text = new(), _reasoning = new();
     private readonly List<ToolCall> _calls = [];
-    private string _held = ""; // what belongs to no part yet
+    private readonly StringBuilder _call = new(); // what a call may be, and grows to any length
+    private string _held = ""; // what belongs to no part yet; short but for a piece's own length
     private State _state;
     private bool _hasThought;
 
@@ -35,9 +37,10 @@ public sealed class AnswerReader
     /// <param name="isThinking">Whether the prompt ends with <c>&lt;think&gt;</c>, so that the answer begins with thoughts.</param>
     /// <param name="hasTools">Whether tools were offered; else nothing is a call.</param>
     /// <param name="show">Receives text and thoughts, or null.</param>
-    public AnswerReader(bool isThinking, bool hasTools, AnswerHandler? show = null)
+    /// <param name="callsBefore">How many calls the conversation has already: the next one's id is <c>call_</c> and this number.</param>
+    public AnswerReader(bool isThinking, bool hasTools, AnswerHandler? show = null, int callsBefore = 0)
     {
-        (_hasTools, _show) = (hasTools, show);
+        (_hasTools, _show, _callsBefore) = (hasTools, show, callsBefore);
         _hasThought = isThinking;
         _state = isThinking ? State.Reasoning : State.Beginning;
     }
@@ -94,24 +97,36 @@ public sealed class AnswerReader
             case State.Call:
                 int end = _held.IndexOf(CallEnd, StringComparison.Ordinal);
                 if (end < 0 && !isEnd)
-                    return false;
-                if (ToolCallText.Read(end < 0 ? _held : _held[..end], _calls.Count) is { } call)
-                {
-                    _calls.Add(call);
-                    return Go(State.Text, end < 0 ? "" : _held[(end + CallEnd.Length)..].TrimStart());
-                }
-                int length = end < 0 ? _held.Length : end + CallEnd.Length;
-                Show(AnswerPart.Text, Call + _held[..length]); // it was none
-                return Go(State.Text, _held[length..]);
+                    return Collect(keep: Beginning(CallEnd));
+                string rest = end < 0 ? "" : _held[(end + CallEnd.Length)..];
+                Collect(keep: end < 0 ? 0 : _held.Length - end);
+                return EndCall(Call, end < 0 ? "" : CallEnd, rest);
             default:
-                if (!isEnd)
-                    return false;
-                if (ToolCallText.Read(_held, 0) is { } only)
-                    _calls.Add(only);
-                else
-                    Show(AnswerPart.Text, _held);
-                return Go(State.Text, "");
+                Collect(keep: 0);
+                return isEnd && EndCall("", "", "");
         }
+    }
+
+    /// <summary>Adds what is held to the call, but for the end of it.</summary>
+    private bool Collect(int keep)
+    {
+        _call.Append(_held, 0, _held.Length - keep);
+        _held = _held[^keep..];
+        return false;
+    }
+
+    /// <summary>Takes what was collected as a call, or shows it where it is none.</summary>
+    private bool EndCall(string before, string after, string rest)
+    {
+        string text = _call.ToString();
+        _call.Clear();
+        if (ToolCallText.Read(text, _callsBefore + _calls.Count) is { } call)
+        {
+            _calls.Add(call);
+            return Go(State.Text, rest.TrimStart());
+        }
+        Show(AnswerPart.Text, before + text + after);
+        return Go(State.Text, rest);
     }
 
     /// <summary>Shows what is held up to a mark, or what cannot be the beginning of one.</summary>
@@ -123,12 +138,19 @@ public sealed class AnswerReader
             Show(part, _held.AsSpan(0, at));
             return Go(behind, _held[(at + mark.Length)..]);
         }
-        int keep = isEnd ? 0 : Math.Min(mark.Length - 1, _held.Length);
-        while (keep > 0 && !mark.AsSpan().StartsWith(_held.AsSpan(_held.Length - keep)))
-            keep--;
-        Show(part, _held.AsSpan(0, _held.Length - Math.Max(keep, 0)));
-        _held = _held[^Math.Max(keep, 0)..];
+        int keep = isEnd ? 0 : Beginning(mark);
+        Show(part, _held.AsSpan(0, _held.Length - keep));
+        _held = _held[^keep..];
         return false;
+    }
+
+    /// <summary>How many characters at the end of what is held can be the beginning of a mark.</summary>
+    private int Beginning(string mark)
+    {
+        int length = Math.Max(0, Math.Min(mark.Length - 1, _held.Length));
+        while (!mark.AsSpan().StartsWith(_held.AsSpan(_held.Length - length)))
+            length--;
+        return length;
     }
 
     private bool Go(State state, string rest)

@@ -57,13 +57,13 @@ internal static class ToolCallText
         byte[] utf8 = Encoding.UTF8.GetBytes($"{{\"value\":{text}}}");
         try
         {
-            JsonValue.ParseObject(utf8);
-            JsonVariables.Read(utf8, static (_, _) => true).TryGet("value", out object? value);
-            return value;
+            if (JsonValue.ParseObject(utf8).Names.Count() == 1 && JsonVariables.Read(utf8, static (_, _) => true).TryGet("value", out object? value))
+                return value;
         }
         catch (QedException)
         {
-            return new TemplateText(text);
+            // it is a text
         }
+        return new TemplateText(text); // which can hold what looks like a further member
     }
 }

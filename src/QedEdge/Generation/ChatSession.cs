@@ -46,11 +46,20 @@ public sealed class ChatSession
     public ChatResult Answer(Conversation conversation, GenerationOptions options, IReadOnlyList<string> stops, AnswerHandler? show = null, CancellationToken cancellation = default)
     {
         RenderedText prompt = Template.Render(conversation, cancellation: cancellation);
-        var reader = new AnswerReader(prompt.IsThinking, conversation.Tools is not null, show);
+        var reader = new AnswerReader(prompt.IsThinking, conversation.Tools is not null, show, conversation.Messages.Sum(static message => message.ToolCalls.Count));
         var text = GeneratedText.OfAnswer(_session.Model.Tokenizer, [.. stops, .. Template.StopTexts], reader.Append);
         GenerationResult result = Run(Template.Encode(prompt), options, text.Append, cancellation);
         text.End();
         return new ChatResult(result, reader.End());
+    }
+
+    /// <summary>Takes out of the session what is not of a conversation: a session saved afterwards does not hold what was taken back.</summary>
+    /// <param name="conversation">What was said and is to stay.</param>
+    /// <exception cref="QedException">The template refuses the conversation.</exception>
+    public void KeepOnly(Conversation conversation)
+    {
+        int kept = Keep(Template.Encode(conversation, addGenerationPrompt: false));
+        _held.RemoveRange(kept, _held.Count - kept);
     }
 
     /// <summary>Says that something else was done with the session meanwhile.</summary>

@@ -78,7 +78,7 @@ internal sealed class JsonValue
 
     /// <summary>A string's text.</summary>
     /// <exception cref="QedException">It is none.</exception>
-    public string String() => _kind == JsonTokenType.String ? Text(Begin()) : throw Not("a string");
+    public string String() => _kind == JsonTokenType.String ? JsonString.Read(Begin()) : throw Not("a string");
 
     /// <summary>A string's text, or a number as it is written.</summary>
     /// <exception cref="QedException">It is neither.</exception>
@@ -204,46 +204,6 @@ internal sealed class JsonValue
         {
             throw new QedException($"{(path.Length == 0 ? "a name" : $"\"{path}\"")} is no text: it has half of a surrogate pair (\\ud83d without its other half), or bytes that are no UTF-8", e);
         }
-    }
-
-    private static string Text(Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            return Mended(reader.ValueSpan); // half of a surrogate pair, which JSON may hold and .NET does not read
-        }
-    }
-
-    /// <summary>The text of a string that was checked; half of a surrogate pair is U+FFFD, as in Hugging Face's tools.</summary>
-    private static string Mended(ReadOnlySpan<byte> escaped)
-    {
-        string raw = Encoding.UTF8.GetString(escaped);
-        var text = new StringBuilder();
-        for (int i = 0; i < raw.Length; i++)
-        {
-            if (raw[i] != '\\')
-            {
-                text.Append(raw[i]);
-                continue;
-            }
-            char escape = raw[++i];
-            text.Append(escape switch
-            {
-                'b' => '\b',
-                'f' => '\f',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => (char)ushort.Parse(raw.AsSpan(i + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
-                _ => escape,
-            });
-            i += escape == 'u' ? 4 : 0;
-        }
-        return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.ToString()));
     }
 
     private List<Member> Index()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using QedEdge.Json;
 
 namespace QedEdge.Templates;
 
@@ -15,7 +16,7 @@ internal sealed class JsonVariables
     /// <summary>Reads an object.</summary>
     /// <param name="utf8">One JSON object, which was checked.</param>
     /// <param name="isTyped">Whether a text is what somebody typed; it is given its key, "" where it is an element.</param>
-    /// <exception cref="QedException">A text is none, a number too long, or there are too many values.</exception>
+    /// <exception cref="QedException">A number is too long, or there are too many values.</exception>
     public static DictValue Read(ReadOnlySpan<byte> utf8, Func<string, string, bool> isTyped)
     {
         var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = RequestLimits.JsonDepth });
@@ -33,7 +34,7 @@ internal sealed class JsonVariables
                 var dict = new DictValue();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
-                    string name = Text(ref reader);
+                    string name = JsonString.Read(reader);
                     reader.Read();
                     dict.Set(new TemplateText(name, typed: true), Value(ref reader, name));
                 }
@@ -44,7 +45,7 @@ internal sealed class JsonVariables
                     items.Add(Value(ref reader, ""));
                 return new ListValue([.. items]);
             case JsonTokenType.String:
-                string text = Text(ref reader);
+                string text = JsonString.Read(reader);
                 return new TemplateText(text, _isTyped(key, text));
             case JsonTokenType.Number:
                 string number = Encoding.ASCII.GetString(reader.ValueSpan);
@@ -52,18 +53,6 @@ internal sealed class JsonVariables
                     : Numbers.ParseInteger(number) ?? throw new QedException("a whole number has more than " + Numbers.Text(TemplateLimits.Digits) + " digits");
             default:
                 return reader.TokenType == JsonTokenType.Null ? null : Values.Of(reader.TokenType == JsonTokenType.True);
-        }
-    }
-
-    private static string Text(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new QedException("a text is none: it has half of a surrogate pair (\\ud83d without its other half), or bytes that are no UTF-8", e);
         }
     }
 }

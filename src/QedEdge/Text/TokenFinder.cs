@@ -16,6 +16,7 @@ internal sealed class TokenFinder
     private readonly byte[]?[] _normalized; // texts that the vocabulary has otherwise
     private readonly int[] _inner;          // for each, where its longest proper beginning that is a token too stands, or -1
     private readonly int[] _groups = new int[257]; // where the tokens stand that begin with a byte, and those with the next
+    private readonly int[] _second = new int[256]; // by the first byte: the one that comes next in all of its tokens, or -1; runs of spaces are not looked for at every space
     private readonly SearchValues<byte> _first;
 
     /// <summary>Sorts the tokens of one pass.</summary>
@@ -55,6 +56,7 @@ internal sealed class TokenFinder
             if (_groups[b + 1] > 0)
                 bytes.Add((byte)b);
             _groups[b + 1] = Math.Max(_groups[b], _groups[b + 1]);
+            _second[b] = Second(_groups[b], _groups[b + 1]);
         }
         _first = SearchValues.Create([.. bytes]);
     }
@@ -75,6 +77,8 @@ internal sealed class TokenFinder
             if (skip < 0)
                 break;
             start += skip;
+            if (_second[text.Bytes[start]] is >= 0 and var second && (start + 1 == text.Length || text.Bytes[start + 1] != second))
+                continue;
             for (int found = LongestAt(text.Bytes[start..]); found >= 0; found = _inner[found])
             {
                 length = Text(found).Length;
@@ -85,6 +89,8 @@ internal sealed class TokenFinder
         length = 0;
         return null;
     }
+
+    private int Second(int low, int high) => low < high && Text(low).Length > 1 && Text(low)[1] == Text(high - 1)[1] ? Text(low)[1] : -1; // they are sorted
 
     private int LongestAt(ReadOnlySpan<byte> text)
     {

@@ -25,6 +25,8 @@ public sealed class AnswerReaderTests
         { "<tool_call>no</tool_call> x", false, true, "<tool_call>no</tool_call> x", null, [] },
         { "<tool_call>{\"name\": \"a\", \"arguments\": {}}</tool_call>", false, false, "<tool_call>{\"name\": \"a\", \"arguments\": {}}</tool_call>", null, [] },
         { "<tool_call>\n<function=look>\n<parameter=at>\nRome\nand \"Pisa\"\n</parameter>\n<parameter=n>\n3\n</parameter>\n</function>\n</tool_call>", false, true, "", null, ["look {\"at\": \"Rome\\nand \\\"Pisa\\\"\", \"n\": 3}"] },
+        { "<tool_call><function=f><parameter=a>1, \"b\": 2</parameter><parameter=b>{\"c\": [1]}</parameter></function></tool_call>", false, true, "", null, ["f {\"a\": \"1, \\\"b\\\": 2\", \"b\": {\"c\": [1]}}"] },
+        { "<tool_call>{\"name\": \"a\", \"arguments\": {\"tag\": \"</tool_</tool>\"}}</tool_call>", false, true, "", null, ["a {\"tag\": \"</tool_</tool>\"}"] },
         { "{\"name\": \"look\", \"parameters\": {\"at\": \"Rome\"}}", false, true, "", null, ["look {\"at\": \"Rome\"}"] },
         { "{\"name\": \"look\"}", false, true, "{\"name\": \"look\"}", null, [] },
         { "{\"name\": \"look\", \"parameters\": {}}", false, false, "{\"name\": \"look\", \"parameters\": {}}", null, [] },
@@ -54,6 +56,16 @@ public sealed class AnswerReaderTests
             Assert.Equal(text, calls.Length > 0 ? shown.TrimEnd() : shown);
             Assert.Equal(reasoning ?? "", thought.Trim());
         }
+    }
+
+    /// <summary>A conversation's results name their calls, so no two may have one id.</summary>
+    [Fact]
+    public void IdsOfCalls_GoOnThroughAConversation()
+    {
+        const string calls = """<tool_call>{"name": "a", "arguments": {}}</tool_call><tool_call>{"name": "b", "arguments": {}}</tool_call>""";
+        var reader = new AnswerReader(isThinking: false, hasTools: true, callsBefore: 3);
+        reader.Append(calls);
+        Assert.Equal(["call_3", "call_4"], reader.End().ToolCalls.Select(call => call.Id));
     }
 
     /// <summary>Files of other tools call the tags control tokens, which give no text otherwise.</summary>

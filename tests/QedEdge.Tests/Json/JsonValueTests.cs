@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
+using QedEdge.Templates;
 using JsonValue = QedEdge.Json.JsonValue;
 
 namespace QedEdge.Tests.Json;
@@ -21,8 +22,13 @@ public sealed class JsonValueTests
     [InlineData("\\udc00x\\ud83d\\ude00", "\ufffdx\ud83d\ude00")]
     [InlineData("\\ud83d\\ud83d\\ude00", "\ufffd\ud83d\ude00")]
     [InlineData("\\ud83d\\\\ \\\"\\/\\b\\f\\n\\r\\t\\u00e9é", "\ufffd\\ \"/\b\f\n\r\té" + "é")]
-    public void HalfOfASurrogatePair_IsAReplacementCharacter(string written, string read) =>
+    public void HalfOfASurrogatePair_IsAReplacementCharacter(string written, string read)
+    {
         Assert.Equal(read, JsonValue.ParseObject(Encoding.UTF8.GetBytes($$"""{"a":"{{written}}"}""")).Get("a").String());
+        DictValue variables = JsonVariables.Read(Encoding.UTF8.GetBytes($$"""{"a":"{{written}}","b{{written}}":null}"""), static (_, _) => true); // of a chat template
+        Assert.True(variables.TryGet("a", out object? text) && variables.TryGet("b" + read, out _));
+        Assert.Equal(read, ((TemplateText)text!).Text);
+    }
 
     [Fact]
     public void WhatItFinds_IsWhatADocumentHas() => Object(AnyValue).Sample(expected =>

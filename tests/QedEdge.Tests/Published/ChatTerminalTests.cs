@@ -108,6 +108,27 @@ public sealed class ChatTerminalTests : IDisposable
         AssertLeftAsFound();
     }
 
+    /// <summary>The Ctrl-C that stops an answer is the first of two, also where lines are not edited.</summary>
+    [Theory]
+    [InlineData("", "> ^C\nexit 130\ndone")]
+    [InlineData("TERM=dumb", "exit 130\ndone")]
+    public void CtrlC_TwiceInAnAnswer_Leaves(string setting, string end)
+    {
+        using TmuxTerminal terminal = Start(GoesOn, setting: setting);
+        terminal.WaitForEnd("\n>");
+        Steps(terminal, ("Hello", "> Hello"), ("<Enter>", "a"), ("<C-c>", "\n>"), ("<C-c>", end));
+        AssertLeftAsFound();
+    }
+
+    [Fact]
+    public void CtrlC_Twice_LeavesWhereLinesAreNotEdited()
+    {
+        using TmuxTerminal terminal = Start(Answers, setting: "TERM=dumb");
+        terminal.WaitForEnd("\n>");
+        Steps(terminal, ("<C-c>", "(Ctrl-C again or Ctrl-D ends)\n>"), ("/status", "> /status"), ("<Enter>", ")\n>"), ("<C-c>", "ends)\n>"), ("<C-c>", "done"));
+        Assert.Contains("> ^Cexit 130\n", terminal.Screen); // ended by the signal itself
+    }
+
     /// <summary>In an answer too, whose signals end it.</summary>
     [Theory]
     [InlineData("/exit", null, "exit 0")]

@@ -156,9 +156,9 @@ public sealed partial class TerminalTests : IDisposable
     public void Chat_OnATerminal_StopsAnAnswerAtCtrlC_AndEndsAtCtrlD()
     {
         string shown = OnTerminal("chat --seed 1 -n 100000 --ignore-eos -t 1 --isa scalar",
-            ("> ", "Hello\n"), ("Hello\r\n", ""), (" ", CtrlC), ("> ", CtrlC), ("Ctrl-D ends)", "/help\n"), ("/exit", ""), ("> ", CtrlD));
+            ("> ", "Hello\n"), ("Hello\r\n", ""), (" ", CtrlC), ("> ", "\n"), ("> ", CtrlC), ("Ctrl-D ends)", "/help\n"), ("/exit", ""), ("> ", CtrlD));
         Assert.Contains("/help lists what can be typed", shown);
-        Assert.Contains("(Ctrl-C again or Ctrl-D ends)", shown); // the second one, when there was no answer
+        Assert.Contains("(Ctrl-C again or Ctrl-D ends)", shown); // the second one: a line stood between
         Assert.Contains("/save FILE", shown);
         Assert.DoesNotContain("error", shown);
         Assert.EndsWith("\nexit 0", shown); // at the beginning of a line, where the shell's prompt goes
@@ -200,6 +200,18 @@ public sealed partial class TerminalTests : IDisposable
         Assert.Equal(2, again.Error.Split('\n').Count(line => line == "error: no message was answered yet"));
         Assert.Contains("taken back: What?", again.Error);
         Assert.Contains("4 messages, ", again.Error);
+    }
+
+    /// <summary>What was taken back is not saved: the tokens are those of before, and what the template puts behind an answer.</summary>
+    [Fact]
+    public void Chat_SavesNothingThatWasTakenBack()
+    {
+        string before = Path.Combine(_folder, "before"), after = Path.Combine(_folder, "after"), empty = Path.Combine(_folder, "empty");
+        ProgramResult result = Chat($"The king was old\n/save {before}\nWhat did the queen say?\n/undo\n/save {after}\n/undo\n/save {empty}\n", "-n", "8", "--greedy");
+        Assert.InRange(Tokens(after) - Tokens(before), 0, 2);
+        Assert.Equal(0, Tokens(empty));
+
+        int Tokens(string file) => int.Parse(result.Error.Split('\n').Single(line => line.StartsWith(file + ": ", StringComparison.Ordinal)).Split(' ')[1]);
     }
 
     /// <summary>By the names of the options, with their values, and with their errors.</summary>

@@ -25,6 +25,15 @@ public sealed class TextCommandTests : IDisposable
         }
     }
 
+    /// <summary>What is added is what the model's files say: QED's have both, GPT-2's neither.</summary>
+    [Fact]
+    public void Special_AddsWhatTheFilesSay()
+    {
+        using TokenizerFile file = TokenizerFile.Write(RealTokenizers.Data("gpt2"), FileLayout.Packed);
+        Assert.Equal("15496,995\n", Run("tokenize", "-m", file.Path, "--special", "Hello world"));
+        Assert.Equal($"1,{Run("tokenize", "a king").Trim()},2\n", Run("tokenize", "--special", "a king"));
+    }
+
     /// <summary>RFC 8259 allows half of a surrogate pair; Hugging Face reads it as U+FFFD.</summary>
     [Fact]
     public void HalfOfASurrogatePair_IsAReplacementCharacter()

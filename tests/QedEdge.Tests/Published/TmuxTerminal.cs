@@ -16,8 +16,8 @@ internal sealed class TmuxTerminal : IDisposable
         Tools.Require("tmux");
         _socket = Path.Combine(folder, $"tmux-{Guid.NewGuid():N}"); // the server of another may not be gone yet
         string script = Path.Combine(folder, "run.sh");
-        // What is printed behind it says that the command has ended; how it left the terminal is written by then.
-        File.WriteAllText(script, $"stty -g >before\n{command}\ncode=$?\nstty -g >after\necho \"exit $code\"\necho done\nsleep 600\n");
+        // A Ctrl-C that ends the command does not end the shell. What is printed behind it says that the command has ended; how it left the terminal is written by then.
+        File.WriteAllText(script, $"trap : INT\nstty -g >before\n{command}\ncode=$?\nstty -g >after\necho \"exit $code\"\necho done\nsleep 600\n");
         Tmux("-f", "/dev/null", "-u", "new-session", "-d", "-x", $"{columns}", "-y", $"{rows}", $"cd {folder}; exec bash {script}");
     }
 
