@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace QedEdge.Tests.Published;
 
-/// <summary>README.md and the READMEs of the samples: what they quote is what their commands print, and their commands go together.</summary>
+/// <summary>README.md, the READMEs of the samples and the pages of docs: what they quote is what their commands print, their commands go together, and their links lead somewhere.</summary>
 public sealed partial class ReadmeTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
@@ -52,10 +52,25 @@ public sealed partial class ReadmeTests : IDisposable
         }
     }
 
+    /// <summary>The front page is read by people who have a minute.</summary>
+    [Fact]
+    public void TheFrontPage_IsShort() => Assert.InRange(File.ReadLines(Path.Combine(TestData.Root, "README.md")).Count(), 1, 100);
+
+    [Fact]
+    public void Links_LeadToFiles()
+    {
+        string[] pages = [.. Pages(), .. Directory.EnumerateFiles(Path.Combine(TestData.Root, "docs", "decisions"), "*.md"), Path.Combine(TestData.Root, "CONTRIBUTING.md"), Path.Combine(TestData.Root, "SECURITY.md")];
+        string[] dead = [.. pages.SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => link.Groups[1].Value.Split('#')[0])
+            .Where(target => target.Length > 0 && !target.Contains(':') && !Path.Exists(Path.Combine(Path.GetDirectoryName(page)!, target))).Select(target => $"{page}: {target}"))];
+        Assert.Empty(dead);
+    }
+
+    private static IEnumerable<string> Pages() => Directory.EnumerateFiles(Path.Combine(TestData.Root, "samples"), "README.md", SearchOption.AllDirectories)
+        .Concat(Directory.EnumerateFiles(Path.Combine(TestData.Root, "docs"), "*.md").Where(page => Path.GetFileName(page) != "cli.md")) // which is made from the help
+        .Prepend(Path.Combine(TestData.Root, "README.md"));
+
     /// <summary>The lines of all blocks of commands.</summary>
-    private static IEnumerable<string> Commands() => Directory.EnumerateFiles(Path.Combine(TestData.Root, "samples"), "README.md", SearchOption.AllDirectories).Prepend(Path.Combine(TestData.Root, "README.md"))
-        .SelectMany(file => File.ReadAllText(file).Split("```sh\n")[1..].Select(block => block.Split("\n```")[0]))
-        .SelectMany(block => block.Split('\n'));
+    private static IEnumerable<string> Commands() => Pages().SelectMany(file => File.ReadAllText(file).Split("```sh\n")[1..].Select(block => block.Split("\n```")[0])).SelectMany(block => block.Split('\n'));
 
     private ProgramResult Shell(string command) => Tools.Run("bash", ["-c", command], start =>
     {
@@ -66,4 +81,7 @@ public sealed partial class ReadmeTests : IDisposable
 
     [GeneratedRegex("(?<= -o )([^\\s;\"]+)")]
     private static partial Regex Output();
+
+    [GeneratedRegex(@"(?:\]\(|srcset=""|src="")([^)""\s]+)")]
+    private static partial Regex Link();
 }
