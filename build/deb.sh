@@ -39,7 +39,6 @@ Version: $version
 Architecture: $architecture
 Maintainer: QedEdge contributors <qededge@example.org>
 Installed-Size: $size
-Depends: libc6 (>= 2.34)
 Section: science
 Priority: optional
 Description: runs a small language model on a small machine

@@ -14,7 +14,8 @@ public sealed class FaultTests : IDisposable
     {
         const string FirstOfAKind = "2"; // a spread of those behind them, and the last; faults.py --all takes every one
         Tools.Require("python3");
-        ProgramResult result = Tools.Run("python3", [Path.Combine(Native, "faults.py"), "--qed", PublishedPrograms.File("qed", "x64"), "--convert", PublishedPrograms.File("qed-convert", "x64"),
+        ProgramResult result = Tools.Run("python3", [Path.Combine(Native, "faults.py"), "--qed", PublishedPrograms.File("qed", PublishedPrograms.Dynamic),
+            "--convert", PublishedPrograms.File("qed-convert", PublishedPrograms.Dynamic),
             "--sample", TestData.TinyQed, "--shim", Shim(_folder), "--folder", _folder, "--first", FirstOfAKind]);
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         Assert.EndsWith("; 0 ended badly\n", result.Output);

@@ -127,7 +127,7 @@ public sealed class MappingTests : IDisposable
     private Process Chat(string architecture, string threads)
     {
         string program = PublishedPrograms.File("qed", architecture);
-        string[] emulator = architecture == "arm64" ? ["qemu-aarch64-static", "-L", PublishedPrograms.Arm64Root] : [];
+        string[] emulator = architecture == "arm64" ? ["qemu-aarch64-static"] : [];
         if (emulator.Length > 0)
             Tools.Require(emulator[0]);
         string[] command = [.. emulator, program, "chat", "-m", _model, "-n", "3", "--greedy", "-t", threads];
@@ -161,7 +161,7 @@ public sealed class MappingTests : IDisposable
 
     private ProgramResult Qed(string? mode, params string[] arguments) => Run(mode, "qed", arguments);
 
-    private ProgramResult Run(string? mode, string program, params string[] arguments) => Tools.Run(PublishedPrograms.File(program, "x64"), arguments, start =>
+    private ProgramResult Run(string? mode, string program, params string[] arguments) => Tools.Run(PublishedPrograms.File(program, PublishedPrograms.Dynamic), arguments, start =>
     {
         if (mode is null)
             return;

@@ -126,6 +126,21 @@ public sealed partial class NativeLibraryTests : IDisposable
         }
     }
 
+    /// <summary>build/native/glibc.c: a function that glibc has only since later has to be done without, or taken in an older version.</summary>
+    [Theory]
+    [InlineData("x64")]
+    [InlineData("arm64")]
+    public void TheOldestGlibc_ItRunsOn_IsTheOneThatIsSaid(string architecture)
+    {
+        var oldest = new Version(2, 17);
+        Tools.Require("readelf");
+        string read = Tools.Run("readelf", ["-VW", PublishedPrograms.File("libqed.so", architecture)]).Output;
+        Version[] asked = [.. GlibcVersion().Matches(read).Select(match => Version.Parse(match.Groups[1].Value))];
+        Assert.NotEmpty(asked);
+        Assert.Equal(oldest, asked.Max());
+        Assert.Contains($"glibc {oldest}", File.ReadAllText(Path.Combine(TestData.Root, "docs", "build.md")));
+    }
+
     private static ProgramResult Emulate(string processor, params string[] command)
     {
         Tools.Require("qemu-aarch64-static");
@@ -184,6 +199,9 @@ public sealed partial class NativeLibraryTests : IDisposable
 
     /// <summary>As C's %.17g.</summary>
     private static string Number(double value) => value.ToString("G17", CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"\bGLIBC_(2[.\d]*\d)\b")]
+    private static partial Regex GlibcVersion();
 
     [GeneratedRegex(@"^QED_API [^(]*?(qed_\w+)\(", RegexOptions.Multiline)]
     private static partial Regex Declaration();

@@ -38,7 +38,7 @@ public sealed class OutputPlaceTests : IDisposable
         {
             foreach ((string place, string words) in new[]
             {
-                ("loop", "Too many levels of symbolic links"), ("pipe", "is a named pipe"), ("folder", "is a folder"), ("device", "is a device"), ("socket", "is a socket"), ("/dev/full", "is a device"),
+                ("loop", "Symbolic link loop"), ("pipe", "is a named pipe"), ("folder", "is a folder"), ("device", "is a device"), ("socket", "is a socket"), ("/dev/full", "is a device"),
                 ("missing/out", "does not exist"), ("text/out", ""), (new string('n', 256), "too long"), ("/proc/self/out", ""),
             })
             {
@@ -161,11 +161,10 @@ public sealed class OutputPlaceTests : IDisposable
     public void NoDevices_AreNeeded()
     {
         const string script = """
-            mkdir root; for library in $(ldd $q | grep -o '/[^ ]*'); do mkdir -p root$(dirname $library); cp $library root$library; done
-            cp $q root/qed
+            mkdir root; cp $q root/qed
             exec unshare --user --map-root-user chroot root /qed bake Once -o /out
             """;
-        Tools.Require("unshare", "ldd");
+        Tools.Require("unshare");
         ProgramResult result = Shell(script);
         Assert.SkipWhen(result.Error.StartsWith("unshare:", StringComparison.Ordinal), $"no root of its own can be had here: {result.Error}");
         Assert.True(result.ExitCode == 0, result.Error);

@@ -3,13 +3,17 @@ namespace QedEdge.Tests.Published;
 /// <summary>The ahead-of-time compiled executables and libraries as users get them, published once per test run into artifacts/published.</summary>
 internal static class PublishedPrograms
 {
-    /// <summary>The folder of the cross compiler's C library, where the emulator finds it.</summary>
+    /// <summary>The folder of the cross compiler's C library, where the emulator finds it; the executables need none.</summary>
     public const string Arm64Root = "/usr/aarch64-linux-gnu";
+
+    /// <summary>The architecture of executables that load their C library, so that a test can have another in front of it (LD_PRELOAD).</summary>
+    public const string Dynamic = "x64-dynamic";
 
     private static readonly Dictionary<string, Lazy<string>> Programs = new()
     {
         ["qed x64"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed")),
         ["qed x64-v4"] = new(() => Publish("src/QedEdge.Cli", "linux-x64", "qed", "x86-64-v4")),
+        [$"qed {Dynamic}"] = new(() => PublishDynamic("src/QedEdge.Cli", "qed")),
         ["qed arm64"] = new(() => Publish("src/QedEdge.Cli", "linux-arm64", "qed")),
         ["libqed.so x64"] = new(() => Publish("src/QedEdge.Native", "linux-x64", "libqed.so")),
         ["libqed.a x64"] = new(() => Publish("src/QedEdge.Native", "linux-x64", "libqed.a")),
@@ -18,6 +22,7 @@ internal static class PublishedPrograms
         ["known-answers x64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-x64", "known-answers")),
         ["known-answers arm64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-arm64", "known-answers")),
         ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
+        [$"qed-convert {Dynamic}"] = new(() => PublishDynamic("converter/qed-convert", "qed-convert")),
         ["qed-convert arm64"] = new(() => Publish("converter/qed-convert", "linux-arm64", "qed-convert")),
     };
 
@@ -29,9 +34,9 @@ internal static class PublishedPrograms
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64,
             "the executables are built on Linux x64");
-        Tools.Require("clang");
+        Tools.Require("clang", "/usr/lib/x86_64-linux-musl/libc.a");
         if (architecture == "arm64")
-            Tools.Require("ld.lld", "aarch64-linux-gnu-objcopy", Arm64Root);
+            Tools.Require("ld.lld", "aarch64-linux-gnu-objcopy", Arm64Root, "/usr/lib/aarch64-linux-musl/libc.a");
         return Programs[$"{program} {architecture}"].Value;
     }
 
@@ -48,7 +53,7 @@ internal static class PublishedPrograms
                 return Tools.Run("qemu-x86_64-static", ["-cpu", "Haswell", file, .. arguments]);
             default:
                 Tools.Require("qemu-aarch64-static");
-                return Tools.Run("qemu-aarch64-static", ["-L", Arm64Root, "-cpu", machine, file, .. arguments]);
+                return Tools.Run("qemu-aarch64-static", ["-cpu", machine, file, .. arguments]);
         }
     }
 
@@ -59,15 +64,23 @@ internal static class PublishedPrograms
             environment.Remove(key);
     }
 
-    private static string Publish(string project, string runtime, string name, string instructionSet = "")
+    /// <summary>The same compiled code as in the static executable, linked once more: nothing is compiled.</summary>
+    private static string PublishDynamic(string project, string name)
+    {
+        File(name, "x64");
+        return Publish(project, "linux-x64", name, isDynamic: true);
+    }
+
+    private static string Publish(string project, string runtime, string name, string instructionSet = "", bool isDynamic = false)
     {
         // Artifacts of their own: the build that runs these tests stays as it is.
-        string artifacts = Path.Combine(TestData.Root, "artifacts", "published", $"{name}-{runtime}{instructionSet}"), output = Path.Combine(artifacts, "out");
+        string artifacts = Path.Combine(TestData.Root, "artifacts", "published", $"{name}-{runtime}{instructionSet}"), output = Path.Combine(artifacts, isDynamic ? "dynamic" : "out");
+        string[] link = isDynamic ? ["-p:StaticExecutable=false", $"-p:NativeOutputPath={artifacts}/dynamic-native/"] : name.EndsWith(".a", StringComparison.Ordinal) ? ["-p:NativeLib=Static"] : [];
         string[] cross = runtime == "linux-arm64"
             ? ["-p:CppCompilerAndLinker=clang", "-p:LinkerFlavor=lld", "-p:ObjCopyName=aarch64-linux-gnu-objcopy", "-p:SysRoot="]
             : instructionSet == "" ? [] : [$"-p:IlcInstructionSet={instructionSet}"];
         ProgramResult result = Tools.Run("dotnet",
-            ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross, .. name.EndsWith(".a", StringComparison.Ordinal) ? ["-p:NativeLib=Static"] : Array.Empty<string>()],
+            ["publish", Path.Combine(TestData.Root, project), "-c", "Release", "-r", runtime, "--artifacts-path", artifacts, "-o", output, "-nodeReuse:false", .. cross, .. link],
             start => ForgetThisBuild(start.Environment));
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         return Path.Combine(output, name);

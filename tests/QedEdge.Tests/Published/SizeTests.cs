@@ -52,7 +52,7 @@ public sealed class SizeTests : IDisposable
     private static ProgramResult Tiny(string architecture, string[] arguments)
     {
         string program = Path.Combine(Built.Value, $"1-linux-{architecture}", "out", "qed");
-        return architecture == "x64" ? Tools.Run(program, arguments) : Tools.Run("qemu-aarch64-static", ["-L", PublishedPrograms.Arm64Root, "-cpu", "cortex-a72", program, .. arguments]);
+        return architecture == "x64" ? Tools.Run(program, arguments) : Tools.Run("qemu-aarch64-static", ["-cpu", "cortex-a72", program, .. arguments]);
     }
 
     private string Convert(BlockFormat format)

@@ -48,18 +48,17 @@ public sealed class StartTests : IDisposable
     [Theory]
     [InlineData(Program)]
     [InlineData(Converter)]
-    public void ARootWithoutDevices_IsEnough(string program)
+    public void ARootWithNothingElse_IsEnough(string program)
     {
-        Tools.Require("unshare", "ldd");
+        Tools.Require("unshare");
         string root = Path.Combine(_folder, "root");
         const string script = """
-            mkdir -p "$1" && for file in "$0" $(ldd "$0" | grep -o '/[^ ]*'); do mkdir -p "$1$(dirname $file)" && cp "$file" "$1$file"; done
-            exec unshare --map-root-user --root "$1" "$0" --version
+            mkdir "$1" && cp "$0" "$1/program" && exec unshare --map-root-user --root "$1" /program --version
             """;
         AssertWorks(Tools.Run("bash", ["-c", script, PublishedPrograms.File(program, "x64"), root]));
         if (program == Converter)
             return;
-        ProgramResult text = Tools.Run("unshare", ["--map-root-user", "--root", root, PublishedPrograms.File(program, "x64"), "generate", "Once", "-n", "3", "--seed", "1"]);
+        ProgramResult text = Tools.Run("unshare", ["--map-root-user", "--root", root, "/program", "generate", "Once", "-n", "3", "--seed", "1"]);
         Assert.Equal(PublishedPrograms.Run(program, "x64", "generate", "Once", "-n", "3", "--seed", "1"), text);
     }
 
@@ -73,7 +72,7 @@ public sealed class StartTests : IDisposable
     {
         const int Needed = 12;
         string[] given = [.. arguments.Select(argument => argument == "CHECKPOINT" ? TestData.GoldenCases.First() : argument == "OUTPUT" ? Path.Combine(_folder, "output") : argument)];
-        for (int most = 4; most <= Needed; most++) // with three the system itself does not find the C library
+        for (int most = 4; most <= Needed; most++) // the standard ones and one more
         {
             ProgramResult result = Tools.Run("bash", ["-c", $"ulimit -n {most}; exec \"$0\" \"$@\"", PublishedPrograms.File(program, "x64"), .. given]);
             if (result.ExitCode != 0 && most < Needed)
