@@ -54,7 +54,7 @@ internal sealed class Engine : IDisposable
         try
         {
             _batch = new Batch(config.Architecture.Layers[0].Attention.Group, config.Architecture.HasRelativePositions);
-            _workspace = new Workspace(config.Architecture, threads, sequences, model.Weights.HasHalfBlocks);
+            _workspace = new Workspace(config.Architecture, threads, sequences, _window.Slots, model.Weights.HasHalfBlocks);
             _ropes = new Ropes(config.Architecture.Layers, model.Weights.RotaryFactors, capacity - 1);
             _rows = new int[_workspace.LogitRows];
             _done = new int[sequences];

@@ -25,7 +25,7 @@ public sealed class MemoryNeed
     public required long Weights { get; init; }
 
     /// <summary>Scratch buffers of a session.</summary>
-    public long Workspace => Model.Workspace.BytesFor(_architecture, Threads);
+    public long Workspace => Model.Workspace.BytesFor(_architecture, Threads, Context);
 
     /// <summary>The storage of keys and values that a session takes by itself.</summary>
     public required KvCacheType AutoKvType { get; init; }

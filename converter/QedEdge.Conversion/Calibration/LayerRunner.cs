@@ -33,7 +33,7 @@ internal sealed class LayerRunner : IInputTap, IDisposable
         Architecture architecture = model.Config.Architecture;
         _batch = new Batch(architecture.Layers[0].Attention.Group, architecture.HasRelativePositions);
         _team = new WorkerTeam(threads);
-        _workspace = new Workspace(architecture, threads, 1);
+        _workspace = new Workspace(architecture, threads, 1, longest);
         _longest = longest;
         _format = KvCacheTypes.FormatOf(kv, BlockFormat.F32);
         _inputs = new float[Enum.GetValues<MatrixInput>().Length][];

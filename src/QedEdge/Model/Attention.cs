@@ -30,15 +30,35 @@ internal static class Attention
     }
 
     /// <summary>Attention of the heads of one key-value head for some of a segment's queries, whose keys are all stored.</summary>
-    public static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head)
+    public static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head) =>
+        Attend(segment, tile, kernels, rope, ws, own, weights, layer, head, 0, int.MaxValue, null);
+
+    /// <summary>A lone token's attention to the chunks <paramref name="firstChunk"/> .. <paramref name="endChunk"/> of one key-value head, whose keys are stored: into parts, for <see cref="Join"/>.</summary>
+    public static void AttendPart(in Segment segment, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head, int firstChunk, int endChunk) =>
+        Attend(segment, new QueryTile(0, 0, 1), kernels, rope, ws, own, weights, layer, head, firstChunk, endChunk, ws.Parts);
+
+    /// <summary>A lone token's attention of one query head from its parts of the chunks <paramref name="firstChunk"/> .. <paramref name="endChunk"/>, which are all it looks at.</summary>
+    public static void Join(KernelSet kernels, Workspace ws, WorkerSpace own, int size, int head, int firstChunk, int endChunk)
+    {
+        own.Denominator[0] = 0f;
+        for (int chunk = firstChunk; chunk < endChunk; chunk++)
+        {
+            (float max, float denominator) = ws.Parts.Softmax(head, chunk);
+            Merge(kernels, own, 0, ws.Parts.Values(head, chunk), max, denominator);
+        }
+        Finish(kernels, own, 0, ws.Attended.Slice((long)head * size, size));
+    }
+
+    private static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int head, int firstChunk, int endChunk, AttentionParts? parts)
     {
         int group = weights.Shape.Attention.Group;
         for (int first = 0; first < group; first += WorkerSpace.Rows)
-            Attend(segment, tile, kernels, rope, ws, own, weights, layer, head, head * group + first, Math.Min(WorkerSpace.Rows, group - first));
+            Attend(segment, tile, kernels, rope, ws, own, weights, layer, head, head * group + first, Math.Min(WorkerSpace.Rows, group - first), firstChunk, endChunk, parts);
     }
 
     /// <summary>The same for the heads from <paramref name="firstHead"/> on: row r is head r % heads of the tile's token r / heads.</summary>
-    private static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int kvHead, int firstHead, int heads)
+    private static void Attend(in Segment segment, in QueryTile tile, KernelSet kernels, Rope? rope, Workspace ws, WorkerSpace own, LayerWeights weights, int layer, int kvHead, int firstHead, int heads,
+        int firstChunk, int endChunk, AttentionParts? parts)
     {
         Sequence sequence = segment.Sequence;
         KvCache cache = sequence.Cache;
@@ -55,13 +75,12 @@ internal static class Attention
                 finite &= Rotate(kernels, rope, cache, Rope.SinkRow, query, own.SinkQueries, r);
             if (!finite)
                 ws.Broken[token] = true;
-            own.Max[r] = float.NegativeInfinity;
             own.Denominator[r] = 0f;
         }
 
         PackedMatrix keys = cache.Keys(layer, kvHead);
-        int end = window.End(last, stored), step = WorkerSpace.Items / rows * KvCache.ChunkSize;
-        for (int begin = window.Begin(index, stored) / KvCache.ChunkSize * KvCache.ChunkSize; begin < end; begin += step)
+        int end = (int)Math.Min(window.End(last, stored), (long)endChunk * KvCache.ChunkSize), step = WorkerSpace.Items / rows * KvCache.ChunkSize;
+        for (int begin = Math.Max(firstChunk, window.Begin(index, stored) / KvCache.ChunkSize) * KvCache.ChunkSize; begin < end; begin += step)
         {
             int length = Math.Min(step, end - begin), chunk = begin / KvCache.ChunkSize, chunks = (length + KvCache.ChunkSize - 1) / KvCache.ChunkSize;
             kernels.Gemm(new(keys, own.Queries, rows, begin / PackedLayout.GroupRows, PackedLayout.RowGroups(begin + length), own.Scores.Span, chunks * KvCache.ChunkSize) { Next = cache.Values(layer, kvHead, chunk) });
@@ -75,18 +94,17 @@ internal static class Attention
             NativeView next = cache.KeysFrom(layer, kvHead, begin + length < end ? begin + length : window.Slots);
             cache.Weigh(kernels, own, layer, kvHead, chunk, length, chunks, rows, next);
             for (int item = 0; item < rows * chunks; item++)
-                Merge(kernels, own, item, item / chunks, own.Chunk.Slice((item % chunks * rows + item / chunks) * padded, padded));
+            {
+                (int row, int j) = Math.DivRem(item, chunks);
+                Span<float> values = own.Chunk.Slice((j * rows + row) * padded, padded);
+                if (parts is null)
+                    Merge(kernels, own, row, values, own.ChunkMax[item], own.ChunkDenominator[item]);
+                else
+                    parts.Keep(firstHead + row, chunk + j, values, own.ChunkMax[item], own.ChunkDenominator[item]);
+            }
         }
-
-        for (int r = 0; r < rows; r++)
-        {
-            Span<float> sum = own.Sums.Slice(r * padded, padded);
-            if (own.Denominator[r] == 0f)
-                sum.Clear(); // every key masked: the row has no meaning, but it must not become not-a-number
-            else
-                kernels.Divide(sum, own.Denominator[r]);
-            sum[..size].CopyTo(ws.Attended.Slice(At(r), size));
-        }
+        for (int r = 0; r < rows && parts is null; r++)
+            Finish(kernels, own, r, ws.Attended.Slice(At(r), size));
 
         long At(int r) => (long)(batchRow + r / heads) * ws.QueryStride + (firstHead + r % heads) * size;
     }
@@ -164,24 +182,35 @@ internal static class Attention
     }
 
     /// <summary>Adds a chunk's weighted values to a row's sums; the larger maximum becomes the base of both.</summary>
-    private static void Merge(KernelSet kernels, WorkerSpace own, int item, int row, Span<float> chunk)
+    private static void Merge(KernelSet kernels, WorkerSpace own, int row, ReadOnlySpan<float> values, float max, float denominator)
     {
-        float max = own.ChunkMax[item];
         if (float.IsNegativeInfinity(max))
             return;
-        Span<float> sum = own.Sums.Slice(row * chunk.Length, chunk.Length);
+        Span<float> sum = own.Sums.Slice(row * values.Length, values.Length);
         if (own.Denominator[row] == 0f)
         {
-            chunk.CopyTo(sum);
+            values.CopyTo(sum);
             own.Max[row] = max;
-            own.Denominator[row] = own.ChunkDenominator[item];
+            own.Denominator[row] = denominator;
             return;
         }
         float larger = MathF.Max(own.Max[row], max);
         float oldFactor = own.Max[row] == larger ? 1f : (float)PortableMath.Exp(own.Max[row] - larger);
         float newFactor = max == larger ? 1f : (float)PortableMath.Exp(max - larger);
-        kernels.Merge(chunk, newFactor, sum, oldFactor);
-        own.Denominator[row] = MathF.FusedMultiplyAdd(own.Denominator[row], oldFactor, own.ChunkDenominator[item] * newFactor);
+        kernels.Merge(values, newFactor, sum, oldFactor);
+        own.Denominator[row] = MathF.FusedMultiplyAdd(own.Denominator[row], oldFactor, denominator * newFactor);
         own.Max[row] = larger;
+    }
+
+    /// <summary>A row's sums over its sum of weights.</summary>
+    private static void Finish(KernelSet kernels, WorkerSpace own, int row, Span<float> attended)
+    {
+        int padded = Workspace.Pad(attended.Length);
+        Span<float> sum = own.Sums.Slice(row * padded, padded);
+        if (own.Denominator[row] == 0f)
+            sum.Clear(); // every key masked: the row has no meaning, but it must not become not-a-number
+        else
+            kernels.Divide(sum, own.Denominator[row]);
+        sum[..attended.Length].CopyTo(attended);
     }
 }

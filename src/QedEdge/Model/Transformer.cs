@@ -266,6 +266,8 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
     {
         ReadOnlySpan<Segment> segments = batch.Segments;
         Rope? rope = ropes[layer];
+        if (batch.Count == 1 && SharedHeads.TryAttend(segments[0], team, worker, kernels, rope, ws, own, weights, layer))
+            return;
         (int headBegin, int headEnd) = team.Share(worker, weights.Shape.Attention.KvHeads);
         for (int head = headBegin; head < headEnd; head++)
         {

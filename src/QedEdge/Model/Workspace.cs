@@ -18,8 +18,8 @@ internal sealed class Workspace : IDisposable
     /// <summary>Positions whose logits are computed together, at least.</summary>
     public const int MinLogitRows = 8;
 
-    /// <summary>Allocates for a model, a team and a number of sequences; <paramref name="halfOffsets"/>: whether matrices have scales for 16 columns.</summary>
-    public Workspace(Architecture architecture, int workers, int sequences, bool halfOffsets = false)
+    /// <summary>Allocates for a model, a team and a number of sequences of so many slots; <paramref name="halfOffsets"/>: whether matrices have scales for 16 columns.</summary>
+    public Workspace(Architecture architecture, int workers, int sequences, int slots, bool halfOffsets = false)
     {
         LogitRows = Math.Clamp(sequences, MinLogitRows, BatchSize);
         HiddenStride = Pad(architecture.Width);
@@ -37,6 +37,7 @@ internal sealed class Workspace : IDisposable
         Branch = new AlignedBuffer<float>((long)BatchSize * HiddenStride);
         Second = new AlignedBuffer<float>(IsParallel(architecture) ? (long)BatchSize * HiddenStride : 0);
         Logits = new AlignedBuffer<float>((long)LogitRows * LogitStride);
+        Parts = new AttentionParts(architecture, workers, slots);
         int widest = Widest(architecture);
         Batch = new Activations(BatchSize, widest, halfOffsets);
         Workers = new WorkerSpace[workers];
@@ -47,13 +48,13 @@ internal sealed class Workspace : IDisposable
     /// <summary>Positions whose logits are computed together.</summary>
     public int LogitRows { get; }
 
-    /// <summary>Bytes that a workspace for one sequence takes: what the constructor allocates, its small parts left out.</summary>
-    public static long BytesFor(Architecture architecture, int workers)
+    /// <summary>Bytes that a workspace for one sequence takes when its slots are used: what the constructor allocates, its small parts left out.</summary>
+    public static long BytesFor(Architecture architecture, int workers, int slots)
     {
         long hidden = Pad(architecture.Width), query = Pad(architecture.QueryWidth), kv = Pad(architecture.KvWidth), inner = Pad(architecture.Inner), widest = Pad(Widest(architecture));
         long floats = BatchSize * (2 * (hidden + query + kv + inner) + (IsParallel(architecture) ? hidden : 0)) + workers * hidden + (long)MinLogitRows * PadRows(architecture.VocabSize);
         long activations = (BatchSize + workers) * (widest * 5 + widest / PackedLayout.BlockSize * 8);
-        return floats * sizeof(float) + activations;
+        return floats * sizeof(float) + activations + AttentionParts.BytesFor(architecture, workers, slots);
     }
 
     private static bool IsParallel(Architecture architecture) => Array.Exists(architecture.Layers, static layer => layer.Parallel);
@@ -106,6 +107,9 @@ internal sealed class Workspace : IDisposable
     /// <summary>Logits [LogitRows, LogitStride].</summary>
     public AlignedBuffer<float> Logits { get; }
 
+    /// <summary>A lone token's attention by chunks, where workers share a head.</summary>
+    public AttentionParts Parts { get; }
+
     /// <summary>Inputs of the matrices for a batch.</summary>
     public Activations Batch { get; }
 
@@ -131,6 +135,7 @@ internal sealed class Workspace : IDisposable
         Branch.Dispose();
         Second.Dispose();
         Logits.Dispose();
+        Parts.Dispose();
         Batch.Dispose();
         foreach (WorkerSpace worker in Workers)
             worker.Dispose();

@@ -37,6 +37,22 @@ public sealed class AllocationTests() : SampleModelTests(BlockFormat.Q8_0)
         AssertNothing(Step);
     }
 
+    /// <summary>Workers that share a head.</summary>
+    [Fact]
+    public void DecodingWithSharedHeads()
+    {
+        RandomModel random = SharedHeadsTests.Of(4, 1, 64);
+        string folder = Directory.CreateTempSubdirectory("qed").FullName;
+        using (QedModel model = random.Open(random.Write(folder, BlockFormat.Q8_0)))
+        using (Session session = model.CreateSession(new SessionOptions { Threads = 3 }))
+        {
+            session.Feed(new int[600]);
+            int[] next = [1];
+            AssertNothing(() => session.Feed(next));
+        }
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Fact]
     public void APromptInPieces_WithMaskAndPositions()
     {
