@@ -7,7 +7,7 @@ using QedEdge.Quantization;
 namespace QedEdge.Kernels.X86;
 
 /// <summary>
-/// int8 and int4 matrices. A tile is two row groups (16 rows) by one token or by four: a broadcast of four activations serves
+/// int8 and int4 matrices. A tile is two row groups (16 rows) by one token or by four (<see cref="ByteTile{TBlock}"/> for bytes): a broadcast of four activations serves
 /// both groups, a vector of weights serves four tokens. A remainder repeats the last group or token: the same sums are stored
 /// twice, which costs less than more shapes of tile.
 /// </summary>
@@ -40,6 +40,11 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
     /// <summary>Tokens from <paramref name="tokenBegin"/> on, four at a time; the first of them prefetch weights to come.</summary>
     public static void Tiles(in GemmCall call, int tokenBegin, float* y)
     {
+        if (TBlock.IsBytes)
+        {
+            ByteTile<TBlock>.Multiply(call, tokenBegin, y);
+            return;
+        }
         ref readonly PackedMatrix w = ref call.W;
         TBlock block = TBlock.Of(w.Format);
         for (int group = call.GroupBegin; group < call.GroupEnd; group += 2)

@@ -11,6 +11,12 @@ internal unsafe interface IBlock<TSelf> where TSelf : struct, IBlock<TSelf>
     /// <summary>Bytes of a block without its scales.</summary>
     static abstract int Bytes { get; }
 
+    /// <summary>Whether quants are stored as bytes, and sums need no <see cref="Finish"/>: <see cref="ByteTile{TBlock}"/> takes them.</summary>
+    static virtual bool IsBytes => false;
+
+    /// <summary><see cref="IInt8Dot.HasThree"/></summary>
+    static virtual bool HasThree => false;
+
     /// <summary>What the blocks of a format need to be read with.</summary>
     static virtual TSelf Of(BlockFormat format) => default;
 
@@ -121,6 +127,10 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock<SignedBytes<TDot>> wh
 {
     public static int Bytes => PackedLayout.GroupRows * PackedLayout.BlockSize;
 
+    public static bool IsBytes => true;
+
+    public static bool HasThree => TDot.HasThree;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Start(int offset, bool unsigned) => TDot.StartBytes(Vector256.Create(offset));
 
@@ -138,6 +148,10 @@ internal readonly unsafe struct SignedBytes<TDot> : IBlock<SignedBytes<TDot>> wh
 internal readonly unsafe struct BytesByNonNegative<TDot> : IBlock<BytesByNonNegative<TDot>> where TDot : struct, IInt8Dot
 {
     public static int Bytes => SignedBytes<TDot>.Bytes;
+
+    public static bool IsBytes => true;
+
+    public static bool HasThree => TDot.HasThree;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<sbyte> First(byte* w, Vector256<byte> upper) => Vector256.Load((sbyte*)w);

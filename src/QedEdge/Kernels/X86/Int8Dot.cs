@@ -14,6 +14,9 @@ internal interface IInt8Dot
     /// <summary>The kernel set's name.</summary>
     static abstract string Name { get; }
 
+    /// <summary>Whether a tile of three tokens, where there are no more, spares enough: one of four that computes the third twice has a third more products.</summary>
+    static virtual bool HasThree => false;
+
     /// <summary>Sums for <see cref="AddNibbles"/> to begin with, <paramref name="offset"/> being the pair of <see cref="Activations.Offsets"/> in every lane.</summary>
     static abstract Vector256<int> StartNibbles(Vector256<int> offset);
 
@@ -43,6 +46,8 @@ internal interface IInt8Dot
 internal readonly struct Avx2Dot : IInt8Dot
 {
     public static string Name => "avx2";
+
+    public static bool HasThree => true;
 
     // The accumulator is 16 lanes of int16. A block's result fits, |Σ (n − 8) · x| ≤ 16 · 8 · 127 = 16256, and so does a pair of
     // products; what happens in between may wrap around and comes back.
