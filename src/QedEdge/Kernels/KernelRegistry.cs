@@ -40,7 +40,7 @@ internal static class KernelRegistry
         (string Name, bool Present)[] features =
         [
             ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avxvnni", AvxVnni.IsSupported), ("avx512bw", Avx512BW.IsSupported),
-            ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
+            ("avx512vnni", WideVnni.IsSupported), ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
         ];
         return [.. features.Where(f => f.Present).Select(f => f.Name)];
     }
@@ -70,7 +70,7 @@ internal static class KernelRegistry
         if (Avx2.IsSupported && Fma.IsSupported)
         {
             if (Avx512F.IsSupported && Avx512BW.IsSupported)
-                sets.Add(AvxVnni.IsSupported ? new Avx512Kernels<AvxVnniDot>() : new Avx512Kernels());
+                sets.Add(WideVnni.IsSupported ? new Avx512Kernels<WideVnni>() : new Avx512Kernels<WidePairs>());
             // One instruction instead of three per four products of a lane.
             if (AvxVnni.IsSupported)
                 sets.Add(new Avx2Kernels<AvxVnniDot>());

@@ -32,7 +32,7 @@ public sealed class KernelParityTests
     public void Avx512_WithAndWithoutADotProduct_MatchesScalar()
     {
         Assert.SkipUnless(Avx512BW.IsSupported, "this processor has no AVX-512");
-        foreach (KernelSet set in new KernelSet[] { new Avx512Kernels(), new Avx512Kernels<EmulatedVnniDot>() })
+        foreach (KernelSet set in new KernelSet[] { new Avx512Kernels<WidePairs>(), new Avx512Kernels<WideVnni>() })
         {
             AssertGemmMatchesScalar(set);
             AssertExtremeQuantsMatchScalar(set);

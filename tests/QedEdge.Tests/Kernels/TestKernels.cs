@@ -12,6 +12,6 @@ internal static class TestKernels
     [
         .. KernelRegistry.Available.Reverse().Select(set => (set.Name, set)),
         .. Avx2.IsSupported ? [("avx2, emulated VNNI", new Avx2Kernels<EmulatedVnniDot>())] : Array.Empty<(string, KernelSet)>(),
-        .. Avx512BW.IsSupported ? [("avx512 without VNNI", new Avx512Kernels()), ("avx512, emulated VNNI", new Avx512Kernels<EmulatedVnniDot>())] : Array.Empty<(string, KernelSet)>(),
+        .. Avx512BW.IsSupported ? [("avx512 without VNNI", new Avx512Kernels<WidePairs>()), ("avx512 with VNNI", new Avx512Kernels<WideVnni>())] : Array.Empty<(string, KernelSet)>(),
     ];
 }

@@ -100,6 +100,15 @@ public sealed class PublishedProgramTests : IDisposable
         Assert.SkipUnless(processor.Contains(" avx512bw"), "this processor has no AVX-512, and no emulator here does");
         using JsonDocument json = JsonDocument.Parse(PublishedPrograms.Run("qed", "x64-v4", "info", "--json").Output);
         Assert.Equal("avx512", json.RootElement.GetProperty("isa").GetString());
+        Assert.Equal(processor.Contains(" avx512_vnni"), json.RootElement.GetProperty("features").EnumerateArray().Any(feature => feature.GetString() == "avx512vnni"));
+        foreach (string name in new[] { "llama-q4_k_m-256", "llama-zoo-256-imatrix" })
+        {
+            string folder = Path.Combine(TestData.Root, "tests", "types", name);
+            string[] arguments = ["logits", "-m", Path.Combine(folder, "model.gguf"), "--tokens", Tokens(folder), "-t", "2"];
+            string expected = Output("x64", [.. arguments, "--isa", "scalar"]);
+            foreach (string chunk in new[] { "1", "3", "9" })
+                Assert.Equal(expected, Output("x64-v4", [.. arguments, "--chunk", chunk]));
+        }
         foreach (BlockFormat format in new[] { BlockFormat.Q4_0, BlockFormat.Q8_0, BlockFormat.IQ4_NL })
         {
             string model = Path.Combine(_folder, $"tiny-{format}.gguf");

@@ -20,6 +20,7 @@ internal static class PublishedPrograms
         ["libqed.so arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.so")),
         ["libqed.a arm64"] = new(() => Publish("src/QedEdge.Native", "linux-arm64", "libqed.a")),
         ["known-answers x64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-x64", "known-answers")),
+        ["known-answers x64-v4"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-x64", "known-answers", "x86-64-v4")),
         ["known-answers arm64"] = new(() => Publish("tests/QedEdge.KnownAnswers", "linux-arm64", "known-answers")),
         ["qed-convert x64"] = new(() => Publish("converter/qed-convert", "linux-x64", "qed-convert")),
         [$"qed-convert {Dynamic}"] = new(() => PublishDynamic("converter/qed-convert", "qed-convert")),

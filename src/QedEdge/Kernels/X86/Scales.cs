@@ -33,7 +33,7 @@ internal unsafe interface IScales
 }
 
 /// <summary><see cref="BlockScaling.Half"/></summary>
-internal readonly unsafe struct HalfScales : IScales
+internal readonly unsafe partial struct HalfScales : IScales
 {
     public static int Bytes => sizeof(ushort) * PackedLayout.GroupRows;
 
@@ -42,7 +42,7 @@ internal readonly unsafe struct HalfScales : IScales
 }
 
 /// <summary><see cref="BlockScaling.HalfAndMin"/></summary>
-internal readonly unsafe struct HalfScalesAndMins : IScales
+internal readonly unsafe partial struct HalfScalesAndMins : IScales
 {
     public static int Bytes => 2 * HalfScales.Bytes;
 
@@ -56,7 +56,7 @@ internal readonly unsafe struct HalfScalesAndMins : IScales
 }
 
 /// <summary><see cref="BlockScaling.Byte"/></summary>
-internal readonly unsafe struct ByteScales : IScales
+internal readonly unsafe partial struct ByteScales : IScales
 {
     public static int Bytes => PackedLayout.GroupRows;
 
@@ -75,7 +75,7 @@ internal readonly unsafe struct ByteScales : IScales
 }
 
 /// <summary><see cref="BlockScaling.ByteAndMin"/></summary>
-internal readonly unsafe struct ByteScalesAndMins : IScales
+internal readonly unsafe partial struct ByteScalesAndMins : IScales
 {
     public static int Bytes => 2 * PackedLayout.GroupRows;
 
@@ -92,7 +92,7 @@ internal readonly unsafe struct ByteScalesAndMins : IScales
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockByte"/></summary>
-internal readonly unsafe struct HalfBlockScales : IScales
+internal readonly unsafe partial struct HalfBlockScales : IScales
 {
     public static int Bytes => 2 * PackedLayout.GroupRows;
 
@@ -105,7 +105,7 @@ internal readonly unsafe struct HalfBlockScales : IScales
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockHalf"/></summary>
-internal readonly unsafe struct HalfBlockHalves : IScales
+internal readonly unsafe partial struct HalfBlockHalves : IScales
 {
     public static int Bytes => 2 * HalfScales.Bytes;
 
@@ -116,7 +116,7 @@ internal readonly unsafe struct HalfBlockHalves : IScales
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockNibbles"/></summary>
-internal readonly unsafe struct HalfBlockScalesAndMins : IScales
+internal readonly unsafe partial struct HalfBlockScalesAndMins : IScales
 {
     public static int Bytes => 2 * PackedLayout.GroupRows;
 

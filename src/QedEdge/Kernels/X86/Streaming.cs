@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using QedEdge.Memory;
 using QedEdge.Quantization;
 
@@ -39,6 +40,29 @@ internal unsafe struct Streaming
         byte* ahead = _at;
         _at += bytes;
         return ahead;
+    }
+
+    /// <summary>Asks for so many bytes, a constant, that are read once: a loop would be more instructions than what it asks with.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Ask(byte* ahead, int bytes)
+    {
+        Sse.PrefetchNonTemporal(ahead);
+        if (bytes > 64)
+            Sse.PrefetchNonTemporal(ahead + 64);
+        if (bytes > 128)
+            Sse.PrefetchNonTemporal(ahead + 128);
+        if (bytes > 192)
+            Sse.PrefetchNonTemporal(ahead + 192);
+        if (bytes > 256)
+            Sse.PrefetchNonTemporal(ahead + 256);
+        if (bytes > 320)
+            Sse.PrefetchNonTemporal(ahead + 320);
+        if (bytes > 384)
+            Sse.PrefetchNonTemporal(ahead + 384);
+        if (bytes > 448)
+            Sse.PrefetchNonTemporal(ahead + 448);
+        if (bytes > 512)
+            Sse.PrefetchNonTemporal(ahead + 512);
     }
 
     /// <summary>

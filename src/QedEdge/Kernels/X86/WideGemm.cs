@@ -1,133 +1,118 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using QedEdge.Memory;
 using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
 /// <summary>
-/// int8 and int4 matrices for many tokens with 512-bit vectors: two row groups are one vector, and of 32 registers eight tokens' integer and
-/// float sums take half. Fewer tokens, and what is left of them, are <see cref="BlockGemm{TBlock, TScales}"/>'s.
+/// <see cref="BlockGemm{TBlock, TScales}"/> with 512-bit vectors: two row groups are one vector. A lone token takes one pair of groups after another; several take
+/// them four or eight at a time, their integer and float sums all being in registers.
 /// </summary>
-/// <typeparam name="TWide">How two row groups of weights are multiplied.</typeparam>
-/// <typeparam name="TBlock">How they are stored, and multiplied with 256 bits.</typeparam>
-internal static unsafe class WideGemm<TWide, TBlock> where TWide : struct, IWideBlock where TBlock : struct, IBlock<TBlock>
+/// <typeparam name="TBlock">How two row groups of weights are stored and multiplied.</typeparam>
+/// <typeparam name="TScales">What they are scaled by.</typeparam>
+internal static unsafe class WideGemm<TBlock, TScales> where TBlock : struct, IWideBlock<TBlock> where TScales : struct, IWideScales
 {
     private const int GroupRows = PackedLayout.GroupRows;
     private const int BlockSize = PackedLayout.BlockSize;
-    private const int Steps = BlockGemm<TBlock, HalfScales>.Steps;
-    private const int StepBytes = BlockGemm<TBlock, HalfScales>.StepBytes;
-    private const int TileTokens = 8;
 
     /// <summary><see cref="KernelSet.Gemm"/> for these blocks.</summary>
     public static void Multiply(in GemmCall call, float* y)
     {
-        int tiles = call.Tokens / TileTokens;
-        if (tiles == 0)
-        {
-            BlockGemm<TBlock, HalfScales>.Multiply(call, y);
-            return;
-        }
-        ref readonly PackedMatrix w = ref call.W;
-        for (int group = call.GroupBegin; group < call.GroupEnd; group += 2)
-        {
-            int second = Math.Min(group + 1, call.GroupEnd - 1);
-            float* y0 = y + (group - call.GroupBegin) * GroupRows, y1 = y + (second - call.GroupBegin) * GroupRows;
-            byte* w0 = w.Data.Pointer + group * w.GroupBytes;
-            for (int i = 0; i < tiles; i++)
-            {
-                nint at = (nint)i * TileTokens * call.YStride;
-                Tile(w, group, second, call.X, i * TileTokens, y0 + at, y1 + at, call.YStride, new Streaming(w, w0 + i * w.GroupBytes, call.GroupEnd, call.Next), Streaming.GroupsAhead(i, tiles));
-            }
-        }
-        BlockGemm<TBlock, HalfScales>.Tiles(call, tiles * TileTokens, y);
+        if (call.Tokens == 1)
+            Gemv(TBlock.Of(call.W.Format), call.W, call.X, call.GroupBegin, call.GroupEnd, y, call.Next);
+        else
+            WideTiles<TBlock, TScales>.Multiply(call, y);
     }
 
-    /// <summary>Two row groups by eight tokens; asks for the bytes of so many groups.</summary>
-    private static void Tile(in PackedMatrix w, int group0, int group1, Activations input, int token, float* y0, float* y1, nint yStride, Streaming streaming, int groupsAhead)
+    /// <summary>Bytes of a block with its scales.</summary>
+    internal static int BytesRead
     {
-        byte* w0 = w.Data.Pointer + group0 * w.GroupBytes, w1 = w.Data.Pointer + group1 * w.GroupBytes;
-        ushort* d0 = (ushort*)(w0 + w.ScalesOffset), d1 = (ushort*)(w1 + w.ScalesOffset);
-        nint q = input.Stride, q3 = 3 * q, s = input.BlockStride, s3 = 3 * s;
-        sbyte* x = input.Quants.Pointer + token * q, z = x + 4 * q;
-        float* xScale = input.Scales.Pointer + token * s, zScale = xScale + 4 * s;
-        int* xOffset = input.Offsets.Pointer + token * s, zOffset = xOffset + 4 * s;
-        Vector512<float> f0 = default, f1 = default, f2 = default, f3 = default, f4 = default, f5 = default, f6 = default, f7 = default;
-        for (int b = 0; b < w.Blocks; b++)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TBlock.Bytes + TScales.Bytes + TScales.SuperBytes / PackedLayout.SuperBlocks;
+    }
+
+    /// <summary>One token. Each weight is read once, so it need not stay in any cache behind the first.</summary>
+    private static void Gemv(TBlock block, in PackedMatrix w, Activations input, int groupBegin, int groupEnd, float* y, NativeView next)
+    {
+        int bytesRead = 2 * BytesRead; // a call in the loop would cost every register
+        sbyte* quants = input.Quants.Pointer;
+        float* xScales = input.Scales.Pointer;
+        int* xOffsets = TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer;
+        for (int group = groupBegin; group < groupEnd; group += 2)
         {
-            byte* ahead = streaming.Ahead(groupsAhead * (TBlock.Bytes + 2 * GroupRows));
-            for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
-                Sse.Prefetch0(ahead + line);
-            Vector512<int> a0 = TWide.Start(xOffset[0]), a1 = TWide.Start(xOffset[s]), a2 = TWide.Start(xOffset[2 * s]), a3 = TWide.Start(xOffset[s3]);
-            Vector512<int> a4 = TWide.Start(zOffset[0]), a5 = TWide.Start(zOffset[s]), a6 = TWide.Start(zOffset[2 * s]), a7 = TWide.Start(zOffset[s3]);
-            for (int j = 0; j < Steps; j++)
+            int second = Math.Min(group + 1, groupEnd - 1);
+            byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
+            var streaming = new Streaming(w, w0, groupEnd, next);
+            byte* d0 = w0 + w.ScalesOffset, d1 = w1 + w.ScalesOffset, e0 = w0 + w.SupersOffset, e1 = w1 + w.SupersOffset;
+            sbyte* x = quants;
+            float* xScale = xScales;
+            int* xOffset = xOffsets;
+            Vector512<float> acc = default, super = default, superMin = default;
+            for (int b = 0; b < w.Blocks; b++)
             {
-                Vector512<sbyte> v = TWide.First(w0, w1);
-                a0 = TWide.Add(a0, v, Broadcast4(x));
-                a1 = TWide.Add(a1, v, Broadcast4(x + q));
-                a2 = TWide.Add(a2, v, Broadcast4(x + 2 * q));
-                a3 = TWide.Add(a3, v, Broadcast4(x + q3));
-                a4 = TWide.Add(a4, v, Broadcast4(z));
-                a5 = TWide.Add(a5, v, Broadcast4(z + q));
-                a6 = TWide.Add(a6, v, Broadcast4(z + 2 * q));
-                a7 = TWide.Add(a7, v, Broadcast4(z + q3));
-                v = TWide.Second(w0, w1);
-                a0 = TWide.Add(a0, v, Broadcast4(x + BlockSize / 2));
-                a1 = TWide.Add(a1, v, Broadcast4(x + q + BlockSize / 2));
-                a2 = TWide.Add(a2, v, Broadcast4(x + 2 * q + BlockSize / 2));
-                a3 = TWide.Add(a3, v, Broadcast4(x + q3 + BlockSize / 2));
-                a4 = TWide.Add(a4, v, Broadcast4(z + BlockSize / 2));
-                a5 = TWide.Add(a5, v, Broadcast4(z + q + BlockSize / 2));
-                a6 = TWide.Add(a6, v, Broadcast4(z + 2 * q + BlockSize / 2));
-                a7 = TWide.Add(a7, v, Broadcast4(z + q3 + BlockSize / 2));
-                w0 += StepBytes;
-                w1 += StepBytes;
-                x += 4;
-                z += 4;
+                Streaming.Ask(streaming.Ahead(bytesRead), 2 * (TBlock.Bytes + TScales.Bytes)); // the scales stand elsewhere, but asking keeps to a straight line
+                if (TScales.SuperBytes > 0 && b % PackedLayout.SuperBlocks == 0)
+                    NextSupers(ref e0, ref e1, out super, out superMin);
+                Vector512<byte> u = TBlock.UpperFirst(w0, w1), v = TBlock.UpperSecond(w0, w1);
+                int offset = *xOffset++;
+                Vector512<int> sums = TBlock.Start(offset, TScales.HasMins);
+                sums = TBlock.Add(sums, block.First(w0, w1, u, 0), Broadcast4(x));
+                sums = TBlock.Add(sums, block.First(w0, w1, u, 1), Broadcast4(x + 4));
+                sums = TBlock.Add(sums, block.First(w0, w1, u, 2), Broadcast4(x + 8));
+                sums = TBlock.Add(sums, block.First(w0, w1, u, 3), Broadcast4(x + 12));
+                if (TScales.HasHalves)
+                {
+                    AddScaled(block, sums, offset, d0, d1, super, superMin, 0, *xScale, ref acc);
+                    offset = *xOffset++;
+                    sums = TBlock.Start(offset, TScales.HasMins);
+                }
+                sums = TBlock.Add(sums, block.Second(w0, w1, v, 0), Broadcast4(x + 16));
+                sums = TBlock.Add(sums, block.Second(w0, w1, v, 1), Broadcast4(x + 20));
+                sums = TBlock.Add(sums, block.Second(w0, w1, v, 2), Broadcast4(x + 24));
+                sums = TBlock.Add(sums, block.Second(w0, w1, v, 3), Broadcast4(x + 28));
+                AddScaled(block, sums, offset, d0, d1, super, superMin, 1, *xScale, ref acc);
+                w0 += TBlock.Bytes;
+                w1 += TBlock.Bytes;
+                d0 += TScales.Bytes;
+                d1 += TScales.Bytes;
+                x += BlockSize;
+                xScale++;
             }
-            Vector512<float> d = Avx2Float8.WidenHalves(Vector128.Load(d0)).ToVector512Unsafe().WithUpper(Avx2Float8.WidenHalves(Vector128.Load(d1)));
-            f0 = Scale(a0, d, xScale[0], f0);
-            f1 = Scale(a1, d, xScale[s], f1);
-            f2 = Scale(a2, d, xScale[2 * s], f2);
-            f3 = Scale(a3, d, xScale[s3], f3);
-            f4 = Scale(a4, d, zScale[0], f4);
-            f5 = Scale(a5, d, zScale[s], f5);
-            f6 = Scale(a6, d, zScale[2 * s], f6);
-            f7 = Scale(a7, d, zScale[s3], f7);
-            w0 += TBlock.Bytes - Steps * StepBytes;
-            w1 += TBlock.Bytes - Steps * StepBytes;
-            x += BlockSize - Steps * 4;
-            z += BlockSize - Steps * 4;
-            d0 += GroupRows;
-            d1 += GroupRows;
-            xScale++;
-            zScale++;
-            xOffset++;
-            zOffset++;
+            acc.GetLower().Store(y + (group - groupBegin) * GroupRows);
+            acc.GetUpper().Store(y + (second - groupBegin) * GroupRows);
         }
-        Store(f0, y0, y1);
-        Store(f1, y0 + yStride, y1 + yStride);
-        Store(f2, y0 + 2 * yStride, y1 + 2 * yStride);
-        Store(f3, y0 + 3 * yStride, y1 + 3 * yStride);
-        Store(f4, y0 + 4 * yStride, y1 + 4 * yStride);
-        Store(f5, y0 + 5 * yStride, y1 + 5 * yStride);
-        Store(f6, y0 + 6 * yStride, y1 + 6 * yStride);
-        Store(f7, y0 + 7 * yStride, y1 + 7 * yStride);
+    }
+
+    /// <summary>What the scales of the next eight blocks are multiplied by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void NextSupers(ref byte* e0, ref byte* e1, out Vector512<float> super, out Vector512<float> superMin)
+    {
+        super = TScales.Super(e0, e1);
+        superMin = TScales.SuperMin(e0, e1);
+        e0 += TScales.SuperBytes;
+        e1 += TScales.SuperBytes;
     }
 
     /// <summary>Four activations in each of the sixteen lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<sbyte> Broadcast4(sbyte* x) => Vector512.Create(*(int*)x).AsSByte();
+    internal static Vector512<sbyte> Broadcast4(sbyte* x) => Vector512.Create(*(int*)x).AsSByte();
 
-    /// <summary>fma((float)dot, weightScale · xScale, acc)</summary>
+    /// <summary>Scales of a block, or of a half of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scale(Vector512<int> sums, Vector512<float> d, float xScale, Vector512<float> acc) =>
-        Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(TWide.Finish(sums)), d * Vector512.Create(xScale), acc);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector512<float> v, float* y0, float* y1)
+    internal static Vector512<float> Scale(TBlock block, byte* d0, byte* d1, Vector512<float> super, int half)
     {
-        v.GetLower().Store(y0);
-        v.GetUpper().Store(y1);
+        Vector512<float> scale = TScales.Scale(d0, d1, super, half);
+        return TBlock.HasFactor ? scale * Vector512.Create(block.Factor) : scale;
+    }
+
+    /// <summary>acc = fma((float)dot, weightScale · xScale, acc), and where there are mins fma(min, xScale · Σ x, acc).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddScaled(TBlock block, Vector512<int> sums, int offset, byte* d0, byte* d1, Vector512<float> super, Vector512<float> superMin, int half, float xScale, ref Vector512<float> acc)
+    {
+        acc = Avx512F.FusedMultiplyAdd(Avx512F.ConvertToVector512Single(TBlock.Finish(sums, offset, TScales.HasMins)), Scale(block, d0, d1, super, half) * Vector512.Create(xScale), acc);
+        if (TScales.HasMins)
+            acc = Avx512F.FusedMultiplyAdd(TScales.Min(d0, d1, superMin, half), Vector512.Create(xScale * Activations.Sum(offset)), acc);
     }
 }
