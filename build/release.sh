@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes everything a release has, from the sources alone: build/release.sh DIR
-#   executables (qed with the sample model, also for x86-64-v4; qed-convert), the C library, Debian packages, NuGet packages, software bills of
+#   executables (qed with the sample model, on x64 with qed-v4 beside it, which takes its place on processors with AVX-512; qed-convert), the C library, Debian packages, NuGet packages, software bills of
 #   materials (CycloneDX) and SHA256SUMS, for linux-x64 and linux-arm64.
 # From the same commit come the same bytes. REPOSITORY_URL, where it is set, is where the packages say that their sources are. Needs what README.md names for linux-arm64, dpkg-deb and python3; runs on x64.
 set -euo pipefail
@@ -39,6 +39,10 @@ archive() {
 
 for runtime in linux-x64 linux-arm64; do
     publish "qed-$runtime" $runtime src/QedEdge.Cli
+    if [ $runtime = linux-x64 ]; then
+        publish qed-v4 $runtime src/QedEdge.Cli -p:IlcInstructionSet=x86-64-v4
+        cp "$work/qed-v4/qed" "$work/qed-$runtime/qed-v4"
+    fi
     publish "qed-convert-$runtime" $runtime converter/qed-convert
     publish "libqed-$runtime" $runtime src/QedEdge.Native
     publish "static-$runtime" $runtime src/QedEdge.Native -p:NativeLib=Static
@@ -47,8 +51,6 @@ for runtime in linux-x64 linux-arm64; do
         archive "$product-$version-$runtime" "$product-$runtime"
     done
 done
-publish qed-linux-x64-v4 linux-x64 src/QedEdge.Cli -p:IlcInstructionSet=x86-64-v4
-archive "qed-$version-linux-x64-v4" qed-linux-x64-v4
 build/deb.sh amd64 "$work/qed-linux-x64/qed" "$output/qed_${version}_amd64.deb"
 build/deb.sh arm64 "$work/qed-linux-arm64/qed" "$output/qed_${version}_arm64.deb" "$work/qed-linux-x64/qed"
 

@@ -11,6 +11,7 @@ internal static class Program
 
     private static int Run(string[] args)
     {
+        WiderBuild.Enter(args);
         ProgramStart.Prepare();
         Terminal.Prepare();
         (Interrupt.Listen, Interrupt.Act) = (Signals.Listen, Signals.Act);

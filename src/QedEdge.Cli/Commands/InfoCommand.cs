@@ -12,7 +12,7 @@ internal static class InfoCommand
         string used = string.Join(", ", info.ProcessorFeatures);
         bool wider = info.MachineFeatures.Contains("avx512bw") && !info.ProcessorFeatures.Contains("avx512bw");
         return $"processor: {string.Join(", ", info.MachineFeatures)}\nthis build uses: {(used == "" ? "none of them" : used)}"
-            + (wider ? "\nbuilt with -p:IlcInstructionSet=x86-64-v4 it reads prompts faster here" : "");
+            + (wider ? "\nwith qed-v4 beside it, the build for x86-64-v4, it is faster here" : "");
     }
 
     public static Command Create()
