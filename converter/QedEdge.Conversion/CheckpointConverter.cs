@@ -88,6 +88,8 @@ internal static class CheckpointConverter
             writer.End();
             report.FileBytes = stream.Length;
         });
+        if (checkpoint.IsFile)
+            FileMetadata.WarnOfRounding(checkpoint, options, report);
         if (plan.Fallbacks is [string first, ..])
             report.Warnings.Add($"{plan.Fallbacks.Count} tensors are F16 because their widths are no multiple of 32 (plain layout): {first}{(plan.Fallbacks.Count > 1 ? ", …" : "")}");
         return report;

@@ -6,8 +6,6 @@ namespace QedEdge.Conversion;
 /// <param name="Type">The type.</param>
 internal sealed record TypeReport(TensorType Type)
 {
-    private double _errorSum;
-
     /// <summary>How many tensors.</summary>
     public int TensorCount { get; private set; }
 
@@ -24,18 +22,31 @@ internal sealed record TypeReport(TensorType Type)
     public float LargestError { get; private set; }
 
     /// <summary>The mean distance.</summary>
-    public double MeanError => ValueCount == 0 ? 0 : _errorSum / ValueCount;
+    public double MeanError => ValueCount == 0 ? 0 : Errors / ValueCount;
 
     /// <summary>Bits per value.</summary>
     public double BitsPerValue => ValueCount == 0 ? 0 : 8.0 * Bytes / ValueCount;
 
-    internal void Add(long values, long bytes, float largestError, double errorSum)
+    /// <summary>The sum of the distances.</summary>
+    internal double Errors { get; private set; }
+
+    /// <summary>The sum of the magnitudes of values that were rounded.</summary>
+    internal double Magnitudes { get; private set; }
+
+    /// <summary>Adds a tensor.</summary>
+    /// <param name="values">Its values.</param>
+    /// <param name="bytes">Its bytes in the file.</param>
+    /// <param name="largestError">The largest distance of a stored value from the source's.</param>
+    /// <param name="errorSum">The sum of the distances.</param>
+    /// <param name="magnitudeSum">The sum of the values' magnitudes; 0 where nothing was rounded.</param>
+    internal void Add(long values, long bytes, float largestError = 0, double errorSum = 0, double magnitudeSum = 0)
     {
         TensorCount++;
         ValueCount += values;
         Bytes += bytes;
         LargestError = Math.Max(LargestError, largestError);
-        _errorSum += errorSum;
+        Errors += errorSum;
+        Magnitudes += magnitudeSum;
     }
 }
 
@@ -64,6 +75,9 @@ internal sealed class ConversionReport
 
     /// <summary>Matrices into which an adapter was merged.</summary>
     public int MergedMatrices { get; internal set; }
+
+    /// <summary>The mean distance of a value from the source's, as a share of the mean magnitude: over all tensors that were rounded.</summary>
+    public double RelativeError => _types.Values.Sum(static type => type.Magnitudes) is > 0 and var all ? _types.Values.Sum(static type => type.Errors) / all : 0;
 
     /// <summary>What the user should know, a line each: a missing tokenizer, types that had to change.</summary>
     public List<string> Warnings { get; } = [];

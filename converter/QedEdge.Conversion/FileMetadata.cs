@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Hashing;
 using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
@@ -25,8 +26,6 @@ internal static class FileMetadata
                 writer.Copy(source.Metadata, key);
         });
         AddSource(writer, source);
-        if (Quantized(checkpoint, options) is { Count: > 0 } types)
-            warnings.Add($"the weights were quantized before ({string.Join(", ", types)}): the error of quantizing them again adds to that one; take the original weights where they are to be had");
         Tokenizer? tokenizer = null;
         try
         {
@@ -37,6 +36,15 @@ internal static class FileMetadata
             warnings.Add($"the file runs with token ids only: {problem.Message}");
         }
         return CheckpointConverter.DigestPrompt(tokenizer, checkpoint.Config.ContextLength);
+    }
+
+    /// <summary>Says what it cost to round weights a second time.</summary>
+    public static void WarnOfRounding(Checkpoint checkpoint, ConversionOptions options, ConversionReport report)
+    {
+        string types = string.Join(", ", Quantized(checkpoint, options));
+        if (types.Length > 0)
+            report.Warnings.Add(string.Create(CultureInfo.InvariantCulture,
+                $"the weights were quantized before ({types}), and quantizing them again moved them by {report.RelativeError:P1} of their magnitude in the mean, which adds to the error that they had; take the original weights where they are to be had"));
     }
 
     /// <summary>The text of <see cref="GgufKeys.Recipe"/>: which version made the file, and how.</summary>
@@ -57,6 +65,6 @@ internal static class FileMetadata
         || (key.StartsWith("general.", StringComparison.Ordinal) && key is not (GgufKeys.Architecture or GgufKeys.Name or GgufKeys.Alignment or GgufKeys.QuantizationVersion or "general.file_type"));
 
     /// <summary>Types that are rounded a second time: those of fewer than eight bits, but for Q4_0's grid where it is kept (<see cref="ExactNibbles"/>).</summary>
-    private static List<string> Quantized(Checkpoint checkpoint, ConversionOptions options) =>
-        [.. checkpoint.Tensors.Values.Where(tensor => tensor.Blocks is not null && tensor.Type != nameof(BlockFormat.Q8_0) && !(tensor.Type == nameof(BlockFormat.Q4_0) && ExactNibbles.Holds(options.Type))).Select(static tensor => tensor.Type).Distinct().Order(StringComparer.Ordinal)];
+    private static IEnumerable<string> Quantized(Checkpoint checkpoint, ConversionOptions options) =>
+         checkpoint.Tensors.Values.Where(tensor => tensor.Blocks is not null && tensor.Type != nameof(BlockFormat.Q8_0) && !(tensor.Type == nameof(BlockFormat.Q4_0) && ExactNibbles.Holds(options.Type))).Select(static tensor => tensor.Type).Distinct().Order(StringComparer.Ordinal);
 }

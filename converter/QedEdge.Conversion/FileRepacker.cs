@@ -2,6 +2,7 @@ using QedEdge.Conversion.Checkpoints;
 using QedEdge.Gguf;
 using QedEdge.Memory;
 using QedEdge.Model;
+using QedEdge.Quantization.Formats;
 using Architecture = QedEdge.Architectures.Architecture;
 
 namespace QedEdge.Conversion;
@@ -67,7 +68,7 @@ internal static class FileRepacker
                     progress?.Invoke((before + (double)tensors[i].SourceBytes * rows / tensors[i].Rows) / total, tensors[i].Name);
                 }, cancellation);
                 before += tensors[i].SourceBytes;
-                report.Of(tensors[i].Type).Add((long)tensors[i].Rows * tensors[i].Cols, tensors[i].Bytes, 0, 0);
+                report.Of(tensors[i].Type).Add((long)tensors[i].Rows * tensors[i].Cols, tensors[i].Bytes);
             }
             writer.End();
             report.FileBytes = stream.Length;
@@ -85,7 +86,12 @@ internal static class FileRepacker
             NativeView[] data = [.. mapped.Select(static source => source.View)];
             for (int i = 0; i < data.Length; i++)
                 GgufChecksums.Check(file, tensor.Sources[i], data[i]); // the output gets checksums of its own: they must not vouch for damaged data
-            runner.Run(tensor.Rows, tensor.GroupBytes, (row, rows, output) => tensor.Group(data, row, rows, output), write, cancellation);
+            runner.Run(tensor.Rows, tensor.GroupBytes, (row, rows, output) =>
+            {
+                tensor.Group(data, row, rows, output);
+                if (tensor.ToPacked && !FiniteCheck.Group(tensor.To.Info(), tensor.Cols, output))
+                    throw new ModelFormatException(ModelFault.Damaged, file.Name, "holds values that are not finite numbers; download it again, or convert the checkpoint again", tensor: tensor.Sources[0].Name, offset: tensor.Sources[0].Offset);
+            }, write, cancellation);
         }
         finally
         {

@@ -36,7 +36,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         if (_results.Length < groups)
             _results = new GroupResult[groups];
         float largest = 0;
-        double sum = 0;
+        double sum = 0, magnitudes = 0;
         int checkedGroups = 0;
         var checksum = new XxHash3();
         long hashed = 0;
@@ -52,6 +52,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                         throw new ModelFormatException(result.Fault, tensor.Source!.File, result.Problem, tensor: tensor.Source.Name);
                     largest = Math.Max(largest, result.LargestError);
                     sum += result.ErrorSum;
+                    magnitudes += result.MagnitudeSum;
                 }
                 write(bytes);
                 // While the rows are still in memory: a large tensor is read once.
@@ -61,7 +62,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                 progress(read);
             },
             cancellation);
-        report.Add((long)tensor.Rows * tensor.Cols, tensor.Bytes, largest, sum);
+        report.Add((long)tensor.Rows * tensor.Cols, tensor.Bytes, largest, sum, magnitudes);
         return tensor.Source is null ? 0 : checksum.GetCurrentHashAsUInt64();
     }
 
@@ -190,7 +191,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
         public ModelFault Fault;
         public string? Problem;
         public float LargestError;
-        public double ErrorSum;
+        public double ErrorSum, MagnitudeSum;
 
         public void Measure(ReadOnlySpan<float> exact, ReadOnlySpan<float> stored)
         {
@@ -199,6 +200,7 @@ internal sealed class TensorEncoder(int threads, QuantizationMethod method, IRea
                 float error = MathF.Abs(exact[i] - stored[i]);
                 LargestError = MathF.Max(LargestError, error);
                 ErrorSum += error;
+                MagnitudeSum += MathF.Abs(exact[i]);
             }
         }
     }

@@ -79,7 +79,7 @@ internal sealed class Checkpoint
     /// <exception cref="ModelFormatException">A file is missing, cannot be read, is damaged or contradicts another one.</exception>
     public static Checkpoint Open(string folder)
     {
-        if (folder.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && !FileStatus.IsFolder(folder))
+        if (!FileStatus.IsFolder(folder) && (folder.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || FileStatus.KindOf(folder) is FileKind.File))
         {
             using var file = GgufFile.Open(folder);
             return new Checkpoint(file);

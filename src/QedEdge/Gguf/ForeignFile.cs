@@ -25,6 +25,7 @@ internal static class ForeignFile
     {
         string? type = file.Metadata.FindString("general.type"), architecture = file.Metadata.FindString(GgufKeys.Architecture);
         string? problem = type == "adapter" ? "a LoRA adapter without the model that it changes; merge it into that model: qed-convert MODEL_DIR --lora ADAPTER_DIR"
+            : type == "imatrix" ? "an importance matrix, which says what to quantize with care; name the model's file"
             : type == "mmproj" || architecture == "clip" ? "the part of a multimodal model that sees pictures; name the file of its language model"
             : file.Tensors.Count == 0 && file.Metadata.Contains(GgufKeys.Tokens) ? "a vocabulary without weights, which 'qed tokenize' takes; name the model's file for all else"
             : null;

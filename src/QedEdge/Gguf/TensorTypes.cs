@@ -88,7 +88,7 @@ public static class TensorTypes
     {
         4 or 5 or 31 or 32 or 33 or 36 or 37 or 38 =>
             $"tensor type {(uint)type} was removed from the format; convert the original checkpoint again",
-        _ => $"tensor type {(uint)type} is unknown to this version",
+        _ => $"tensor type {(uint)type} is unknown to this version: a newer type, or another program's own; take the model in another type (Q4_K_M, Q8_0, F16)",
     };
 
     /// <summary>Name, values per block and bytes per block of GGUF's own types (ggml's block structures).</summary>

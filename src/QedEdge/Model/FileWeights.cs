@@ -156,5 +156,5 @@ internal sealed class FileWeights : IDisposable
         _repacked.Pack(TensorTypes.PlainFormat(tensor.Type)!.Value, data, rows, cols, interleaved ? _config.HeadSize : 0);
 
     private ModelFormatException NotFinite(GgufTensorInfo tensor) =>
-        new(ModelFault.Damaged, _file.Name, "holds values that are not finite numbers" + (_file.IsOwn ? "; the file is damaged, see 'qed verify'" : ", or a scale that no half-precision number holds; download it again"), tensor: tensor.Name, offset: tensor.Offset);
+        new(ModelFault.Damaged, _file.Name, "holds values that are not finite numbers" + (_file.IsOwn ? "; the file is damaged, see 'qed verify'" : ", or a scale that no half-precision number holds; download it again, or take the model in another type"), tensor: tensor.Name, offset: tensor.Offset);
 }

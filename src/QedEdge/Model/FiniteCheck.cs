@@ -20,12 +20,17 @@ internal static class FiniteCheck
     {
         for (int group = 0; group < count; group++)
         {
-            FormatInfo format = matrix.Format.Info();
-            ReadOnlySpan<byte> numbers = matrix.Group(group)[(int)format.NumbersOffset(matrix.Cols)..];
-            if (!(format.HasSingles ? Floats(MemoryMarshal.Cast<byte, float>(numbers)) : Halves(MemoryMarshal.Cast<byte, ushort>(numbers), format.Infinity)))
+            if (!Group(matrix.Format.Info(), matrix.Cols, matrix.Group(group)))
                 return false;
         }
         return true;
+    }
+
+    /// <summary>A packed row group.</summary>
+    public static bool Group(FormatInfo format, int cols, ReadOnlySpan<byte> group)
+    {
+        ReadOnlySpan<byte> numbers = group[(int)format.NumbersOffset(cols)..];
+        return format.HasSingles ? Floats(MemoryMarshal.Cast<byte, float>(numbers)) : Halves(MemoryMarshal.Cast<byte, ushort>(numbers), format.Infinity);
     }
 
     /// <summary>Floats of any number, or halves.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using QedEdge.Conversion;
 using QedEdge.Gguf;
 using QedEdge.Quantization;
@@ -71,7 +72,10 @@ public sealed class OtherFilesTests : IDisposable
     public void QuantizingWhatWasQuantized_WarnsOfIt_AndComesNear()
     {
         ConversionReport report = CheckpointConverter.Convert(Source("llama-q4_k_m-256"), _folder["anew.gguf"], new() { Type = BlockFormat.Q8_0 });
-        Assert.Contains(report.Warnings, static warning => warning.Contains("were quantized before (Q4_K, Q6_K)"));
+        Assert.InRange(report.RelativeError, 0.001, 0.02); // eight bits
+        Assert.Contains(report.Warnings, warning => warning.Contains("were quantized before (Q4_K, Q6_K)") && warning.Contains(string.Create(CultureInfo.InvariantCulture, $"moved them by {report.RelativeError:P1} of")));
+        ConversionReport coarse = CheckpointConverter.Convert(Source("llama-q4_k_m-256"), _folder["coarse.gguf"], new() { Type = BlockFormat.Q4_0 });
+        Assert.InRange(coarse.RelativeError, 0.03, 0.2); // four
         float[] before = Logits(Source("llama-q4_k_m-256")), after = Logits(_folder["anew.gguf"]);
         Assert.InRange(before.Zip(after, static (a, b) => Math.Abs(a - b)).Average(), 1e-6, 0.2);
         using GgufFile file = GgufFile.Open(_folder["anew.gguf"]);
