@@ -15,6 +15,9 @@ public sealed record GenerationOptions
     /// <summary>The token that ends generation; null is all that end a text by the model's file.</summary>
     public int? EosId { get; init; }
 
+    /// <summary>Texts that end a text before they appear, none of them empty; the text of a special token stands for that token. For <see cref="SessionText"/>: a <see cref="Generator"/> knows tokens alone.</summary>
+    public IReadOnlyList<string> Stops { get; init; } = [];
+
     /// <summary>Goes on to <see cref="MaxTokens"/> whatever is chosen.</summary>
     public bool IgnoreEos { get; init; }
 
