@@ -33,8 +33,9 @@ internal sealed class CommonOptions
     public void AddRunOptions(Command command, bool model = true)
     {
         if (model)
-            command.Add(Model);
-        command.Add(Threads, ContextSize, KvType, Load, Isa, Verbose);
+            command.AddGroup(OptionGroups.Machine, Model);
+        command.AddGroup(OptionGroups.Machine, Threads, ContextSize, KvType, Load, Isa);
+        command.AddGroup(OptionGroups.Output, Verbose);
     }
 
     /// <summary>Opens the model that was asked for, and warns where it may not fit into memory.</summary>

@@ -9,7 +9,7 @@ internal sealed class ContextInput(string overflow)
     private readonly IntegerOption _sinks = new("--sinks") { ValueName = "N", Description = "First tokens that --overflow slide keeps (default: 4)" };
 
     /// <summary>Adds the options to a command.</summary>
-    public void AddTo(Command command) => command.Add(_overflow, _sinks);
+    public void AddTo(Command command) => command.AddGroup(OptionGroups.Machine, _overflow, _sinks);
 
     /// <summary>Whether what is too long for the context slides through it.</summary>
     public bool Slides(ParseResult parsed) => parsed.GetValue(_overflow) == "slide";

@@ -9,6 +9,8 @@ namespace QedEdge.Cli;
 /// <summary>Whether QedEdge runs a file, and as what: known from its header, before any weight is read.</summary>
 internal sealed class FileVerdict
 {
+    private readonly ModelConfig? _config;
+
     /// <summary>Judges a file.</summary>
     public FileVerdict(GgufFile file)
     {
@@ -16,7 +18,7 @@ internal sealed class FileVerdict
         {
             ModelConfig config = ModelConfig.Read(file);
             TensorCheck.Run(file, config.Architecture);
-            Family = config.Architecture.Name;
+            _config = config;
         }
         catch (QedException e)
         {
@@ -30,7 +32,7 @@ internal sealed class FileVerdict
     }
 
     /// <summary>The family whose model it is, or null where it is not run.</summary>
-    public string? Family { get; }
+    public string? Family => _config?.Architecture.Name;
 
     /// <summary>Why it is not run, or null.</summary>
     public string? Problem { get; }
@@ -56,8 +58,17 @@ internal sealed class FileVerdict
             yield break;
         }
         yield return $"runs: yes, a model of the family '{Family}'; its weights ({Types(file)}) are {(file.HasPackedLayout ? "used in place" : "repacked into memory when it is opened")}";
+        yield return Model(file, _config!);
         yield return $"tokenizer: {Tokenizer ?? $"none, token ids only{Because(TokenizerProblem)}"}";
         yield return $"chat template: {Template ?? $"none{Because(TemplateProblem)}"}";
+    }
+
+    private static string Model(GgufFile file, ModelConfig config)
+    {
+        long parameters = file.Tensors.Where(static tensor => !tensor.IsBaked).Sum(static tensor => tensor.ElementCount);
+        string heads = config.KeyValueHeadCount == config.HeadCount ? "" : $" ({config.KeyValueHeadCount} of keys and values)";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"model: {(config.Name is { Length: > 0 } name ? name + ", " : "")}{parameters:N0} parameters, {config.LayerCount} layers of width {config.HiddenSize}, {config.HeadCount} heads{heads} of {config.HeadSize}, context {config.ContextLength:N0}");
     }
 
     /// <summary>The matrices' types, by their share of the bytes.</summary>

@@ -23,8 +23,7 @@ internal sealed class PictureOutput(string name, string ending, string descripti
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Add(_file);
-        command.Add(_force);
+        command.AddGroup(OptionGroups.Output, _file, _force);
     }
 
     /// <summary>Says now what would stand in the way of the file.</summary>

@@ -40,6 +40,7 @@ internal static class Program
 
     internal static Command BuildRoot() => new("qed", "Runs small language models from one quantized file.")
     {
+        Meant = static word => word.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? $"qed chat -m {word}" : word.Contains(' ') ? $"qed generate \"{word}\"" : null,
         Commands =
         [
             GenerateCommand.Create(),

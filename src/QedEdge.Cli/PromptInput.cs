@@ -18,17 +18,18 @@ internal sealed class PromptInput(string what = "prompt")
     /// <summary>What is the text of a file or of standard input, for descriptions.</summary>
     public const string ContentRule = "A byte order mark and the last line end are no part of the text";
 
+    /// <summary>The heading of the options in the help.</summary>
+    public string Group => char.ToUpperInvariant(what[0]) + what[1..];
+
     /// <summary>Adds argument and options to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="ids">Whether it takes token ids too.</param>
     public void AddTo(Command command, bool ids = true)
     {
         command.Add(_text);
-        command.Add(_option);
-        command.Add(_file);
-        command.Add(_plain);
+        command.AddGroup(Group, _option, _file, _plain);
         if (ids)
-            command.Add(_tokens);
+            command.AddGroup(Group, _tokens);
     }
 
     /// <summary>Whether there is a prompt on the command line.</summary>
@@ -96,7 +97,16 @@ internal sealed class PromptInput(string what = "prompt")
             WarnOfSecondBos(tokenizer, text);
         var ids = new List<int>();
         tokenizer.Encode(text, ids, tokenizer.PromptOptions & ~((goesOn ? EncodeOptions.AddEos : 0) | (plain ? EncodeOptions.ParseSpecial : 0)));
+        WarnOfUnknown(tokenizer, ids);
         return ids.Count > 0 ? [.. ids] : throw new UsageException("the prompt is empty and the model has no token to begin with");
+    }
+
+    /// <summary>Says how much of a text the model does not see as what it is.</summary>
+    private static void WarnOfUnknown(Tokenizer tokenizer, List<int> ids)
+    {
+        int unknown = tokenizer.UnkId < 0 ? 0 : ids.Count(id => id == tokenizer.UnkId);
+        if (unknown > 0)
+            Terminal.Note($"warning: the tokenizer does not know {unknown} {(unknown == 1 ? "part" : "parts")} of the text: the model sees {TerminalText.OneLine(Encoding.UTF8.GetString(tokenizer.Piece(tokenizer.UnkId)))} there");
     }
 
     /// <summary>Says where a text begins with the token that is added to its beginning: there will be one.</summary>

@@ -29,7 +29,7 @@ internal sealed class SamplingInput(int? maxTokens = null)
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Add(_maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _penalizeNew, _bias, _seed, _greedy, _stop, _ignoreEos);
+        command.AddGroup(OptionGroups.Sampling, _maxTokens, _temperature, _topK, _topP, _minP, _typical, _repeat, _presence, _frequency, _window, _penalizeNew, _bias, _seed, _greedy, _stop, _ignoreEos);
     }
 
     /// <summary>Those that can be changed while a conversation goes on.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using QedEdge.Cli.LineEditing;
 using QedEdge.CommandLine;
 using QedEdge.Memory;
 
@@ -8,9 +9,13 @@ namespace QedEdge.Cli;
 /// <summary>Standard output and error as bytes in UTF-8, whatever the locale says; where they are a terminal, text of others cannot command it (<see cref="TerminalText"/>).</summary>
 internal static class Terminal
 {
-    private static readonly Stream Output = TerminalStream.Of(StandardStreams.Output(), StandardStreams.OutputIsTerminal);
+    private static readonly Stream RawOutput = StandardStreams.Output();
+    private static readonly Stream Output = TerminalStream.Of(RawOutput, StandardStreams.OutputIsTerminal);
+    private static readonly WordWrap Words = new();
     private static readonly Stream RawError = StandardStreams.Error();
     private static readonly Stream Error = TerminalStream.Of(RawError, StandardStreams.ErrorIsTerminal);
+
+    private const int NarrowTerminal = 20; // columns, below which words are cut all the same
 
     private static byte[] s_bytes = new byte[1024];
 
@@ -24,13 +29,24 @@ internal static class Terminal
             Write(s_bytes.AsSpan(0, Encoding.UTF8.GetBytes(text, s_bytes)));
     }
 
+    /// <summary>Writes generated text; on a terminal its lines break between words.</summary>
+    public static void WriteWords(ReadOnlySpan<char> text)
+    {
+        if (StandardStreams.OutputWidth is > NarrowTerminal and var width && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"))
+            Words.Write(text, width, shown => Write(shown), columns => Write(RawOutput, Encoding.ASCII.GetBytes($"\e[{columns}D\e[K\n")));
+        else
+            Write(text);
+    }
+
     /// <summary>Writes result bytes.</summary>
-    public static void Write(ReadOnlySpan<byte> bytes)
+    public static void Write(ReadOnlySpan<byte> bytes) => Write(Output, bytes);
+
+    private static void Write(Stream stream, ReadOnlySpan<byte> bytes)
     {
         try
         {
-            Output.Write(bytes);
-            Output.Flush();
+            stream.Write(bytes);
+            stream.Flush();
         }
         catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException && !Shell.IsBrokenPipe(e)))
         {

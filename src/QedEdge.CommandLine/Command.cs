@@ -22,6 +22,9 @@ public sealed class Command(string name, string description, params Parameter[] 
     /// <summary>Does it, and returns the exit code; null for a root that needs a command.</summary>
     public Func<ParseResult, int>? Action { get; set; }
 
+    /// <summary>Of a root: the command line that was meant by a word that is no command, or null.</summary>
+    public Func<string, string?>? Meant { get; init; }
+
     /// <summary>The commands of a root.</summary>
     public Command[] Commands
     {
@@ -43,8 +46,8 @@ public sealed class Command(string name, string description, params Parameter[] 
     /// <summary>Its arguments.</summary>
     public Argument[] Arguments => [.. _parameters.OfType<Argument>()];
 
-    /// <summary>Its own options, without --help and --version.</summary>
-    public Option[] Options => [.. _parameters.OfType<Option>()];
+    /// <summary>Its own options, without --help and --version, those of a group together.</summary>
+    public Option[] Options => [.. _parameters.OfType<Option>().GroupBy(option => option.Group).SelectMany(group => group)];
 
     /// <summary>All options that it takes.</summary>
     public Option[] AllOptions => [.. Options, .. Root == this ? new[] { Help, Version } : [Help]];
@@ -65,4 +68,12 @@ public sealed class Command(string name, string description, params Parameter[] 
 
     /// <summary>Adds options and arguments.</summary>
     public void Add(params ReadOnlySpan<Parameter> parameters) => _parameters.AddRange(parameters);
+
+    /// <summary>Adds options and arguments under a heading of the help.</summary>
+    public void AddGroup(string group, params ReadOnlySpan<Parameter> parameters)
+    {
+        foreach (Parameter parameter in parameters)
+            parameter.Group = group;
+        Add(parameters);
+    }
 }

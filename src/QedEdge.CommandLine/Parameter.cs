@@ -31,6 +31,9 @@ public abstract class Parameter
     /// <summary>The only values that are taken; none where there are others.</summary>
     public string[] Words { get; init; } = [];
 
+    /// <summary>The heading that it stands under in the help, "" for none of its own.</summary>
+    public string Group { get; internal set; } = "";
+
     /// <summary>Whether it names what the command writes; files and folders are read otherwise.</summary>
     public bool IsWritten { get; init; }
 

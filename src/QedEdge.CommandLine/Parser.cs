@@ -107,7 +107,9 @@ internal sealed class Parser
     {
         if (root.Find(word) is not null)
             return $"the command comes first: {root.Name} {word}";
-        string meant = Suggestion.For(word, root.Commands.Select(command => command.Name)) is { } name ? $"did you mean '{name}'?" : $"commands: {Names(root)}";
+        string meant = Suggestion.For(word, root.Commands.Select(command => command.Name)) is { } name ? $"did you mean '{name}'?"
+            : root.Meant?.Invoke(word) is { } line ? $"did you mean: {line}"
+            : $"commands: {Names(root)}";
         return $"unknown command '{word}'; {meant}";
     }
 

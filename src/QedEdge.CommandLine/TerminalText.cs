@@ -42,7 +42,7 @@ public static class TerminalText
     };
 
     /// <summary>A character as JSON escapes it.</summary>
-    internal static string Escaped(Rune rune)
+    public static string Escaped(Rune rune)
     {
         Span<char> units = stackalloc char[2];
         string text = "";

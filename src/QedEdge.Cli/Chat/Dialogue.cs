@@ -1,6 +1,8 @@
+using System.Text;
 using QedEdge.Chat;
 using QedEdge.Generation;
 using QedEdge.Machine;
+using QedEdge.Memory;
 
 namespace QedEdge.Cli.Chat;
 
@@ -90,6 +92,14 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
     /// <summary>Writes the conversation to a file: its messages, and what the session computed of them.</summary>
     /// <exception cref="QedException">It cannot be written.</exception>
     public void Save(string path, bool overwrite) => session.SaveWithNote(path, overwrite, flush: true, MessagesText.Write(All()));
+
+    /// <summary>Writes what was said to a file as Markdown, for people.</summary>
+    /// <exception cref="QedException">It is there already, or cannot be written.</exception>
+    public void SaveText(string path)
+    {
+        using var file = new AtomicFile(path, overwrite: false, isPrivate: true);
+        file.Write(stream => stream.Write(Encoding.UTF8.GetBytes(MessagesText.Markdown(All()))));
+    }
 
     /// <summary>Goes on with a conversation that was written to a file.</summary>
     /// <exception cref="QedException">It cannot be read, is of another model, or was written by something else.</exception>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using QedEdge.Chat;
 
@@ -22,6 +23,23 @@ internal static class MessagesText
         }
         json.WriteEndArray();
     });
+
+    /// <summary>A conversation's messages as Markdown: who speaks in bold, then what was said; thoughts are quoted, calls are code.</summary>
+    public static string Markdown(IEnumerable<ChatMessage> messages)
+    {
+        var text = new StringBuilder();
+        foreach (ChatMessage message in messages)
+        {
+            text.Append("**").Append(message.Role).Append("**\n\n");
+            if (message.Reasoning is { Length: > 0 } reasoning)
+                text.Append("> ").Append(reasoning.Trim().Replace("\n", "\n> ", StringComparison.Ordinal)).Append("\n\n");
+            if (message.Content.Length > 0)
+                text.Append(message.Content.Trim()).Append("\n\n");
+            foreach (ToolCall call in message.ToolCalls)
+                text.Append("    ").Append(call.Name).Append(' ').Append(call.Arguments.ReplaceLineEndings(" ")).Append("\n\n");
+        }
+        return text.ToString();
+    }
 
     /// <summary>An answer's parts as members of a JSON object.</summary>
     public static void WriteAnswer(Utf8JsonWriter json, ChatAnswer answer)

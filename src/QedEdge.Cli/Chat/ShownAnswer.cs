@@ -17,7 +17,7 @@ internal sealed class ShownAnswer : IDisposable
         if (part == AnswerPart.Text)
         {
             Dispose();
-            Terminal.Write(text);
+            Terminal.WriteWords(text);
         }
         else if (ShowsThoughts)
         {

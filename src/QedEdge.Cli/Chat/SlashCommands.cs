@@ -10,6 +10,8 @@ namespace QedEdge.Cli.Chat;
 /// <param name="file">The file that it came from, or null.</param>
 internal sealed class SlashCommands(Dialogue conversation, ChatSettings settings, string? file)
 {
+    private const string TextEnding = ".md";
+
     private const string Help = """
         /reset           forget the conversation
         /undo            take back the last message and its answer
@@ -17,7 +19,7 @@ internal sealed class SlashCommands(Dialogue conversation, ChatSettings settings
         /system TEXT     begin anew with this system message (none: without)
         /set NAME VALUE  generate otherwise, by the options' names: /set temp 0.7; /set alone lists all
         /status          tokens and context used
-        /save FILE       write the conversation to a file
+        /save FILE       write the conversation to a file; FILE.md for people to read, any other to go on with
         /load FILE       go on with one that was written
         /help            this list
         /exit            end, as Ctrl-D does, or Ctrl-C twice; Ctrl-C stops an answer, and clears the line
@@ -63,6 +65,10 @@ internal sealed class SlashCommands(Dialogue conversation, ChatSettings settings
                 return true;
             case "/save" when rest == "-":
                 Terminal.Note("error: /save takes a file, and no standard output; a file of that name is ./-");
+                return true;
+            case "/save" when rest.EndsWith(TextEnding, StringComparison.OrdinalIgnoreCase):
+                conversation.SaveText(rest);
+                Terminal.Note($"{TerminalText.OneLine(rest)}: {conversation.Count} messages");
                 return true;
             case "/save" when rest.Length > 0:
                 if (rest != _file && FileStatus.Exists(rest)) // a file of this conversation's is its own

@@ -16,7 +16,8 @@ internal sealed class BakeCommand
         var self = new BakeCommand();
         var command = new Command("bake", "Store what prompts begin with inside a model file, so that it is never computed again.\n\nExample: qed bake \"Once upon a time, in a village by the sea,\" -o village.gguf");
         self._prompt.AddTo(command);
-        command.Add(self._system, self._output, self._force);
+        command.AddGroup(self._prompt.Group, self._system);
+        command.AddGroup(OptionGroups.Output, self._output, self._force);
         self._common.AddRunOptions(command);
         command.Action = self.Run;
         return command;

@@ -28,7 +28,7 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Measure prefill and decode speed. Test pp512 feeds a prompt of 512 tokens, tg128 generates 128 tokens one by one; seqs is how many sequences are computed together. Weights GB/s is how fast generating reads the weights, plain GB/s how fast this machine reads them and does nothing else, share the one of the other.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2",
             self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._common.Verbose, self._csv);
         self._plot.AddTo(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

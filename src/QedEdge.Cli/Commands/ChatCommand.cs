@@ -28,11 +28,12 @@ internal sealed class ChatCommand
     public static Command Create()
     {
         var self = new ChatCommand();
-        var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1",
-            self._system, self._think, self._variables, self._load, self._json, self._noHistory, self._verbosePrompt);
+        var command = new Command("chat", "Talk with an instruction-tuned model; /help there lists what can be typed.\n\nExample: qed chat --system \"You tell short stories.\" --seed 1");
+        command.AddGroup(OptionGroups.Conversation, self._system, self._think, self._variables, self._load, self._noHistory);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
         self._common.AddRunOptions(command);
+        command.AddGroup(OptionGroups.Output, self._json, self._verbosePrompt);
         command.Action = self.Run;
         return command;
     }
@@ -108,7 +109,7 @@ internal sealed class ChatCommand
         using (var shown = new ShownAnswer())
         using (_progress) // gone before anything else is said
             result = signals.Run(cancellation => conversation.Answer(message, options, shown.Show, cancellation)).Generation;
-        Terminal.Write("\n");
+        Terminal.WriteWords("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");
         if (parsed.GetValue(_common.Verbose))

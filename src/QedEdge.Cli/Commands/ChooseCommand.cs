@@ -21,7 +21,7 @@ internal sealed class ChooseCommand
             self._choices, self._protocol);
         self._prompt.AddTo(command, ids: false);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

@@ -19,7 +19,7 @@ internal sealed class CompareCommand
             self._models);
         self._text.AddTo(command);
         self._common.AddRunOptions(command, model: false);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

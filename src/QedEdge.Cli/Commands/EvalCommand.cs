@@ -25,7 +25,7 @@ internal sealed class EvalCommand
         var command = new Command("eval", "Answer multiple-choice tasks, as JSON lines from the Hugging Face hub.\n\nExample: qed eval samples/eval",
             self._folder, self._tasks, self._protocol, self._prompts, self._limit, self._output, self._resume, self._force);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

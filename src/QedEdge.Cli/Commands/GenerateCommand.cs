@@ -30,9 +30,10 @@ internal sealed class GenerateCommand
         self._prompt.AddTo(command);
         self._sampling.AddTo(command);
         self._context.AddTo(command);
-        command.Add(self._cache, self._logprobs, self._verbosePrompt, self._printIds, self._digest);
+        command.AddGroup(OptionGroups.Machine, self._cache);
+        command.AddGroup(OptionGroups.Output, self._logprobs, self._verbosePrompt, self._printIds, self._digest);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }
@@ -80,7 +81,7 @@ internal sealed class GenerateCommand
             if (json)
                 text.Append(piece);
             else if (!ids)
-                Terminal.Write(piece);
+                Terminal.WriteWords(piece);
         }, prompt);
 
         var cache = new PromptCache(parsed.GetValue(_cache));
@@ -111,7 +112,7 @@ internal sealed class GenerateCommand
         if (json)
             WriteJson(result, text, chosen, options.Sampling.Seed, hash, tokenizer);
         else
-            Terminal.Write("\n");
+            Terminal.WriteWords("\n");
         cache.Warn();
         if (result.Finish == FinishReason.Length && !json && StandardStreams.OutputIsTerminal && StandardStreams.ErrorIsTerminal)
             Terminal.Note(result.GeneratedTokens < options.MaxTokens ? $"(the context of {session.Capacity} tokens is full; --overflow slide goes on)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");

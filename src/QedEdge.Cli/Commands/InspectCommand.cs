@@ -10,12 +10,13 @@ internal sealed class InspectCommand
 {
     private readonly CommonOptions _common = new();
     private readonly Argument _file = new("FILE") { Description = "The file" };
+    private readonly Flag _tensors = new("--tensors") { Description = "List every tensor; without this those that all layers have stand in one line" };
 
     public static Command Create()
     {
         var self = new InspectCommand();
         var command = new Command("inspect", "Show whether a model file runs, its metadata, tensors, sizes and memory need.\n\nExample: qed inspect -m qed.gguf",
-            self._file, self._common.Model, self._common.ContextSize, self._common.Json);
+            self._file, self._tensors, self._common.Model, self._common.ContextSize, self._common.Json);
         command.Action = self.Run;
         return command;
     }
@@ -32,15 +33,20 @@ internal sealed class InspectCommand
         if (parsed.GetValue(_common.Json))
             WriteJson(file, verdict, memory, bundle);
         else
-            WriteText(file, verdict, memory, bundle);
+            WriteText(file, verdict, memory, bundle, parsed.GetValue(_tensors));
         return ExitCode.Done;
     }
 
-    private static void WriteText(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle)
+    private static void WriteText(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle, bool listsAll)
     {
         foreach (string line in verdict.Lines(file))
             Terminal.WriteLine(TerminalText.OneLine(line));
-        Terminal.WriteLine($"\n{file.Name}: GGUF v{file.Version}, {file.Length} bytes, alignment {file.Alignment}, layout {Layout(file)}");
+        IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(static tensor => !tensor.IsBaked);
+        long values = weights.Sum(static tensor => tensor.ElementCount), bytes = weights.Sum(static tensor => tensor.Bytes);
+        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"file: {TerminalText.OneLine(file.Name)}, {ByteSize.Text(file.Length)}, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight, GGUF v{file.Version}, layout {Layout(file)}, alignment {file.Alignment}"));
+        if (memory is { } need)
+            Terminal.WriteLine($"memory at {need.Context} positions: weights {ByteSize.Text(need.Weights)}, workspace {ByteSize.Text(need.Workspace)}, keys and values {ByteSize.Text(need.Kv(KvCacheType.F32))} (f32), {ByteSize.Text(need.Kv(KvCacheType.F16))} (f16), {ByteSize.Text(need.Kv(KvCacheType.Q8_0))} (q8_0)");
         if (bundle is not null)
         {
             Terminal.WriteLine($"bundled with an executable of {bundle.ExecutableLength} bytes, at byte {bundle.ModelOffset}, {bundle.ModelLength} bytes");
@@ -55,16 +61,9 @@ internal sealed class InspectCommand
         Terminal.WriteLine($"\nmetadata ({file.Metadata.Keys.Count})");
         foreach (string key in file.Metadata.Keys)
             Terminal.WriteLine($"  {TerminalText.OneLine(key)} = {TerminalText.OneLine(file.Metadata.Describe(key))}");
-        Terminal.WriteLine($"\ntensors ({file.Tensors.Count})");
-        foreach (GgufTensorInfo tensor in file.Tensors)
-            Terminal.WriteLine($"  {TerminalText.OneLine(tensor.Name),-28} {TensorTypes.Name(tensor.Type),-12} {Shape(tensor),-16} {tensor.Bytes,12}");
-        IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(t => !t.IsBaked);
-        long values = weights.Sum(t => t.ElementCount), bytes = weights.Sum(t => t.Bytes);
-        Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{values} weights, {bytes} bytes, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight"));
-        if (memory is { } need)
-        {
-            Terminal.WriteLine($"memory at {need.Context} positions: weights {need.Weights}, workspace {need.Workspace}, keys and values {need.Kv(KvCacheType.F32)} (f32), {need.Kv(KvCacheType.F16)} (f16), {need.Kv(KvCacheType.Q8_0)} (q8_0) bytes");
-        }
+        Terminal.WriteLine($"\ntensors ({file.Tensors.Count}; {bytes} bytes of {values} weights)");
+        foreach (string line in listsAll ? TensorList.All(file) : TensorList.Folded(file))
+            Terminal.WriteLine("  " + line);
     }
 
     private static void WriteJson(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle) => Terminal.WriteJson(json =>
@@ -133,6 +132,4 @@ internal sealed class InspectCommand
     });
 
     private static string Layout(GgufFile file) => file.HasPackedLayout ? "packed" : "plain";
-
-    private static string Shape(GgufTensorInfo tensor) => $"[{string.Join(", ", tensor.Dimensions)}]";
 }

@@ -22,7 +22,7 @@ internal sealed class LogitsCommand
         var command = new Command("logits", "Write the logits of all positions.\n\nExample: qed logits --tokens 1,5,7 -o logits.f32",
             self._tokens, self._output, self._mask, self._positions, self._chunk, self._force);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

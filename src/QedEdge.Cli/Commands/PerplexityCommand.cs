@@ -20,7 +20,7 @@ internal sealed class PerplexityCommand
         self._text.AddTo(command);
         self._plot.AddTo(command);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

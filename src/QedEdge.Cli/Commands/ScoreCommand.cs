@@ -22,10 +22,10 @@ internal sealed class ScoreCommand
         var self = new ScoreCommand();
         var command = new Command("score", "Say how likely the model thinks a text.\n\nExample: qed score \"Once upon a time there was a king.\"");
         self._text.AddTo(command);
-        command.Add(self._context, self._labels, self._shifted);
+        command.AddGroup(self._text.Group, self._context, self._labels, self._shifted);
         self._html.AddTo(command);
         self._common.AddRunOptions(command);
-        command.Add(self._common.Json);
+        command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
     }

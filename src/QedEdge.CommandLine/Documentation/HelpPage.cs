@@ -22,7 +22,8 @@ internal sealed class HelpPage(int width)
         page.Wrap("", $"Usage: {Synopsis.Plain(Synopsis.Of(command))}", 0);
         page.Section("Commands:", [.. command.Commands.Select(named => named.Name)], [.. command.Commands.Select(named => named.Summary)]);
         page.Section("Arguments:", command.Arguments);
-        page.Section("Options:", command.AllOptions);
+        foreach (IGrouping<string, Option> group in command.AllOptions.GroupBy(option => option.Group))
+            page.Section(group.Key.Length == 0 ? "Options:" : group.Key + ":", [.. group]);
         string[] examples = command.Examples;
         if (examples.Length > 0)
             page._page.Append(examples.Length == 1 ? "\nExample:\n" : "\nExamples:\n");

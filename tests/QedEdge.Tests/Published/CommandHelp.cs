@@ -18,7 +18,8 @@ internal sealed class CommandHelp
         ProgramResult help = PublishedPrograms.Run(program, "x64", name == "" ? ["--help"] : [name, "--help"]);
         Assert.Equal((0, ""), (help.ExitCode, help.Error));
         _lines = help.Output.Split('\n');
-        AllOptions = [.. Rows("Options:").Select(row => new OptionHelp(row.Head, row.Text))];
+        // Options stand under headings of their own.
+        AllOptions = [.. _lines.Where(line => line.EndsWith(':') && char.IsAsciiLetterUpper(line[0]) && line is not ("Commands:" or "Arguments:" or "Example:" or "Examples:")).SelectMany(Rows).Select(row => new OptionHelp(row.Head, row.Text))];
         Assert.NotEmpty(AllOptions);
     }
 

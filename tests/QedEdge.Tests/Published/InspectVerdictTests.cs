@@ -17,10 +17,30 @@ public sealed class InspectVerdictTests : IDisposable
     {
         string other = Path.Combine(TestData.Root, "tests", "types", "llama-q4_k_m-288", "model.gguf"), own = Path.Combine(_folder, "own.gguf");
         Assert.StartsWith("runs: yes, a model of the family 'llama'; its weights (Q5_0, Q8_0, ", Inspect(other));
-        Assert.Contains(") are repacked into memory when it is opened\ntokenizer: byte-level BPE, 300 tokens\nchat template: none\n", Inspect(other));
+        Assert.Contains(") are repacked into memory when it is opened\nmodel: ", Inspect(other));
+        Assert.Contains("\ntokenizer: byte-level BPE, 300 tokens\nchat template: none\nfile: ", Inspect(other));
         CheckpointConverter.Convert(TestData.TinyQed, own, new());
-        Assert.StartsWith("runs: yes, a model of the family 'qed'; its weights (packed Q8_0) are used in place\ntokenizer: byte-level BPE, ", Inspect(own));
-        Assert.Contains("\nmemory at ", Inspect(own));
+        Assert.StartsWith("runs: yes, a model of the family 'qed'; its weights (packed Q8_0) are used in place\nmodel: ", Inspect(own));
+        Assert.Matches(@"\nmodel: .*[\d,]+ parameters, \d+ layers of width \d+, \d+ heads of \d+, context [\d,]+\ntokenizer: byte-level BPE, ", Inspect(own));
+        Assert.Matches(@"\nfile: .*own\.gguf, 2\.\d MB, \d\.\d+ bits per weight, GGUF v3, layout packed, alignment 64\nmemory at ", Inspect(own));
+    }
+
+    /// <summary>What all layers have is one line, with the bytes of all; with --tensors each is one.</summary>
+    [Fact]
+    public void LayersAreFolded_UnlessAllAreAskedFor()
+    {
+        string path = Path.Combine(TestData.Root, "tests", "types", "llama-q4_k_m-288", "model.gguf");
+        using GgufFile file = GgufFile.Open(path);
+        string[] folded = Rows(Inspect(path)), all = Rows(Inspect(path, "--tensors"));
+        Assert.Equal(file.Tensors.Select(static tensor => tensor.Name), all.Select(static row => row.Split(' ')[0]));
+        Assert.True(folded.Length < all.Length);
+        Assert.Contains(folded, static row => row.StartsWith("blk.0-1.attn_norm.weight ", StringComparison.Ordinal));
+        Assert.Equal(file.Tensors.Sum(static tensor => tensor.Bytes), folded.Sum(Bytes));
+        Assert.Equal(file.Tensors.Sum(static tensor => tensor.Bytes), all.Sum(Bytes));
+
+        static string[] Rows(string text) => [.. text.Split("\ntensors (")[1].Split('\n')[1..].Where(static row => row.Length > 0).Select(static row => row.Trim())];
+
+        static long Bytes(string row) => long.Parse(row.Split(' ')[^1]);
     }
 
     [Theory]

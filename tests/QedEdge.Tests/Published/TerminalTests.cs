@@ -214,6 +214,16 @@ public sealed partial class TerminalTests : IDisposable
         int Tokens(string file) => int.Parse(result.Error.Split('\n').Single(line => line.StartsWith(file + ": ", StringComparison.Ordinal)).Split(' ')[1]);
     }
 
+    [Fact]
+    public void Chat_SavesTextForPeople()
+    {
+        string file = Path.Combine(_folder, "story.md");
+        ProgramResult result = Chat($"The king was old\n/save {file}\n/save {file}\n", "-n", "8", "--greedy", "--system", "Be brief.");
+        Assert.Equal($"**system**\n\nBe brief.\n\n**user**\n\nThe king was old\n\n**assistant**\n\n{result.Output.Trim()}\n\n", File.ReadAllText(file));
+        Assert.Contains($"{file}: 2 messages\n", result.Error);
+        Assert.Contains("error: " + file, result.Error); // a second time: it is not replaced
+    }
+
     /// <summary>By the names of the options, with their values, and with their errors.</summary>
     [Fact]
     public void Chat_SetsWhatTheOptionsSay()

@@ -5,6 +5,8 @@ public sealed class WrongUsageTests
 {
     [Theory]
     [InlineData("unknown command 'foo'", "foo")]
+    [InlineData("unknown command 'Once upon'; did you mean: qed generate \"Once upon\"", "Once upon")]
+    [InlineData("unknown command 'm.gguf'; did you mean: qed chat -m m.gguf", "m.gguf")]
     [InlineData("whole number", "generate", "x", "--seed", "-1")]
     [InlineData("a number", "generate", "x", "--temp", "hot")]
     [InlineData("f16 or q8_0, not 'q4'", "generate", "x", "--kv-type", "q4")]
