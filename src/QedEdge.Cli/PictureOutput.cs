@@ -3,28 +3,35 @@ using QedEdge.Memory;
 
 namespace QedEdge.Cli;
 
-/// <summary>The option for a picture or page, and its file.</summary>
+/// <summary>The option for a picture, page or report, and its file.</summary>
 /// <param name="name">The option's name.</param>
 /// <param name="ending">What the file's name ends with, where it has an ending: what is written is of that kind.</param>
-/// <param name="description">What is drawn.</param>
-internal sealed class PictureOutput(string name, string ending, string description)
+/// <param name="description">What is written.</param>
+/// <param name="or">Another ending, of another kind, or null.</param>
+/// <param name="beside">Another output of the same command, whose --force is for both; or null.</param>
+internal sealed class PictureOutput(string name, string ending, string description, string? or = null, PictureOutput? beside = null)
 {
     private readonly TextOption _file = new(name)
     {
         ValueName = "FILE" + ending,
         Description = description,
         IsWritten = true,
-        Check = path => Path.GetExtension(path) is var other && (other == "" || other.Equals(ending, StringComparison.OrdinalIgnoreCase))
+        Check = path => Path.GetExtension(path) is var other && (other == "" || other.Equals(ending, StringComparison.OrdinalIgnoreCase) || other.Equals(or, StringComparison.OrdinalIgnoreCase))
             ? null
-            : $"{name} writes {ending[1..].ToUpperInvariant()}: give it the name of a file that ends with {ending}, not {other}",
+            : $"{name} writes {ending[1..].ToUpperInvariant()}{(or is null ? "" : " or " + or[1..].ToUpperInvariant())}: give it the name of a file that ends with {ending}{(or is null ? "" : " or " + or)}, not {other}",
     };
-    private readonly Flag _force = new("--force") { Description = "Replace an existing output file" };
+    private readonly Flag _force = beside?._force ?? new("--force") { Description = "Replace an existing output file" };
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        command.AddGroup(OptionGroups.Output, _file, _force);
+        command.AddGroup(OptionGroups.Output, _file);
+        if (beside is null)
+            command.AddGroup(OptionGroups.Output, _force);
     }
+
+    /// <summary>The file's name, or null where none was asked for.</summary>
+    public string? Name(ParseResult parsed) => parsed.GetValue(_file);
 
     /// <summary>Says now what would stand in the way of the file.</summary>
     /// <exception cref="QedException">As <see cref="AtomicFile"/>.</exception>

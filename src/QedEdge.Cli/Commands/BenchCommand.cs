@@ -1,5 +1,4 @@
 using System.Globalization;
-using QedEdge.Cli.Json;
 using QedEdge.Cli.Pictures;
 using QedEdge.CommandLine;
 using QedEdge.Memory;
@@ -22,12 +21,17 @@ internal sealed class BenchCommand
     private readonly Flag _csv = new("--csv") { Description = "Print comma-separated values" };
     private readonly PictureOutput _plot = new("--plot", ".svg", "Draw the speeds by depth, as SVG");
 
+    private readonly PictureOutput _report;
+
+    private BenchCommand() => _report = new("--report", ".md", "Write a report to pass on, with the machine's state before and after, as Markdown or JSON", ".json", _plot);
+
     public static Command Create()
     {
         var self = new BenchCommand();
         var command = new Command("bench", "Measure prefill and decode speed. Test pp512 feeds a prompt of 512 tokens, tg128 generates 128 tokens one by one; seqs is how many sequences are computed together. Weights GB/s is how fast generating reads the weights, plain GB/s how fast this machine reads them and does nothing else, share the one of the other.\n\nExample: qed bench -p 128 -n 32 -r 3 -t 1,2",
             self._common.Model, self._prompts, self._generated, self._depths, self._sequences, self._repetitions, self._threads, self._common.KvType, self._common.Isa, self._common.Verbose, self._csv);
         self._plot.AddTo(command);
+        self._report.AddTo(command);
         command.AddGroup(OptionGroups.Output, self._common.Json);
         command.Action = self.Run;
         return command;
@@ -39,10 +43,12 @@ internal sealed class BenchCommand
         if (repetitions < 1)
             throw new UsageException($"--repetitions must be 1 or more, got {repetitions}");
         _plot.Check(parsed);
+        _report.Check(parsed);
         int[] threads = parsed.GetValue(_threads) is { } list ? Sizes("--threads", list) : [RuntimeInfo.Detect().Threads];
         using QedModel model = _common.OpenModel(parsed);
         if (parsed.GetValue(_common.Verbose))
             Terminal.Note(InfoCommand.Processor(RuntimeInfo.Detect(model.InstructionSet)));
+        MachineState before = MachineState.Now();
         var benchmark = new Benchmark(model, repetitions, _common.CacheType(parsed));
         var results = new List<BenchmarkResult>();
         int[] prompts = Sizes("--n-prompt", parsed.GetValue(_prompts)!), generated = Sizes("--n-gen", parsed.GetValue(_generated)!);
@@ -78,6 +84,7 @@ internal sealed class BenchCommand
             }
         }
         _plot.Write(parsed, () => Chart(model, benchmark.KvType, results).Write);
+        _report.Write(parsed, () => new BenchmarkReport(model, benchmark.KvType, before, MachineState.Now(), results).Of(_report.Name(parsed)!));
         if (json)
             WriteJson(model, benchmark.KvType, results);
         return ExitCode.Done;
@@ -140,22 +147,7 @@ internal sealed class BenchCommand
         json.WriteString("isa", model.InstructionSet);
         json.WriteString("kv_type", kvType);
         json.WriteNumber("resident_mb", Benchmark.ResidentMegabytes());
-        json.WriteStartArray("results");
-        foreach (BenchmarkResult r in results)
-        {
-            json.WriteStartObject();
-            json.WriteString("test", r.Test);
-            json.WriteNumber("depth", r.Depth);
-            json.WriteNumber("sequences", r.Sequences);
-            json.WriteNumber("threads", r.Threads);
-            json.WriteNumber("tokens_per_second", Math.Round(r.TokensPerSecond, 3));
-            json.WriteNumber("stddev", Math.Round(r.Deviation, 3));
-            json.WriteFinite("weight_gb_per_second", Math.Round(r.WeightGigabytes, 3));
-            json.WriteNumber("plain_read_gb_per_second", Math.Round(r.PlainReadGigabytes, 3));
-            json.WriteFinite("read_share", Math.Round(r.ReadShare, 4));
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+        BenchmarkReport.WriteResults(json, results);
     });
 
     private static string Shown(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace QedEdge.Tests.Published;
@@ -76,6 +77,29 @@ public sealed class FrontTests : IDisposable
         Assert.Contains("processor: avx2", measured);
         Assert.Equal(wide, measured.Contains("the build for x86-64-v4, it is faster here"));
         Assert.Contains("model: /some/file ($QED_MODEL)", Tools.Run(PublishedPrograms.File("qed", "x64"), ["info"], start => start.Environment["QED_MODEL"] = "/some/file").Output);
+    }
+
+    /// <summary>A report to pass on: what is known of the machine and the rows that were printed, in both forms; what this machine does not tell is left out.</summary>
+    [Fact]
+    public void Bench_WritesAReport()
+    {
+        string[] options = ["bench", "-p", "8", "-n", "4", "-r", "1", "-t", "1,2"];
+        string markdown = Path.Combine(_folder, "report.md"), json = Path.Combine(_folder, "report.json");
+        string printed = PublishedPrograms.Run("qed", "x64", [.. options, "--report", markdown]).Output;
+        string report = File.ReadAllText(markdown);
+        Assert.Contains("| kernels | ", report);
+        Assert.Matches(@"\n\| memory \| \d+\.\d [MG]B \|\n", report);
+        Assert.Contains("| keys and values | q8_0 |", report);
+        string[] rows = [.. report.Split('\n').Where(line => line.StartsWith("| pp8 ", StringComparison.Ordinal) || line.StartsWith("| tg4 ", StringComparison.Ordinal))];
+        Assert.Equal(4, rows.Length);
+        Assert.All(rows, row => Assert.Contains(row.Split(" | ")[4], printed)); // the same figures
+        Assert.Equal(0, PublishedPrograms.Run("qed", "x64", [.. options, "--report", json]).ExitCode);
+        using var document = JsonDocument.Parse(File.ReadAllText(json));
+        Assert.Equal(4, document.RootElement.GetProperty("results").GetArrayLength());
+        Assert.Contains("linux", document.RootElement.GetProperty("qed").GetString());
+        ProgramResult again = PublishedPrograms.Run("qed", "x64", [.. options, "--report", json]);
+        Assert.Equal(1, again.ExitCode);
+        Assert.Contains("report.json", again.Error);
     }
 
     [Fact]

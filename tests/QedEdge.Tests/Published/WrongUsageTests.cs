@@ -31,6 +31,7 @@ public sealed class WrongUsageTests
     [InlineData("give the text once", "tokenize", "a", "--jsonl", "b")]
     [InlineData("give megabytes or gigabytes", "plan", "--ram", "3")]
     [InlineData("ends with .svg", "bench", "--plot", "b.png")]
+    [InlineData("ends with .md or .json", "bench", "--report", "b.txt")]
     [InlineData("ends with .html", "score", "x", "--html", "page.svg")]
     [InlineData("temperature must be finite and not below 0, got -1", "generate", "x", "--temp", "-1")]
     [InlineData("outside the vocabulary", "detokenize", "99999")]
