@@ -13,7 +13,7 @@ internal enum FileLayout
     Plain,
 }
 
-/// <summary>Whose model a converted file describes.</summary>
+/// <summary>The architecture under which a converted file is written.</summary>
 internal enum FileArchitecture
 {
     /// <summary>QedEdge's own.</summary>

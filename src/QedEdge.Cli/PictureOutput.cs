@@ -33,7 +33,7 @@ internal sealed class PictureOutput(string name, string ending, string descripti
     /// <summary>The file's name, or null where none was asked for.</summary>
     public string? Name(ParseResult parsed) => parsed.GetValue(_file);
 
-    /// <summary>Says now what would stand in the way of the file.</summary>
+    /// <summary>Fails early where the file could not be created.</summary>
     /// <exception cref="QedException">As <see cref="AtomicFile"/>.</exception>
     public void Check(ParseResult parsed)
     {

@@ -105,14 +105,14 @@ internal static class Handles
         public bool Closed { get; set; }
     }
 
-    /// <summary>A call's hold on an object.</summary>
+    /// <summary>A call's lease of an object.</summary>
     public readonly ref struct Lease<T>(Entry entry, Engine.Use hold) where T : class
     {
         private readonly Engine.Use _hold = hold; // of a session
 
         public T Target => (T)entry.Target;
 
-        /// <summary>Lets it go.</summary>
+        /// <summary>Releases it.</summary>
         public void Dispose()
         {
             _hold.Dispose();

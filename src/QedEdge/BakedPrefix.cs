@@ -62,7 +62,7 @@ public sealed class BakedPrefix
         int common = Math.Min(prompt.CommonPrefixLength(_tokens), prompt.Length - 1);
         if (common <= 0 || sequence.Count > 0 || common > sequence.Window.Capacity)
             return 0;
-        int reach = _tokens.Length > sequence.Cache.RingSlots ? _tokens.Length : common; // where a layer's slots went round, they hold the last tokens
+        int reach = _tokens.Length > sequence.Cache.RingSlots ? _tokens.Length : common; // where a layer's slots wrapped around, they hold the last tokens
         if (reach > sequence.Window.Slots || !sequence.Cache.CanTake(reach) || !sequence.Cache.CanReturn(reach, common))
             return 0;
         Check(model, sequence.Cache, reach);

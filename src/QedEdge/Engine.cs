@@ -220,7 +220,7 @@ internal sealed class Engine : IDisposable
         return new NotFiniteException(_model.File.Name, $"the model's results are not finite numbers; its weights are damaged ('qed verify' tells) or overflow{storage}", members);
     }
 
-    /// <summary>Takes tokens out of the middle of a sequence whose slots did not go round.</summary>
+    /// <summary>Takes tokens out of the middle of a sequence whose slots did not wrap around.</summary>
     public void Shift(Sequence sequence, int position, int count)
     {
         _ropes.Prepare([-count]);
@@ -331,10 +331,10 @@ internal sealed class Engine : IDisposable
     /// <param name="IsLast">Whether it is the last token fed, whose logits the sequence keeps.</param>
     private readonly record struct Wanted(int Row, int Member, int Index, LogitsHandler? Handler, bool IsLast);
 
-    /// <summary>A call's hold on the engine.</summary>
+    /// <summary>A call's lease of the engine.</summary>
     public readonly ref struct Use(Engine engine)
     {
-        /// <summary>Lets it go.</summary>
+        /// <summary>Releases it.</summary>
         public void Dispose() => engine?.Leave();
     }
 }

@@ -127,7 +127,7 @@ public sealed class Session : IDisposable
     /// positions as tokens go, and the caller goes on giving them.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">These are not tokens of the session.</exception>
-    /// <exception cref="InvalidOptionException">A sliding window went round its slots already: it makes room by itself; or the model's positions are absolute.</exception>
+    /// <exception cref="InvalidOptionException">A sliding window wrapped around already: it makes room by itself; or the model's positions are absolute.</exception>
     public void Shift(int position, int count)
     {
         using Engine.Use use = Enter();
@@ -214,17 +214,17 @@ public sealed class Session : IDisposable
 
     /// <summary>
     /// How many tokens at the beginning of the session are those given, with the keys and values that feeding these gives: 0 after a mask, positions,
-    /// <see cref="Shift"/> or a window that went round.
+    /// <see cref="Shift"/> or a window that wrapped around.
     /// </summary>
     /// <param name="tokens">Token ids.</param>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => Sequence.CommonPrefix(tokens);
 
     /// <summary>
-    /// Goes back to what the session has in common with a prompt that is generated from next, and can save computing: nothing where more of it is baked into the model,
-    /// which <see cref="Generation.Generator"/> takes; all of it where the prompt's logits are there; else the last token is left to be fed again for them.
+    /// Rolls back to the longest prefix shared with a prompt. Keeps nothing where the file's baked prefix covers more (<see cref="Generation.Generator"/> loads that), all of the prompt where the
+    /// session holds the logits after it, and otherwise at most all but the last token, so that feeding that one produces logits.
     /// </summary>
     /// <param name="prompt">Token ids, at least one.</param>
-    /// <returns>How many of them need not be fed.</returns>
+    /// <returns>The prefix's length: how many tokens need not be fed.</returns>
     public int KeepCommonPrefix(ReadOnlySpan<int> prompt)
     {
         using Engine.Use hold = Hold();

@@ -39,7 +39,7 @@ internal sealed class Activations : IDisposable
     public AlignedBuffer<float> Scales { get; }
 
     /// <summary>
-    /// Where sums of products begin that take nibbles as 0..15 instead of −8..7 [tokens, BlockStride]: −8 · Σ quants of a block, as two int16,
+    /// Initial accumulators that compensate for unsigned nibbles (0..15 instead of −8..7) [tokens, BlockStride]: −8 · Σ quants of a block, as two int16,
     /// columns 0 and 1 of each four in the lower, columns 2 and 3 in the upper. Each fits: 8 · 16 · 127 = 16256.
     /// </summary>
     public AlignedBuffer<int> Offsets { get; }

@@ -31,7 +31,7 @@ internal sealed partial class AtomicFile : IDisposable
         _handle = Stream.SafeFileHandle;
     }
 
-    /// <summary>Says now what would stand in the way of an output that long work is to make.</summary>
+    /// <summary>Fails early where an output could not be created, before the long work that makes it.</summary>
     /// <exception cref="QedException">As the constructor.</exception>
     public static void Check(string path, bool overwrite)
     {

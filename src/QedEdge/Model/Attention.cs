@@ -158,7 +158,7 @@ internal static class Attention
         Span<float> scores = own.Scores.Slice(item * KvCache.ChunkSize, KvCache.ChunkSize);
         int visible = window.Visible(index, stored, begin, length, own.Mask);
         ReadOnlySpan<byte> mask = sequence.Mask;
-        if (!mask.IsEmpty && stored > window.Slots) // a layer's slots went round, and the mask is by token
+        if (!mask.IsEmpty && stored > window.Slots) // a layer's slots wrapped around, and the mask is by token
         {
             for (int i = 0; i < length; i++)
                 own.Mask[i] = (byte)((visible < 0 ? own.Mask[i] : i < visible ? 1 : 0) & mask[window.Token(begin + i, stored)]);

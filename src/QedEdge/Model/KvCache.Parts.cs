@@ -16,19 +16,19 @@ internal sealed partial class KvCache
     private int ValueGroups => Format == KvFormat.Q8_0 ? PaddedHeadSize / PackedLayout.GroupRows : 0;
 
     /// <summary>
-    /// Slots of the layer of a part that tokens take: all of them where the layer's slots went round. A cache of fewer slots says the same, so that files are independent of
+    /// Slots of the layer of a part that tokens take: all of them where the layer's slots wrapped around. A cache of fewer slots says the same, so that files are independent of
     /// the context they were written with.
     /// </summary>
     /// <param name="part">The part.</param>
     /// <param name="tokens">Tokens.</param>
-    /// <param name="reach">One past the last token that was ever stored, where slots went round.</param>
+    /// <param name="reach">One past the last token that was ever stored, where slots wrapped around.</param>
     private int Used(int part, int tokens, int reach)
     {
         int most = _rooms[part / PartsPerHead / _heads].MostSlots;
         return reach > most ? most : tokens;
     }
 
-    /// <summary>Whether the slots of every layer go round just as those of a cache that so many tokens reached, so that it can be taken over.</summary>
+    /// <summary>Whether the slots of every layer wrap around just as those of a cache that so many tokens reached, so that it can be taken over.</summary>
     public bool CanTake(int reach)
     {
         foreach (Room room in _rooms)

@@ -73,7 +73,7 @@ internal sealed partial class KvCache : IDisposable
     /// <summary>Slots of the layer that has the fewest: more tokens than that overwrite the oldest somewhere.</summary>
     public int LeastSlots { get; } = int.MaxValue;
 
-    /// <summary>Tokens after which the slots of a layer with a window of its own go round, in whatever context; no bound where there is none.</summary>
+    /// <summary>Tokens after which the slots of a layer with a window of its own wrap around, in whatever context; no bound where there is none.</summary>
     public int RingSlots { get; } = int.MaxValue;
 
     /// <summary>F32, F16 or Q8_0.</summary>
@@ -105,7 +105,7 @@ internal sealed partial class KvCache : IDisposable
     /// <summary>One head's keys as a matrix [slots, head size].</summary>
     public PackedMatrix Keys(int layer, int head) => _rooms[layer].Keys.At(_keys.View.Slice(_rooms[layer].KeysOf(head), _rooms[layer].KeyBytes));
 
-    /// <summary>A head's keys from a slot on (a multiple of 8; behind the last one, the next head's): what to prefetch while its values are read.</summary>
+    /// <summary>Prefetch target while a head's values are read: its keys from a slot on (a multiple of 8), continuing into the next head.</summary>
     public NativeView KeysFrom(int layer, int head, int slot)
     {
         Room room = _rooms[layer];
@@ -134,7 +134,7 @@ internal sealed partial class KvCache : IDisposable
     {
         public SlotMap Map => map;
 
-        /// <summary>Tokens after which slots go round; a context that is shorter than a ring has fewer slots, and never gets there.</summary>
+        /// <summary>Tokens after which slots wrap around; a context that is shorter than a ring has fewer slots, and never gets there.</summary>
         public int MostSlots => mostSlots;
 
         public long KeysAt => keysAt;

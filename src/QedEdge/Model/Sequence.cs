@@ -28,7 +28,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>Tokens stored so far, those included that left the window.</summary>
     public int Count { get; private set; }
 
-    /// <summary><see cref="Count"/>; once the slots went round, one past the last token ever stored: what it overwrote is gone, even if it was taken back itself.</summary>
+    /// <summary>High-water mark: <see cref="Count"/> until the ring buffer wraps around; from then on one past the last token ever stored, because a rollback cannot restore what it overwrote.</summary>
     public int Reach { get; private set; }
 
     /// <summary>A byte per slot (0: padding, not attended to), or empty where all count.</summary>
@@ -40,7 +40,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>Whether keys and values are those that feeding the ids alone gives: no mask, no given positions, nothing taken out of the middle.</summary>
     public bool Plain { get; set; } = true;
 
-    /// <summary>The ids of the tokens, by slot: all slots once they went round.</summary>
+    /// <summary>The ids of the tokens, by slot: all slots once they wrapped around.</summary>
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, Window.Held(Count, Reach));
 
     /// <summary>Whether a sequence of another window can go on as this one; masks and given positions mean nothing once tokens leave.</summary>
@@ -49,7 +49,7 @@ internal sealed class Sequence : IDisposable
     /// <summary>Whether the tokens from <paramref name="position"/> on can be taken back: what a token there sees is still there in every layer.</summary>
     public bool CanReturn(int position) => position == Count || Cache.CanReturn(Reach, position);
 
-    /// <summary>How many of the first tokens are those given; 0 once the slots went round, and where they are not <see cref="Plain"/>.</summary>
+    /// <summary>How many of the first tokens are those given; 0 once the slots wrapped around, and where they are not <see cref="Plain"/>.</summary>
     public int CommonPrefix(ReadOnlySpan<int> tokens) => !Plain || Reach > Window.Slots ? 0 : Ids.CommonPrefixLength(tokens);
 
     /// <summary>Logits after the last token fed [padded vocabulary size].</summary>

@@ -2,7 +2,7 @@ namespace QedEdge.Model;
 
 /// <summary>
 /// Where tokens stand in the cache, and which of them a token sees. Token i lives in slot i until the slots are used up; a window that
-/// slides then goes round, the first <see cref="Sinks"/> slots excepted, which keep the first tokens for good (attention sinks: Xiao et al. 2023).
+/// slides then wraps around, the first <see cref="Sinks"/> slots excepted, which keep the first tokens for good (attention sinks: Xiao et al. 2023).
 /// A token sees the sinks and the tokens that fit beside them into the capacity, itself the last. There are more slots than that, so that
 /// the tokens of one batch do not overwrite what the earlier ones among them still see.
 /// </summary>
@@ -73,7 +73,7 @@ internal readonly struct SlotMap
     /// <summary>The earliest position that can be returned to, but for 0.</summary>
     public int EarliestReturn(int reach) => reach <= Slots ? 0 : reach - (Ring - (Capacity - Sinks)) - 1;
 
-    /// <summary>Slots that hold tokens: all once they went round.</summary>
+    /// <summary>Slots that hold tokens: all once they wrapped around.</summary>
     public int Held(int count, int reach) => reach > Slots ? Slots : count;
 
     /// <summary>Whether a sequence of another window can go on in this one: nothing has slid there nor would have here, or the windows are the same.</summary>

@@ -108,7 +108,7 @@ internal sealed class Transformer(Architecture architecture, ModelWeights weight
         }
     }
 
-    /// <summary>A barrier, and whether the run was cancelled before it; another one follows before it is asked again, so that all see the same.</summary>
+    /// <summary>A barrier that also publishes worker 0's cancellation flag. At least one more barrier separates two calls, so all workers read the same value.</summary>
     private bool Cancelled(int worker)
     {
         if (worker == 0)

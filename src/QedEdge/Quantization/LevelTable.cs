@@ -6,7 +6,7 @@ internal sealed class LevelTable
     private const int Range = 256; // of values, as halves, to each side of zero
 
     private readonly sbyte[] _levels;
-    private readonly byte[] _nearest = new byte[2 * Range]; // the quant of each half from −128 on: levels are whole numbers, and so are twice their middles
+    private readonly byte[] _nearest = new byte[2 * Range]; // index: 2 · value + 256. Levels are integers, so decision thresholds are multiples of ½ and this table is exact
 
     /// <summary>For the levels of a format, ascending whole numbers from −128 to 127.</summary>
     public LevelTable(ReadOnlySpan<sbyte> levels)

@@ -57,7 +57,7 @@ public sealed class Sampler
 
     private bool HasPenalties => _options.RepeatPenalty != 1f || _options.PresencePenalty != 0f || _options.FrequencyPenalty != 0f;
 
-    /// <summary>Tells the penalties of a token that was fed or chosen.</summary>
+    /// <summary>Adds a token that was fed or chosen to the penalties' window.</summary>
     /// <param name="id">A token of the prompt or one that was chosen.</param>
     public void Accept(int id)
     {

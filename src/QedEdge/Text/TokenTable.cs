@@ -103,7 +103,7 @@ internal sealed class TokenTable
         return probes <= HashSlots.MostProbes ? slots : null;
     }
 
-    /// <summary>A call's hold on a file.</summary>
+    /// <summary>A call's lease of a file.</summary>
     public readonly ref struct FileHold
     {
         private readonly GgufFile? _file;
@@ -115,7 +115,7 @@ internal sealed class TokenTable
             _file = file;
         }
 
-        /// <summary>Lets it go.</summary>
+        /// <summary>Releases it.</summary>
         public void Dispose() => _file?.Release();
     }
 

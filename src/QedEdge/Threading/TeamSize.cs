@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace QedEdge.Threading;
 
 /// <summary>
-/// How many members of a team should share the next piece of work. Where the caller sleeps for more than 1 / n of the time of n
-/// members, n − 1 that never wait would be faster: then some member gets no processor. It comes back after a while, to be tried again.
+/// How many members of a team should share the next piece of work. If the caller sleeps at barriers for more than 1 / n of the
+/// time of n threads, n − 1 without waiting would be faster: some thread is being preempted. One is dropped then, and tried again after a while.
 /// </summary>
 internal sealed class TeamSize
 {

@@ -5,11 +5,11 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>What to ask for while weights are read: a straight line of addresses ahead, which at the end of a call's rows turns to what its caller reads next.</summary>
+/// <summary>Software-prefetch cursor. Runs <see cref="PrefetchDistance"/> bytes ahead of the weights being read; at the end of a call's rows it jumps to the matrix that the caller reads next.</summary>
 internal unsafe struct Streaming
 {
     /// <summary>
-    /// Bytes from what is read to what is asked for. Several row groups are read at a time, which breaks the stream that the processor's own
+    /// Bytes from what is read to what is prefetched. Several row groups are read at a time, which breaks the stream that the processor's own
     /// prefetcher looks for (docs/performance.md).
     /// </summary>
     private const int PrefetchDistance = 8192;
