@@ -31,7 +31,7 @@ internal static class TokenizerConversion
         catch (ModelFormatException problem) when (problem.Fault == ModelFault.Unsupported && checkpoint.Config.Family.Name != GgufKeys.Qed)
         {
             WriteIdsAlone(writer, checkpoint, options, warnings);
-            warnings.Add($"the file runs with token ids only: {problem.Message}");
+            warnings.Add($"the file runs with token ids only: {problem.Message.Replace(TokenizerJson.WithoutTokenizer, "", StringComparison.Ordinal)}"); // which was done
             return null;
         }
         TokenizerCrossCheck.Compare(data, path, data.ChatTemplate, string.Join(" a", config.Tokens.Select(static token => token.Text)));

@@ -32,11 +32,24 @@ internal static class Terminal
     /// <summary>Writes generated text; on a terminal its lines break between words.</summary>
     public static void WriteWords(ReadOnlySpan<char> text)
     {
-        if (StandardStreams.OutputWidth is > NarrowTerminal and var width && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"))
-            Words.Write(text, width, shown => Write(shown), columns => Write(RawOutput, Encoding.ASCII.GetBytes($"\e[{columns}D\e[K\n")));
+        if (WrapsAt(StandardStreams.OutputWidth) is { } width)
+            Words.Write(text, width, shown => Write(shown), columns => Write(RawOutput, Encoding.ASCII.GetBytes(StepBack(columns))));
         else
             Write(text);
     }
+
+    /// <summary>Writes lines that are no result; on a terminal they break between words.</summary>
+    public static void NoteWords(string lines)
+    {
+        if (WrapsAt(StandardStreams.ErrorWidth) is { } width)
+            new WordWrap().Write(lines + "\n", width, NotePart, columns => Draw(StepBack(columns)));
+        else
+            Note(lines);
+    }
+
+    private static int? WrapsAt(int? width) => width > NarrowTerminal && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb") ? width : null;
+
+    private static string StepBack(int columns) => $"\e[{columns}D\e[K\n";
 
     /// <summary>Writes result bytes.</summary>
     public static void Write(ReadOnlySpan<byte> bytes) => Write(Output, bytes);

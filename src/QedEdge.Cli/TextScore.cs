@@ -35,6 +35,8 @@ internal sealed record TextScore(int[] Ids, double[] LogProbabilities, string[]?
     {
         EncodeOptions options = tokenizer.PromptOptions & ~(plain ? EncodeOptions.AddEos | EncodeOptions.ParseSpecial : EncodeOptions.AddEos);
         session.Model.RequireFits((long)context.Length + text.Length, session.Capacity); // no command scores in a sliding session
+        if (!plain)
+            PromptInput.WarnOfSecondBos(tokenizer, context.IsEmpty ? text : context);
         List<int> before = [], whole = [];
         tokenizer.Encode(context, before, options);
         tokenizer.Encode([.. context, .. text], whole, options);

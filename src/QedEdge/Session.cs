@@ -176,6 +176,7 @@ public sealed class Session : IDisposable
     internal void SaveWithNote(string path, bool overwrite, bool flush, byte[] note)
     {
         using Engine.Use use = Enter();
+        Sequence.Cache.ClearBehind(_engine.Model.Kernels, Sequence.Count, Sequence.Reach);
         SessionFile.Save(path, overwrite, flush, _engine.Model, Sequence, note);
     }
 

@@ -10,7 +10,7 @@ namespace QedEdge.Conversion.Checkpoints;
 /// </summary>
 internal sealed class AddedTokens
 {
-    private const string Key = "added_tokens";
+    public const string Key = "added_tokens";
 
     private readonly VocabularyTexts _texts;
     private readonly bool _isByteLevel;
@@ -69,8 +69,6 @@ internal sealed class AddedTokens
                 continue;
             }
             RequireFindable(text, _path, Key);
-            if (TokenizerJson.Property(token, "single_word") is { ValueKind: JsonValueKind.True })
-                throw TokenizerJson.Unsupported(_path, Key, $"'{ModelFormatException.OneLine(text)}' with single_word");
             if (!_texts.TryAdd(id, text, Key) && _texts.Text(id) != text)
                 throw TokenizerJson.Damaged(_path, Key, $"'{ModelFormatException.OneLine(text)}' has the id {id} of another token");
             _texts.SetType(id, Flag(token, "special") ? TokenType.Control : TokenType.UserDefined);

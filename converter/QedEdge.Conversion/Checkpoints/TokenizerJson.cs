@@ -19,7 +19,7 @@ internal static class TokenizerJson
 
     private const string PostProcessor = "post_processor";
 
-    private const string WithoutTokenizer = "rename the file to convert without a tokenizer (token ids only)";
+    internal const string WithoutTokenizer = "; rename the file to convert without a tokenizer (token ids only)";
 
     /// <summary>Reads a checkpoint's tokenizer.</summary>
     /// <param name="path">The file.</param>
@@ -207,5 +207,5 @@ internal static class TokenizerJson
 
     /// <summary>The error for what this tokenizer cannot do.</summary>
     internal static ModelFormatException Unsupported(string path, string key, string what) => new(ModelFault.Unsupported, path,
-        $"{what} cannot be tokenized exactly and is not supported; {WithoutTokenizer}", key);
+        $"{what} cannot be tokenized exactly and is not supported{WithoutTokenizer}", key);
 }

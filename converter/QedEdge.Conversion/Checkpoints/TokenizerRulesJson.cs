@@ -37,6 +37,7 @@ internal sealed class TokenizerRulesJson(JsonElement root, string path)
             Refuse("model.byte_fallback", "byte_fallback");
         if (isByteLevel && normalizer is Normalizer.Spaces or Normalizer.PrefixedSpaces)
             Refuse(NormalizerKey, "a normalizer of spaces before a byte-level pre-tokenizer");
+        CheckAdded();
         if (_refused.Count > 0)
             throw Refusal();
         return new TokenizerRules
@@ -68,6 +69,20 @@ internal sealed class TokenizerRulesJson(JsonElement root, string path)
         {
             if (TokenizerJson.Property(model, key) is { } affix && TokenizerJson.Text(affix, $"model.{key}", path) != "")
                 Refuse($"model.{key}", key);
+        }
+    }
+
+    private void CheckAdded()
+    {
+        if (TokenizerJson.Property(root, AddedTokens.Key) is not { ValueKind: JsonValueKind.Array } list)
+            return;
+        foreach (JsonElement token in list.EnumerateArray())
+        {
+            if (TokenizerJson.Property(token, "single_word") is { ValueKind: JsonValueKind.True } && TokenizerJson.Property(token, "content") is { ValueKind: JsonValueKind.String } content)
+            {
+                Refuse(AddedTokens.Key, $"'{ModelFormatException.OneLine(TokenizerJson.Text(content, AddedTokens.Key, path))}' with single_word");
+                return;
+            }
         }
     }
 

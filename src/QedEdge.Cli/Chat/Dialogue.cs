@@ -34,6 +34,9 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
     /// <summary>Further variables of the template: a JSON object, or null.</summary>
     public string? Variables { get; set; }
 
+    /// <summary>Whether there is a message that was answered.</summary>
+    public bool HasQuestion => _messages.Exists(static message => message.Role == "user");
+
     /// <summary>Calls of tools that have no result yet.</summary>
     public int OpenCalls
     {
@@ -78,8 +81,28 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
         return question;
     }
 
-    /// <summary>Takes back the last question and its answer, to answer it again; returns the question, or null where there is none.</summary>
-    public string? TakeBack()
+    /// <summary>Answers the last question anew; where that comes to nothing, the answer that it had stays. Null where there is no question.</summary>
+    /// <inheritdoc cref="Answer"/>
+    public ChatResult? AnswerAgain(GenerationOptions options, AnswerHandler? show, CancellationToken cancellation)
+    {
+        ChatMessage[] before = [.. _messages];
+        ChatResult? result = null;
+        try
+        {
+            result = TakeBack() is { } question ? Answer(new ChatMessage("user", question), options, show, cancellation) : null;
+        }
+        finally
+        {
+            if (before.Length > 0 && result is null or { Generation: { Finish: FinishReason.Cancelled, GeneratedTokens: 0 } })
+            {
+                _messages.Clear();
+                _messages.AddRange(before);
+            }
+        }
+        return result;
+    }
+
+    private string? TakeBack()
     {
         int last = _messages.FindLastIndex(static message => message.Role == "user");
         if (last < 0)
@@ -98,7 +121,7 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
     public void SaveText(string path)
     {
         using var file = new AtomicFile(path, overwrite: false, isPrivate: true);
-        file.Write(stream => stream.Write(Encoding.UTF8.GetBytes(MessagesText.Markdown(All()))));
+        file.Fill(stream => stream.Write(Encoding.UTF8.GetBytes(MessagesText.Markdown(All()))));
     }
 
     /// <summary>Goes on with a conversation that was written to a file.</summary>

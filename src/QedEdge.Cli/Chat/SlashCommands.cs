@@ -40,7 +40,7 @@ internal sealed class SlashCommands(Dialogue conversation, ChatSettings settings
             case "/exit" or "/quit":
                 return false;
             case "/help":
-                Terminal.Note(Help);
+                Terminal.NoteWords(Help);
                 return true;
             case "/reset":
                 conversation.Reset();

@@ -45,6 +45,8 @@ internal sealed class ChatCommand
         using Session session = model.CreateSession(_context.Apply(parsed, _common.SessionOptions(parsed)));
         var conversation = new Dialogue(session, _sampling.Stops(parsed)) { System = parsed.GetValue(_system), Thinks = Thinks(parsed), Variables = Variables(parsed) };
         string? file = parsed.GetValue(_load);
+        if (file is not null && parsed.Has(_system))
+            throw new UsageException("give either --system or --load-session, whose conversation has the system message that it began with");
         if (file is not null)
             conversation.Load(file);
         return parsed.GetValue(_json) ? Serve(conversation, settings) : Talk(conversation, settings, new SlashCommands(conversation, settings, file), session, parsed);
@@ -62,7 +64,7 @@ internal sealed class ChatCommand
         using var input = new ChatInput(keepsHistory: !parsed.GetValue(_noHistory));
         using var signals = new ChatSignals(onIdle: input.Interrupt, onEnd: input.GiveBack);
         if (input.IsTerminal)
-            Terminal.Note($"{session.Model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
+            Terminal.NoteWords($"{session.Model.File.Name}: /help lists what can be typed besides messages, Ctrl-D ends");
         int again = 0;
         while (!signals.IsEnding && input.Read() is { } message)
         {
@@ -70,8 +72,8 @@ internal sealed class ChatCommand
             {
                 if (message.StartsWith('/') && !input.IsBlock)
                 {
-                    if (message.TrimEnd() is "/retry" && conversation.TakeBack() is { } question)
-                        Answer(question, settings.Options(++again));
+                    if (message.TrimEnd() is "/retry" && conversation.HasQuestion)
+                        Answer(null, settings.Options(++again));
                     else if (!commands.Obey(message))
                         break;
                 }
@@ -93,22 +95,23 @@ internal sealed class ChatCommand
         input.End();
         return signals.IsEnding || input.IsInterrupted ? ExitCode.Interrupted : ExitCode.Done;
 
-        void Answer(string text, GenerationOptions options)
+        void Answer(string? text, GenerationOptions options)
         {
             if (this.Answer(text, conversation, options, session, signals, parsed) == FinishReason.Cancelled)
                 input.CountStopped();
         }
     }
 
-    private FinishReason Answer(string text, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
+    /// <summary>Answers a message, or for null the last one again.</summary>
+    private FinishReason Answer(string? text, Dialogue conversation, GenerationOptions options, Session session, ChatSignals signals, ParseResult parsed)
     {
-        var message = new ChatMessage("user", text);
-        if (parsed.GetValue(_verbosePrompt))
+        ChatMessage? message = text is null ? null : new ChatMessage("user", text);
+        if (message is not null && parsed.GetValue(_verbosePrompt))
             GenerateCommand.ShowTokens(conversation.Prompt(message), session.Model.Tokenizer);
         GenerationResult result;
         using (var shown = new ShownAnswer())
         using (_progress) // gone before anything else is said
-            result = signals.Run(cancellation => conversation.Answer(message, options, shown.Show, cancellation)).Generation;
+            result = signals.Run(cancellation => message is null ? conversation.AnswerAgain(options, shown.Show, cancellation)! : conversation.Answer(message, options, shown.Show, cancellation)).Generation;
         Terminal.WriteWords("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");

@@ -48,7 +48,10 @@ internal sealed class TokenizeCommand
 
         var ids = new List<int>();
         string? text = parsed.GetValue(_text);
-        tokenizer.Encode(text is null or "-" ? PromptInput.Content(InputSource.ReadAll("-", RequestLimits.TextBytes)) : Encoding.UTF8.GetBytes(text), ids, options);
+        ReadOnlySpan<byte> bytes = text is null or "-" ? PromptInput.Content(InputSource.ReadAll("-", RequestLimits.TextBytes)) : Encoding.UTF8.GetBytes(text);
+        if (parsed.GetValue(_special) && !parsed.GetValue(_plain))
+            PromptInput.WarnOfSecondBos(tokenizer, bytes);
+        tokenizer.Encode(bytes, ids, options);
         if (parsed.GetValue(_common.Json))
         {
             Terminal.WriteJson(json =>

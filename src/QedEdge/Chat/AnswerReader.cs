@@ -14,7 +14,7 @@ public sealed class AnswerReader
     internal static string[] Tags => [Think, ThinkEnd, Call, CallEnd];
 
     private readonly bool _hasTools;
-    private readonly int _callsBefore;
+    private readonly int _firstCall;
     private readonly AnswerHandler? _show;
     private readonly StringBuilder _text = new(), _reasoning = new();
     private readonly List<ToolCall> _calls = [];
@@ -37,10 +37,10 @@ public sealed class AnswerReader
     /// <param name="isThinking">Whether the prompt ends with <c>&lt;think&gt;</c>, so that the answer begins with thoughts.</param>
     /// <param name="hasTools">Whether tools were offered; else nothing is a call.</param>
     /// <param name="show">Receives text and thoughts, or null.</param>
-    /// <param name="callsBefore">How many calls the conversation has already: the next one's id is <c>call_</c> and this number.</param>
-    public AnswerReader(bool isThinking, bool hasTools, AnswerHandler? show = null, int callsBefore = 0)
+    /// <param name="firstCall">The first call's id is <c>call_</c> and this number: one that no call of the conversation has.</param>
+    public AnswerReader(bool isThinking, bool hasTools, AnswerHandler? show = null, int firstCall = 0)
     {
-        (_hasTools, _show, _callsBefore) = (hasTools, show, callsBefore);
+        (_hasTools, _show, _firstCall) = (hasTools, show, firstCall);
         _hasThought = isThinking;
         _state = isThinking ? State.Reasoning : State.Beginning;
     }
@@ -120,7 +120,7 @@ public sealed class AnswerReader
     {
         string text = _call.ToString();
         _call.Clear();
-        if (ToolCallText.Read(text, _callsBefore + _calls.Count) is { } call)
+        if (ToolCallText.Read(text, _firstCall + _calls.Count) is { } call)
         {
             _calls.Add(call);
             return Go(State.Text, rest.TrimStart());

@@ -20,6 +20,9 @@ public sealed class Conversation
     /// <summary>What the template takes for the time, or null for now: some write the date into the prompt.</summary>
     public DateTime? Now { get; init; }
 
+    /// <summary>The number of the next call's id: beyond all that calls of the messages have.</summary>
+    internal int NextCall => 1 + Messages.SelectMany(static message => message.ToolCalls).Max(static call => (int?)ToolCallText.NumberOf(call.Id)) ?? 0;
+
     /// <summary>Reads a conversation in OpenAI's form.</summary>
     /// <param name="utf8">A JSON object: <c>messages</c>, and where wanted <c>tools</c>, <c>enable_thinking</c>, <c>chat_template_kwargs</c>.</param>
     /// <exception cref="QedException">It is none; the message names the place.</exception>

@@ -73,7 +73,7 @@ internal static class ConversationReader
     private static string Content(JsonValue message)
     {
         if (message.Find("content") is not { } content)
-            return message.Find("tool_calls") is null ? message.Get("content").String() : "";
+            return message.Find("tool_calls") is null && !(message.Has("content") && message.Find("role")?.String() == "assistant") ? message.Get("content").String() : "";
         if (!content.IsArray)
             return content.String();
         var text = new StringBuilder();
@@ -102,7 +102,7 @@ internal static class ConversationReader
     {
         foreach ((string name, JsonValue value) in json.Members())
         {
-            if (Array.IndexOf(known, name) < 0 && !value.IsNull)
+            if (Array.IndexOf(known, name) < 0 && !value.IsNull && !(value.IsArray && !value.Array().Any())) // nothing is said by them
                 throw new QedException($"{what} \"{ModelFormatException.OneLine(name)}\" is unknown; known are {string.Join(", ", known)}");
         }
     }

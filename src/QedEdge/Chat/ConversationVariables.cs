@@ -31,8 +31,8 @@ internal static class ConversationVariables
             messages[i] = Message(conversation.Messages[i]);
         variables.Set("messages", new ListValue(messages));
         variables.Set("add_generation_prompt", addGenerationPrompt);
-        if (conversation.Tools is { } tools && Read($"{{\"tools\":{tools}}}").TryGet("tools", out object? list))
-            variables.Set("tools", list); // without tools there is no such variable: some templates cannot do with null
+        if (conversation.Tools is { } tools)
+            variables.Set("tools", JsonVariables.ReadValue(tools, "tools", IsTyped)); // without tools there is no such variable: some templates cannot do with null
         if (conversation.EnableThinking is { } thinks)
         {
             variables.Set("enable_thinking", thinks);

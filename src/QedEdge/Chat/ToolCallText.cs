@@ -8,6 +8,12 @@ namespace QedEdge.Chat;
 /// <summary>Calls of tools as models write them.</summary>
 internal static class ToolCallText
 {
+    private const string IdPrefix = "call_";
+
+    /// <summary>The number in an id that <see cref="Read"/> made, else -1.</summary>
+    public static int NumberOf(string? id) =>
+        id is not null && id.StartsWith(IdPrefix, StringComparison.Ordinal) && int.TryParse(id.AsSpan(IdPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < int.MaxValue / 2 ? number : -1;
+
     /// <summary>
     /// A call: a JSON object with <c>name</c> and <c>arguments</c> (Qwen, Hermes, SmolLM3) or <c>parameters</c> (Llama 3), or <c>&lt;function=name&gt;</c> with
     /// <c>&lt;parameter=name&gt;</c> in it (Qwen3-Coder); null for what is none.
@@ -17,7 +23,7 @@ internal static class ToolCallText
     public static ToolCall? Read(string text, int number)
     {
         text = text.Trim();
-        string id = "call_" + number.ToString(CultureInfo.InvariantCulture);
+        string id = IdPrefix + number.ToString(CultureInfo.InvariantCulture);
         if (text.StartsWith("<function=", StringComparison.Ordinal))
             return ReadTags(text, id);
         try
@@ -54,16 +60,13 @@ internal static class ToolCallText
     /// <summary>Numbers, lists and objects are written as JSON, texts as they are.</summary>
     private static object? Value(string text)
     {
-        byte[] utf8 = Encoding.UTF8.GetBytes($"{{\"value\":{text}}}");
         try
         {
-            if (JsonValue.ParseObject(utf8).Names.Count() == 1 && JsonVariables.Read(utf8, static (_, _) => true).TryGet("value", out object? value))
-                return value;
+            return JsonVariables.ReadValue(text, "value", static (_, _) => true);
         }
         catch (QedException)
         {
-            // it is a text
+            return new TemplateText(text); // which can hold what looks like a further member
         }
-        return new TemplateText(text); // which can hold what looks like a further member
     }
 }

@@ -46,7 +46,7 @@ public sealed class ChatSession
     public ChatResult Answer(Conversation conversation, GenerationOptions options, IReadOnlyList<string> stops, AnswerHandler? show = null, CancellationToken cancellation = default)
     {
         RenderedText prompt = Template.Render(conversation, cancellation: cancellation);
-        var reader = new AnswerReader(prompt.IsThinking, conversation.Tools is not null, show, conversation.Messages.Sum(static message => message.ToolCalls.Count));
+        var reader = new AnswerReader(prompt.IsThinking, conversation.Tools is not null, show, conversation.NextCall);
         var text = GeneratedText.OfAnswer(_session.Model.Tokenizer, [.. stops, .. Template.StopTexts], reader.Append);
         GenerationResult result = Run(Template.Encode(prompt), options, text.Append, cancellation);
         text.End();

@@ -72,6 +72,9 @@ internal sealed class JsonValue
         return null;
     }
 
+    /// <summary>Whether there is a member, be it null.</summary>
+    public bool Has(string name) => Index().Exists(member => At(member.Name).ValueTextEquals(name));
+
     /// <summary>A member that must be there.</summary>
     /// <exception cref="QedException">It is not.</exception>
     public JsonValue Get(string name) => Find(name) ?? throw new QedException($"there is no \"{(Path.Length == 0 ? name : $"{Path}.{name}")}\"");

@@ -33,6 +33,27 @@ internal sealed partial class KvCache
     }
 
     /// <summary>
+    /// Stores zeros behind the tokens, up to the end of the blocks that are saved whole: a file holds nothing of tokens that were taken back, and the same tokens give the same file.
+    /// </summary>
+    /// <param name="kernels">The kernel set.</param>
+    /// <param name="tokens">Tokens stored.</param>
+    /// <param name="reach">One past the last token that was ever stored.</param>
+    public void ClearBehind(KernelSet kernels, int tokens, int reach)
+    {
+        Span<float> zeros = stackalloc float[PaddedHeadSize];
+        zeros.Clear();
+        for (int layer = 0; layer < _rooms.Length; layer++)
+        {
+            int begin = Used(layer * _heads * PartsPerHead, tokens, reach), end = Math.Min(_rooms[layer].Map.Slots, PackedLayout.Blocks(begin) * PackedLayout.BlockSize);
+            for (int slot = begin; slot < end; slot++)
+            {
+                for (int head = 0; head < _heads; head++)
+                    Store(kernels, layer, head, slot, zeros, zeros);
+            }
+        }
+    }
+
+    /// <summary>
     /// Moves the contents of the slots from <paramref name="begin"/> + <paramref name="count"/> to <paramref name="end"/> down by <paramref name="count"/>
     /// slots. Keys are turned and stored anew, values stay as they are.
     /// </summary>

@@ -24,6 +24,20 @@ internal sealed class JsonVariables
         return (DictValue)new JsonVariables(isTyped).Value(ref reader, "")!;
     }
 
+    /// <summary>Reads a value of any kind, as a member of that name.</summary>
+    /// <param name="json">One JSON value; it need not have been checked.</param>
+    /// <param name="name">The member's name, in errors too.</param>
+    /// <param name="isTyped">As <see cref="Read"/> takes it.</param>
+    /// <exception cref="QedException">It is none, or more than one; or as <see cref="Read"/>.</exception>
+    public static object? ReadValue(string json, string name, Func<string, string, bool> isTyped)
+    {
+        byte[] utf8 = Encoding.UTF8.GetBytes($"{{\"{name}\":{json}}}");
+        if (JsonValue.ParseObject(utf8).Names.Count() != 1)
+            throw new QedException($"\"{name}\" is more than one JSON value");
+        Read(utf8, isTyped).TryGet(name, out object? value);
+        return value;
+    }
+
     private object? Value(ref Utf8JsonReader reader, string key)
     {
         if (++_values > TemplateLimits.Values)

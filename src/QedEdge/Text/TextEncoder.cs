@@ -22,6 +22,7 @@ internal sealed class TextEncoder
     private readonly int[] _bytes;            // the token of byte fallback for each byte, or -1
     private readonly byte[] _whole;           // for each token: whether merging its own symbols gives it, once that was asked; any thread writes the same
     private readonly WordCache _words = new();
+    private readonly bool _cuts;              // whether words may be cut before a ▁
     private bool[]? _joined;                  // bytes before a ▁ where a word may not be cut; null: not asked yet
 
     /// <summary>Prepares a tokenizer's use.</summary>
@@ -41,6 +42,7 @@ internal sealed class TextEncoder
         for (int i = 0; i < _bytes.Length; i++)
             _bytes[i] = pieces.FindByte((byte)i);
         _whole = new byte[_tokens.Count];
+        _cuts = !_rules.IsByteLevel && _rules.PreTokenizer == PreTokenizer.None && !_rules.IgnoresMerges && FindText("▁"u8) >= 0;
     }
 
     /// <summary>Whether text may give no token at all, or any length of it one.</summary>
@@ -93,11 +95,10 @@ internal sealed class TextEncoder
 
     private void EncodeWords(ReadOnlySpan<byte> text, List<int> ids)
     {
-        bool cuts = !_rules.IsByteLevel && _rules.PreTokenizer == PreTokenizer.None && !_rules.IgnoresMerges && FindText("▁"u8) >= 0;
-        bool[] joined = cuts ? _joined ??= JoinedBeforeMark() : [];
+        bool[] joined = _cuts ? _joined ??= JoinedBeforeMark() : [];
         while (!text.IsEmpty)
         {
-            int length = cuts ? WordBeforeMark(text, joined) : WordSplitter.FirstWord(text, _rules.PreTokenizer);
+            int length = _cuts ? WordBeforeMark(text, joined) : WordSplitter.FirstWord(text, _rules.PreTokenizer);
             EncodeWord(text[..length], ids);
             text = text[length..];
         }

@@ -63,9 +63,20 @@ public sealed class AnswerReaderTests
     public void IdsOfCalls_GoOnThroughAConversation()
     {
         const string calls = """<tool_call>{"name": "a", "arguments": {}}</tool_call><tool_call>{"name": "b", "arguments": {}}</tool_call>""";
-        var reader = new AnswerReader(isThinking: false, hasTools: true, callsBefore: 3);
+        var reader = new AnswerReader(isThinking: false, hasTools: true, firstCall: 3);
         reader.Append(calls);
         Assert.Equal(["call_3", "call_4"], reader.End().ToolCalls.Select(call => call.Id));
+    }
+
+    /// <summary>Beyond all that a conversation has, whoever made them and whatever of it was left out.</summary>
+    [Fact]
+    public void TheNextCall_IsBeyondAllOfTheConversation()
+    {
+        static ChatMessage Calling(params string[] ids) => new("assistant", "") { ToolCalls = [.. ids.Select(static id => new ToolCall("a", "{}", id))] };
+
+        Assert.Equal(0, new Conversation { Messages = [new("user", "Hi")] }.NextCall);
+        Assert.Equal(0, new Conversation { Messages = [Calling("abc", "call_x")] }.NextCall);
+        Assert.Equal(8, new Conversation { Messages = [Calling("call_2", "call_7"), new("user", "Hi"), Calling("call_3")] }.NextCall);
     }
 
     /// <summary>Files of other tools call the tags control tokens, which give no text otherwise.</summary>

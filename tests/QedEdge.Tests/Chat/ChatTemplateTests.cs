@@ -108,7 +108,7 @@ public sealed class ChatTemplateTests
     {
         using var sample = new ChatSample(source);
         byte[] json = """
-            {"messages":[{"role":"system","content":"S","refusal":null},{"role":"user","content":[{"type":"text","text":"U"}]},
+            {"messages":[{"role":"system","content":"S","refusal":null,"annotations":[]},{"role":"user","content":[{"type":"text","text":"U"}]},
              {"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"city\":\"Rome\"}"}}]},
              {"role":"tool","tool_call_id":"c1","content":"warm"}],
              "tools":null,"enable_thinking":false,"chat_template_kwargs":{"x":7,"now":"2026-01-31T23:59:00"}}

@@ -50,6 +50,30 @@ public sealed class SessionFileTests : IDisposable
         Assert.True(first.Logits.SequenceEqual(second.Logits));
     }
 
+    /// <summary>Blocks are saved whole: nothing of tokens that were taken back may be in them.</summary>
+    [Theory]
+    [InlineData(KvCacheType.F32)]
+    [InlineData(KvCacheType.F16)]
+    [InlineData(KvCacheType.Q8_0)]
+    public void WhatWasTakenBack_IsNotInTheFile(KvCacheType kv)
+    {
+        using QedModel model = QedModel.Open(Shape.Write(_folder, BlockFormat.Q8_0));
+        foreach (int kept in (int[])[5, 32, 250])
+        {
+            byte[][] files = [.. new[] { 3, 9 }.Select(taken =>
+            {
+                string path = Path.Combine(_folder, $"{kept}-{taken}");
+                using Session session = model.CreateSession(new SessionOptions { KvType = kv, ContextLength = 300 });
+                session.Feed([.. Enumerable.Range(0, kept).Select(i => i % 50)]);
+                session.Feed([.. Enumerable.Repeat(taken, 20)]);
+                session.Rollback(kept);
+                session.Save(path);
+                return File.ReadAllBytes(path);
+            })];
+            Assert.True(files[0].AsSpan().SequenceEqual(files[1]), $"{kept}");
+        }
+    }
+
     [Fact]
     public void EveryDamage_IsRefused_AndTheSessionStaysAsItWas()
     {
