@@ -292,7 +292,10 @@ public sealed class GgufFile : IDisposable
         var bytes = _view.Span(0, checked((int)DataOffset));
         ulong stored = BinaryPrimitives.ReadUInt64LittleEndian(bytes[entry.Start..]);
         if (GgufChecksums.Header(bytes, entry.Start) == stored)
+        {
+            Forget(_view.Slice(0, DataOffset)); // of a large vocabulary a text needs a few pages
             return true;
+        }
         if (IsOwn)
         {
             throw new ModelFormatException(ModelFault.Damaged, Name, "the header does not match its checksum: the file is damaged; download or convert it again", GgufKeys.HeaderChecksum, offset: entry.Start);

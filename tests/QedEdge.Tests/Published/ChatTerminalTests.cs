@@ -87,7 +87,7 @@ public sealed class ChatTerminalTests : IDisposable
             terminal.WaitForEnd("\n" + LastRow("> " + text, columns - 1));
             string screen = terminal.Screen;
             Assert.Equal("> " + text, screen[screen.LastIndexOf("> /The", StringComparison.Ordinal)..].Replace("\n", ""));
-            Assert.Contains("besides messages, Ctrl-D ends", terminal.All.Replace("\n", "")); // what stood above is there still
+            Assert.Contains("besidesmessages,Ctrl-Dends", terminal.All.Replace("\n", "").Replace(" ", "")); // what stood above is there still, however it is broken
         }
         terminal.Press("C-a");
         terminal.Type("x");

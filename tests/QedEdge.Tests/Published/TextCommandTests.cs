@@ -7,6 +7,8 @@ namespace QedEdge.Tests.Published;
 /// <summary>Text and ids on the command line: vocabularies alone, special tokens as text, what JSON may hold.</summary>
 public sealed class TextCommandTests : IDisposable
 {
+    private const string Unknown = "warning: the tokenizer does not know ";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("qed").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -46,6 +48,13 @@ public sealed class TextCommandTests : IDisposable
         Assert.Equal($$"""{"ids":[{{Run("tokenize", "-m", file.Path, "\uFFFD").Trim()}}]}""", read[1]);
     }
 
+    [Fact]
+    public void WhatTheTokenizerDoesNotKnow_IsWarnedOf()
+    {
+        Assert.Equal(Unknown + "1 part of the text: the model sees <unk> there\n", PublishedPrograms.Run("qed", "x64", "generate", "a @", "-n", "1").Error);
+        Assert.Equal("", PublishedPrograms.Run("qed", "x64", "generate", "a king", "-n", "1").Error);
+    }
+
     /// <summary>The text of a special token is that token, and with --plain it is text.</summary>
     [Fact]
     public void Plain_IsText_InEveryCommand()
@@ -72,7 +81,8 @@ public sealed class TextCommandTests : IDisposable
     private static string Run(params string[] arguments)
     {
         ProgramResult result = PublishedPrograms.Run("qed", "x64", arguments);
-        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Equal(0, result.ExitCode);
+        Assert.All(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.StartsWith(Unknown, line)); // nothing else is said
         return result.Output;
     }
 }
