@@ -90,5 +90,6 @@ internal sealed class BenchmarkReport(QedModel model, string kvType, MachineStat
         WriteResults(json, results);
     })));
 
-    private static string Shown(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
+    /// <summary>A number, or nothing where there is none.</summary>
+    public static string Shown(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -50,7 +50,9 @@ internal sealed class FileVerdict
     public string? TemplateProblem { get; }
 
     /// <summary>The verdict in lines.</summary>
-    public IEnumerable<string> Lines(GgufFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="parameters">How many weights it has.</param>
+    public IEnumerable<string> Lines(GgufFile file, long parameters)
     {
         if (Problem is { } problem)
         {
@@ -58,14 +60,13 @@ internal sealed class FileVerdict
             yield break;
         }
         yield return $"runs: yes, a model of the family '{Family}'; its weights ({Types(file)}) are {(file.HasPackedLayout ? "used in place" : "repacked into memory when it is opened")}";
-        yield return Model(file, _config!);
+        yield return Model(_config!, parameters);
         yield return $"tokenizer: {Tokenizer ?? $"none, token ids only{Because(TokenizerProblem)}"}";
         yield return $"chat template: {Template ?? $"none{Because(TemplateProblem)}"}";
     }
 
-    private static string Model(GgufFile file, ModelConfig config)
+    private static string Model(ModelConfig config, long parameters)
     {
-        long parameters = file.Tensors.Where(static tensor => !tensor.IsBaked).Sum(static tensor => tensor.ElementCount);
         string heads = config.KeyValueHeadCount == config.HeadCount ? "" : $" ({config.KeyValueHeadCount} of keys and values)";
         return string.Create(CultureInfo.InvariantCulture,
             $"model: {(config.Name is { Length: > 0 } name ? name + ", " : "")}{parameters:N0} parameters, {config.LayerCount} layers of width {config.HiddenSize}, {config.HeadCount} heads{heads} of {config.HeadSize}, context {config.ContextLength:N0}");

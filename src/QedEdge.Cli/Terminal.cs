@@ -15,6 +15,9 @@ internal static class Terminal
     private static readonly Stream RawError = StandardStreams.Error();
     private static readonly Stream Error = TerminalStream.Of(RawError, StandardStreams.ErrorIsTerminal);
 
+    /// <summary>Whether a terminal here can move its cursor.</summary>
+    public static bool MovesCursor { get; } = Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+
     private const int NarrowTerminal = 20; // columns, below which words are cut all the same
 
     private static byte[] s_bytes = new byte[1024];
@@ -47,7 +50,7 @@ internal static class Terminal
             Note(lines);
     }
 
-    private static int? WrapsAt(int? width) => width > NarrowTerminal && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb") ? width : null;
+    private static int? WrapsAt(int? width) => MovesCursor && width > NarrowTerminal ? width : null;
 
     private static string StepBack(int columns) => $"\e[{columns}D\e[K\n";
 

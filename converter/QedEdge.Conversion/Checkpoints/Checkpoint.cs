@@ -79,7 +79,8 @@ internal sealed class Checkpoint
     /// <exception cref="ModelFormatException">A file is missing, cannot be read, is damaged or contradicts another one.</exception>
     public static Checkpoint Open(string folder)
     {
-        if (!FileStatus.IsFolder(folder) && (folder.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || FileStatus.KindOf(folder) is FileKind.File))
+        FileKind? kind = FileStatus.KindOf(folder);
+        if (kind is FileKind.File || (kind is not FileKind.Folder && folder.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)))
         {
             using var file = GgufFile.Open(folder);
             return new Checkpoint(file);

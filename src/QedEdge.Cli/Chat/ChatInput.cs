@@ -53,11 +53,7 @@ internal sealed class ChatInput : IDisposable
     }
 
     /// <summary>Counts a Ctrl-C that stopped an answer as the first of two.</summary>
-    public void CountStopped()
-    {
-        _wasInterrupted = true;
-        _typed?.CountStopped();
-    }
+    public void CountStopped() => _wasInterrupted = true;
 
     private void Say(string note)
     {
@@ -131,8 +127,8 @@ internal sealed class ChatInput : IDisposable
     {
         if (_reader is not null)
             Prompt(prompt);
-        string? line = _typed is not null ? _typed.Read(prompt) : _reader!.ReadLine();
-        (_isAtEnd, _wasInterrupted) = (line is null, false);
+        string? line = _typed is not null ? _typed.Read(prompt, _wasInterrupted) : _reader!.ReadLine();
+        (_isAtEnd, _wasInterrupted) = (line is null, _typed is { IsCancelled: true });
         return line;
     }
 

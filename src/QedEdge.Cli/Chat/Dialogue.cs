@@ -81,25 +81,22 @@ internal sealed class Dialogue(Session session, IReadOnlyList<string> stops)
         return question;
     }
 
-    /// <summary>Answers the last question anew; where that comes to nothing, the answer that it had stays. Null where there is no question.</summary>
+    /// <summary>Answers the last question anew, of which there is one (<see cref="HasQuestion"/>); where that comes to nothing, the answer that it had stays.</summary>
     /// <inheritdoc cref="Answer"/>
-    public ChatResult? AnswerAgain(GenerationOptions options, AnswerHandler? show, CancellationToken cancellation)
+    public ChatResult AnswerAgain(GenerationOptions options, AnswerHandler? show, CancellationToken cancellation)
     {
         ChatMessage[] before = [.. _messages];
-        ChatResult? result = null;
+        var question = new ChatMessage("user", TakeBack()!);
+        int taken = _messages.Count;
         try
         {
-            result = TakeBack() is { } question ? Answer(new ChatMessage("user", question), options, show, cancellation) : null;
+            return Answer(question, options, show, cancellation);
         }
         finally
         {
-            if (before.Length > 0 && result is null or { Generation: { Finish: FinishReason.Cancelled, GeneratedTokens: 0 } })
-            {
-                _messages.Clear();
-                _messages.AddRange(before);
-            }
+            if (_messages.Count == taken) // nothing was answered
+                _messages.AddRange(before[taken..]);
         }
-        return result;
     }
 
     private string? TakeBack()

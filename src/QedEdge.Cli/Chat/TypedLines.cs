@@ -23,7 +23,6 @@ internal sealed class TypedLines : IDisposable
     private readonly IDisposable?[] _signals;
     private string _prompt = "";
     private bool _isTyping;
-    private bool _wasCancelled;
 
     private TypedLines(HistoryFile? file)
     {
@@ -44,11 +43,12 @@ internal sealed class TypedLines : IDisposable
     /// <summary>Lines typed on the terminal of standard input and shown on that of standard error; null where these can do no more than lines.</summary>
     /// <param name="keepsHistory">Whether lines are kept for other sessions.</param>
     public static TypedLines? Open(bool keepsHistory) =>
-        Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb" || !TerminalKeys.AreSupported ? null : new TypedLines(keepsHistory ? HistoryFile.Find() : null);
+        Terminal.MovesCursor && TerminalKeys.AreSupported ? new TypedLines(keepsHistory ? HistoryFile.Find() : null) : null;
 
     /// <summary>The next line, or null where there is none any more. A paste can have line ends.</summary>
     /// <param name="prompt">What stands before it.</param>
-    public string? Read(string prompt)
+    /// <param name="isSecond">Whether a Ctrl-C as the first key is the second in a row.</param>
+    public string? Read(string prompt, bool isSecond)
     {
         lock (_gate)
         {
@@ -65,11 +65,10 @@ internal sealed class TypedLines : IDisposable
                 switch (Edit())
                 {
                     case EditStop.Entered:
-                        _wasCancelled = false;
                         return _editor.Buffer.Text;
                     case EditStop.Interrupted:
-                        IsInterrupted = _wasCancelled && !_editor.IsUsed;
-                        IsCancelled = _wasCancelled = true;
+                        IsInterrupted = isSecond && !_editor.IsUsed;
+                        IsCancelled = true;
                         return IsInterrupted ? null : "";
                     case EditStop.Ended:
                         return null;
@@ -97,9 +96,6 @@ internal sealed class TypedLines : IDisposable
             End();
         }
     }
-
-    /// <summary>Counts a Ctrl-C that came before this line as the first of two.</summary>
-    public void CountStopped() => _wasCancelled = true;
 
     /// <summary>Keeps what was entered, to go back to.</summary>
     public void Keep(string line)

@@ -2,6 +2,7 @@ using System.Globalization;
 using QedEdge.Cli.Pictures;
 using QedEdge.CommandLine;
 using QedEdge.Memory;
+using static QedEdge.Cli.BenchmarkReport;
 
 namespace QedEdge.Cli.Commands;
 
@@ -147,10 +148,8 @@ internal sealed class BenchCommand
         json.WriteString("isa", model.InstructionSet);
         json.WriteString("kv_type", kvType);
         json.WriteNumber("resident_mb", Benchmark.ResidentMegabytes());
-        BenchmarkReport.WriteResults(json, results);
+        WriteResults(json, results);
     });
-
-    private static string Shown(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
 
     private static int[] Sizes(string option, string text)
     {

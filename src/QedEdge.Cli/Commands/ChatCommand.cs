@@ -111,7 +111,7 @@ internal sealed class ChatCommand
         GenerationResult result;
         using (var shown = new ShownAnswer())
         using (_progress) // gone before anything else is said
-            result = signals.Run(cancellation => message is null ? conversation.AnswerAgain(options, shown.Show, cancellation)! : conversation.Answer(message, options, shown.Show, cancellation)).Generation;
+            result = signals.Run(cancellation => message is null ? conversation.AnswerAgain(options, shown.Show, cancellation) : conversation.Answer(message, options, shown.Show, cancellation)).Generation;
         Terminal.WriteWords("\n");
         if (result.Finish == FinishReason.Length)
             Terminal.Note(session.IsFull ? $"(the context of {session.Capacity} tokens is full; /reset begins anew)" : $"(cut after {result.GeneratedTokens} tokens; -n allows more)");

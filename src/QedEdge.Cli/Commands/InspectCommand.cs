@@ -39,10 +39,10 @@ internal sealed class InspectCommand
 
     private static void WriteText(GgufFile file, FileVerdict verdict, MemoryNeed? memory, ModelBundle? bundle, bool listsAll)
     {
-        foreach (string line in verdict.Lines(file))
-            Terminal.WriteLine(TerminalText.OneLine(line));
         IEnumerable<GgufTensorInfo> weights = file.Tensors.Where(static tensor => !tensor.IsBaked);
         long values = weights.Sum(static tensor => tensor.ElementCount), bytes = weights.Sum(static tensor => tensor.Bytes);
+        foreach (string line in verdict.Lines(file, values))
+            Terminal.WriteLine(TerminalText.OneLine(line));
         Terminal.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"file: {TerminalText.OneLine(file.Name)}, {ByteSize.Text(file.Length)}, {(values == 0 ? 0 : 8.0 * bytes / values):0.###} bits per weight, GGUF v{file.Version}, layout {Layout(file)}, alignment {file.Alignment}"));
         if (memory is { } need)
