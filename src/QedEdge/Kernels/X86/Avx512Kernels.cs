@@ -2,7 +2,7 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>Quantized matrices with 512-bit vectors; floats keep to 256 bits (docs/decisions/0004-avx512.md).</summary>
+/// <summary>Quantized matrices by several tokens with 512-bit vectors; floats and a lone token keep to 256 bits (docs/decisions/0004-avx512.md).</summary>
 /// <typeparam name="TDot">How four products are summed.</typeparam>
 internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<Avx2Dot> where TDot : struct, IWideDot
 {
@@ -12,6 +12,11 @@ internal sealed unsafe class Avx512Kernels<TDot> : Avx2Kernels<Avx2Dot> where TD
     /// <inheritdoc/>
     protected override void Multiply(in GemmCall call)
     {
+        if (call.Tokens == 1)
+        {
+            base.Multiply(call);
+            return;
+        }
         fixed (float* y = call.Y)
         {
             switch (call.W.Format)

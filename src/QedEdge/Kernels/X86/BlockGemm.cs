@@ -69,23 +69,25 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
-            var streaming = new Streaming(w, w0, groupEnd, next);
+            var streaming = new Streaming(w, w0, groupEnd, next, inTurn: 2);
             byte* d0 = w0 + w.ScalesOffset, d1 = w1 + w.ScalesOffset, e0 = w0 + w.SupersOffset, e1 = w1 + w.SupersOffset;
             sbyte* x = quants;
             int* xOffset = xOffsets;
-            Vector256<float> acc0 = default, acc1 = default;
+            Vector256<float> acc0 = default, acc1 = default, super0 = default, super1 = default, superMin0 = default, superMin1 = default;
             for (int b = 0; b < w.Blocks; b++)
             {
-                byte* ahead = streaming.Ahead(bytesRead);
+                streaming.Ask(bytesRead, 2 * TBlock.Bytes + 64); // the scales stand elsewhere, but asking keeps to a straight line
+                if (TScales.SuperBytes > 0 && b % PackedLayout.SuperBlocks == 0)
+                {
+                    NextSuper(ref e0, out super0, out superMin0);
+                    NextSuper(ref e1, out super1, out superMin1);
+                }
                 float xScale = Scaled(block, xScales[b]);
                 int offset = *xOffset++;
                 Vector256<int> i0 = TBlock.Start(offset, TScales.HasMins), i1 = i0;
                 Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
                 for (int j = 0; j < Steps; j++)
                 {
-                    for (int line = 0; line < 2 * TBlock.Bytes / Steps; line += 64)
-                        Sse.PrefetchNonTemporal(ahead + line);
-                    ahead += 2 * TBlock.Bytes / Steps;
                     Vector256<sbyte> a = Broadcast4(x);
                     i0 = TBlock.AddAlone(i0, block.First(w0, u0), a);
                     i1 = TBlock.AddAlone(i1, block.First(w1, u1), a);
@@ -103,8 +105,8 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 }
                 if (TScales.HasHalves)
                 {
-                    AddScaled(i0, offset, d0, e0, b, 0, xScale, ref acc0);
-                    AddScaled(i1, offset, d1, e1, b, 0, xScale, ref acc1);
+                    AddScaled(i0, offset, d0, super0, superMin0, 0, xScale, ref acc0);
+                    AddScaled(i1, offset, d1, super1, superMin1, 0, xScale, ref acc1);
                     w0 -= Steps * StepBytes;
                     w1 -= Steps * StepBytes;
                     offset = *xOffset++;
@@ -121,12 +123,11 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                     }
                     x -= Steps * 4;
                 }
-                Sse.PrefetchNonTemporal(ahead); // the scales stand elsewhere, but asking keeps to a straight line
                 w0 += TBlock.Bytes - Steps * StepBytes;
                 w1 += TBlock.Bytes - Steps * StepBytes;
                 x += BlockSize - Steps * 4;
-                AddScaled(i0, offset, d0, e0, b, 1, xScale, ref acc0);
-                AddScaled(i1, offset, d1, e1, b, 1, xScale, ref acc1);
+                AddScaled(i0, offset, d0, super0, superMin0, 1, xScale, ref acc0);
+                AddScaled(i1, offset, d1, super1, superMin1, 1, xScale, ref acc1);
                 d0 += TScales.Bytes;
                 d1 += TScales.Bytes;
             }
@@ -148,6 +149,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         int* xOffset = (TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer) + (nint)token * input.BlockStride * (TScales.HasHalves ? 2 : 1);
         nint p1 = TScales.HasHalves ? 2 * b1 : b1, p2 = TScales.HasHalves ? 2 * b2 : b2, p3 = TScales.HasHalves ? 2 * b3 : b3;
         int bytesRead = groupsAhead * BytesRead;
+        Vector256<float> super0 = default, super1 = default, superMin0 = default, superMin1 = default;
         float* partial = stackalloc float[2 * GroupRows * TileTokens];
         for (int i = 0; i < 2 * TileTokens; i++)
             Vector256<float>.Zero.Store(partial + i * GroupRows);
@@ -156,6 +158,11 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
             byte* ahead = streaming.Ahead(bytesRead);
             for (int line = 0; line < groupsAhead * TBlock.Bytes; line += 64)
                 Sse.Prefetch0(ahead + line);
+            if (TScales.SuperBytes > 0 && b % PackedLayout.SuperBlocks == 0)
+            {
+                NextSuper(ref e0, out super0, out superMin0);
+                NextSuper(ref e1, out super1, out superMin1);
+            }
             int o0 = xOffset[0], o1 = xOffset[p1], o2 = xOffset[p2], o3 = xOffset[p3];
             Vector256<int> a0 = TBlock.Start(o0, TScales.HasMins), a1 = TBlock.Start(o1, TScales.HasMins), a2 = TBlock.Start(o2, TScales.HasMins), a3 = TBlock.Start(o3, TScales.HasMins);
             Vector256<int> c0 = a0, c1 = a1, c2 = a2, c3 = a3;
@@ -175,7 +182,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
             }
             if (TScales.HasHalves)
             {
-                ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, e0, e1, b, 0,
+                ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, super0, super1, superMin0, superMin1, 0,
                     Scaled(block, xScale[0]), Scaled(block, xScale[b1]), Scaled(block, xScale[b2]), Scaled(block, xScale[b3]), partial);
                 w0 -= Steps * StepBytes;
                 w1 -= Steps * StepBytes;
@@ -193,7 +200,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 }
                 x -= Steps * 4;
             }
-            ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, e0, e1, b, 1,
+            ScaleTokens(a0, a1, a2, a3, c0, c1, c2, c3, o0, o1, o2, o3, d0, d1, super0, super1, superMin0, superMin1, 1,
                 Scaled(block, xScale[0]), Scaled(block, xScale[b1]), Scaled(block, xScale[b2]), Scaled(block, xScale[b3]), partial);
             w0 += TBlock.Bytes - Steps * StepBytes;
             w1 += TBlock.Bytes - Steps * StepBytes;
@@ -207,6 +214,15 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         Store(partial + 16, y0, y1, (token + t1) * yStride);
         Store(partial + 32, y0, y1, (token + t2) * yStride);
         Store(partial + 48, y0, y1, (token + t3) * yStride);
+    }
+
+    /// <summary>What the scales of the next eight blocks are multiplied by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void NextSuper(ref byte* e, out Vector256<float> super, out Vector256<float> superMin)
+    {
+        super = TScales.Super(e);
+        superMin = TScales.SuperMin(e);
+        e += TScales.SuperBytes;
     }
 
     /// <summary>Upper bits of two row groups moved on by a step; without them nothing is held.</summary>
@@ -248,26 +264,26 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
 
     /// <summary>acc = fma((float)dot, weightScale · xScale, acc), and where there are mins fma(min, xScale · Σ x, acc).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddScaled(Vector256<int> dot, int offset, byte* scales, byte* supers, int b, int half, float xScale, ref Vector256<float> acc)
+    private static void AddScaled(Vector256<int> dot, int offset, byte* d, Vector256<float> super, Vector256<float> superMin, int half, float xScale, ref Vector256<float> acc)
     {
-        acc = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(dot, offset, TScales.HasMins)), TScales.Scale(scales, supers, b, half) * Vector256.Create(xScale), acc);
+        acc = Fma.MultiplyAdd(Avx.ConvertToVector256Single(TBlock.Finish(dot, offset, TScales.HasMins)), TScales.Scale(d, super, half) * Vector256.Create(xScale), acc);
         if (TScales.HasMins)
-            acc = Fma.MultiplyAdd(TScales.Min(scales, supers, b, half), Vector256.Create(xScale * Activations.Sum(offset)), acc);
+            acc = Fma.MultiplyAdd(TScales.Min(d, superMin, half), Vector256.Create(xScale * Activations.Sum(offset)), acc);
     }
 
     /// <summary>The same for two row groups and four tokens.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ScaleTokens(Vector256<int> a0, Vector256<int> a1, Vector256<int> a2, Vector256<int> a3, Vector256<int> c0, Vector256<int> c1, Vector256<int> c2, Vector256<int> c3,
-        int o0, int o1, int o2, int o3, byte* d0, byte* d1, byte* e0, byte* e1, int b, int half, float x0, float x1, float x2, float x3, float* partial)
+        int o0, int o1, int o2, int o3, byte* d0, byte* d1, Vector256<float> super0, Vector256<float> super1, Vector256<float> superMin0, Vector256<float> superMin1, int half, float x0, float x1, float x2, float x3, float* partial)
     {
-        Vector256<float> s0 = TScales.Scale(d0, e0, b, half), s1 = TScales.Scale(d1, e1, b, half);
+        Vector256<float> s0 = TScales.Scale(d0, super0, half), s1 = TScales.Scale(d1, super1, half);
         AddScaled(a0, c0, o0, s0, s1, x0, partial);
         AddScaled(a1, c1, o1, s0, s1, x1, partial + 16);
         AddScaled(a2, c2, o2, s0, s1, x2, partial + 32);
         AddScaled(a3, c3, o3, s0, s1, x3, partial + 48);
         if (!TScales.HasMins)
             return;
-        Vector256<float> m0 = TScales.Min(d0, e0, b, half), m1 = TScales.Min(d1, e1, b, half);
+        Vector256<float> m0 = TScales.Min(d0, superMin0, half), m1 = TScales.Min(d1, superMin1, half);
         AddMin(o0, m0, m1, x0, partial);
         AddMin(o1, m0, m1, x1, partial + 16);
         AddMin(o2, m0, m1, x2, partial + 32);

@@ -79,7 +79,7 @@ internal static unsafe class ByteTile<TBlock> where TBlock : struct, IBlock<TBlo
                     Add<TTokens>(default(TBlock).First(v, default), default(TBlock).First(v + next, default), x, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
                     Add<TTokens>(default(TBlock).Second(v, default), default(TBlock).Second(v + next, default), x + BlockSize / 2, q1, q2, q3, ref a0, ref a1, ref a2, ref a3, ref c0, ref c1, ref c2, ref c3);
                 }
-                Vector256<float> s0 = HalfScales.Scale(scales, null, 0, 0), s1 = HalfScales.Scale(scales + next, null, 0, 0);
+                Vector256<float> s0 = HalfScales.Widen(scales), s1 = HalfScales.Widen(scales + next);
                 Scale(a0, c0, s0, s1, xScale[0], partial);
                 Scale(a1, c1, s0, s1, xScale[b1], partial + 16);
                 Scale(a2, c2, s0, s1, xScale[b2], partial + 32);

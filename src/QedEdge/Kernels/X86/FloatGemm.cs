@@ -71,13 +71,11 @@ internal static unsafe class FloatGemm<TColumn> where TColumn : struct, IColumn
             int g1 = Math.Min(group + 1, groupEnd - 1), g2 = Math.Min(group + 2, groupEnd - 1), g3 = Math.Min(group + 3, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + g1 * w.GroupBytes;
             byte* w2 = w.Data.Pointer + g2 * w.GroupBytes, w3 = w.Data.Pointer + g3 * w.GroupBytes;
-            var streaming = new Streaming(w, w0, groupEnd, next);
+            var streaming = new Streaming(w, w0, groupEnd, next, inTurn: 4);
             Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
             for (int c = 0; c < cols; c++)
             {
-                byte* ahead = streaming.Ahead(4 * TColumn.Bytes);
-                for (int line = 0; line < 4 * TColumn.Bytes; line += 64)
-                    Sse.Prefetch0(ahead + line);
+                streaming.Ask(4 * TColumn.Bytes, 4 * TColumn.Bytes);
                 Vector256<float> v = Vector256.Create(x[c]);
                 nint at = (nint)c * TColumn.Bytes;
                 a0 = Fma.MultiplyAdd(TColumn.Load(w0 + at), v, a0);

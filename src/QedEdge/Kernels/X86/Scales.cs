@@ -21,15 +21,20 @@ internal unsafe interface IScales
     /// <summary>Whether there are mins.</summary>
     static virtual bool HasMins => false;
 
+    /// <summary>What the scales of eight blocks are multiplied by, from its halves: widened once for all of them.</summary>
+    static virtual Vector256<float> Super(byte* e) => default;
+
+    /// <summary>What their mins are multiplied by, negative.</summary>
+    static virtual Vector256<float> SuperMin(byte* e) => default;
+
     /// <summary>Scales of a block, or of a half of it.</summary>
-    /// <param name="scales">The block's scales.</param>
-    /// <param name="supers">The row group's factors.</param>
-    /// <param name="b">Which block.</param>
+    /// <param name="d">The block's scales.</param>
+    /// <param name="super">Of <see cref="Super(byte*)"/>.</param>
     /// <param name="half">Which half, where they differ.</param>
-    static abstract Vector256<float> Scale(byte* scales, byte* supers, int b, int half);
+    static abstract Vector256<float> Scale(byte* d, Vector256<float> super, int half);
 
     /// <summary>Mins likewise, as they are added.</summary>
-    static virtual Vector256<float> Min(byte* scales, byte* supers, int b, int half) => default;
+    static virtual Vector256<float> Min(byte* d, Vector256<float> superMin, int half) => default;
 }
 
 /// <summary><see cref="BlockScaling.Half"/></summary>
@@ -38,7 +43,11 @@ internal readonly unsafe partial struct HalfScales : IScales
     public static int Bytes => sizeof(ushort) * PackedLayout.GroupRows;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)scales));
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => Widen(d);
+
+    /// <summary>Eight halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Widen(byte* d) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)d));
 }
 
 /// <summary><see cref="BlockScaling.HalfAndMin"/></summary>
@@ -49,10 +58,10 @@ internal readonly unsafe partial struct HalfScalesAndMins : IScales
     public static bool HasMins => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales, supers, b, half);
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => HalfScales.Widen(d);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales + HalfScales.Bytes, supers, b, half);
+    public static Vector256<float> Min(byte* d, Vector256<float> superMin, int half) => HalfScales.Widen(d + HalfScales.Bytes);
 }
 
 /// <summary><see cref="BlockScaling.Byte"/></summary>
@@ -63,11 +72,10 @@ internal readonly unsafe partial struct ByteScales : IScales
     public static int SuperBytes => HalfScales.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => Super(supers, b, SuperBytes) * Widen(scales);
+    public static Vector256<float> Super(byte* e) => HalfScales.Widen(e);
 
-    /// <summary>Halves of the eight blocks that block <paramref name="b"/> is one of.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Super(byte* supers, int b, int superBytes) => Avx2Float8.WidenHalves(Vector128.Load((ushort*)(supers + b / PackedLayout.SuperBlocks * superBytes)));
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => super * Widen(d);
 
     /// <summary>Eight signed bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,11 +92,16 @@ internal readonly unsafe partial struct ByteScalesAndMins : IScales
     public static bool HasMins => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => ByteScales.Super(supers, b, SuperBytes) * ByteScales.Widen(scales);
+    public static Vector256<float> Super(byte* e) => HalfScales.Widen(e);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) =>
-        -(ByteScales.Super(supers + HalfScales.Bytes, b, SuperBytes) * ByteScales.Widen(scales + PackedLayout.GroupRows));
+    public static Vector256<float> SuperMin(byte* e) => -HalfScales.Widen(e + HalfScales.Bytes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => super * ByteScales.Widen(d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(byte* d, Vector256<float> superMin, int half) => superMin * ByteScales.Widen(d + PackedLayout.GroupRows);
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockByte"/></summary>
@@ -101,7 +114,10 @@ internal readonly unsafe partial struct HalfBlockScales : IScales
     public static bool HasHalves => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => ByteScales.Super(supers, b, SuperBytes) * ByteScales.Widen(scales + half * PackedLayout.GroupRows);
+    public static Vector256<float> Super(byte* e) => HalfScales.Widen(e);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => super * ByteScales.Widen(d + half * PackedLayout.GroupRows);
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockHalf"/></summary>
@@ -112,7 +128,7 @@ internal readonly unsafe partial struct HalfBlockHalves : IScales
     public static bool HasHalves => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) => HalfScales.Scale(scales + half * HalfScales.Bytes, supers, b, half);
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => HalfScales.Widen(d + half * HalfScales.Bytes);
 }
 
 /// <summary><see cref="BlockScaling.HalfBlockNibbles"/></summary>
@@ -127,13 +143,17 @@ internal readonly unsafe partial struct HalfBlockScalesAndMins : IScales
     public static bool HasMins => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scale(byte* scales, byte* supers, int b, int half) =>
-        ByteScales.Super(supers, b, SuperBytes) * Avx.ConvertToVector256Single(Both(scales, half) & Vector256.Create(15));
+    public static Vector256<float> Super(byte* e) => HalfScales.Widen(e);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Min(byte* scales, byte* supers, int b, int half) =>
-        -(ByteScales.Super(supers + HalfScales.Bytes, b, SuperBytes) * Avx.ConvertToVector256Single(Both(scales, half) >>> 4));
+    public static Vector256<float> SuperMin(byte* e) => -HalfScales.Widen(e + HalfScales.Bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Both(byte* scales, int half) => Avx2.ConvertToVector256Int32(scales + half * PackedLayout.GroupRows);
+    public static Vector256<float> Scale(byte* d, Vector256<float> super, int half) => super * Avx.ConvertToVector256Single(Both(d, half) & Vector256.Create(15));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Min(byte* d, Vector256<float> superMin, int half) => superMin * Avx.ConvertToVector256Single(Both(d, half) >>> 4);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Both(byte* d, int half) => Avx2.ConvertToVector256Int32(d + half * PackedLayout.GroupRows);
 }

@@ -5,26 +5,42 @@ using QedEdge.Quantization;
 
 namespace QedEdge.Kernels.X86;
 
-/// <summary>Software-prefetch cursor. Runs <see cref="PrefetchDistance"/> bytes ahead of the weights being read; at the end of a call's rows it jumps to the matrix that the caller reads next.</summary>
+/// <summary>Software-prefetch cursor. Runs ahead of the weights being read; at the end of a call's rows it jumps to the matrix that the caller reads next.</summary>
 internal unsafe struct Streaming
 {
     /// <summary>
     /// Bytes from what is read to what is prefetched. Several row groups are read at a time, which breaks the stream that the processor's own
     /// prefetcher looks for (docs/performance.md).
     /// </summary>
-    private const int PrefetchDistance = 8192;
+    private const int Near = 10240;
+
+    /// <summary>The same where row groups are too long for the first-level cache to hold what was asked for until the second of a pair is read: then the second level does.</summary>
+    private const int Far = 98304;
+
+    /// <summary>How far apart the first and the last of the row groups that are read in turn may begin for <see cref="Near"/> to be enough.</summary>
+    private const int NearSpan = 6144;
 
     private readonly byte* _next;
+    private readonly bool _far;
     private byte* _at;
     private byte* _turn; // where it goes on at _next
 
     /// <summary>Begins ahead of the row group at <paramref name="w0"/>, in a call that reads to row group <paramref name="groupEnd"/> and before <paramref name="next"/>.</summary>
-    public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next)
+    /// <param name="w">What is read.</param>
+    /// <param name="w0">Where reading begins.</param>
+    /// <param name="groupEnd">The first row group that is not read.</param>
+    /// <param name="next">What is read next.</param>
+    /// <param name="inTurn">How many row groups are read in turn, once, and asked for by <see cref="Ask"/>.</param>
+    public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next, int inTurn = 1)
     {
-        _at = w0 + PrefetchDistance;
+        _far = IsFar(w, inTurn);
+        _at = w0 + (_far ? Far : Near);
         _turn = next.Length == 0 ? Never : w.Data.Pointer + groupEnd * w.GroupBytes;
         _next = next.Pointer;
     }
+
+    /// <summary>Whether so many row groups in turn are too long to be asked for behind the first level alone.</summary>
+    public static bool IsFar(in PackedMatrix w, int inTurn) => (inTurn - 1) * w.GroupBytes > NearSpan;
 
     private static byte* Never => (byte*)nuint.MaxValue;
 
@@ -42,10 +58,21 @@ internal unsafe struct Streaming
         return ahead;
     }
 
-    /// <summary>Asks for so many bytes, a constant, that are read once: a loop would be more instructions than what it asks with.</summary>
+    /// <summary>Asks for so many bytes, a constant, while <paramref name="read"/> are read once: a loop would be more instructions than what it asks with.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Ask(byte* ahead, int bytes)
+    public void Ask(int read, int bytes)
     {
+        if (_far)
+            AskFar(read, bytes);
+        else
+            AskNear(read, bytes);
+    }
+
+    /// <summary><see cref="Ask"/> where not <see cref="IsFar"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AskNear(int read, int bytes)
+    {
+        byte* ahead = Ahead(read);
         Sse.PrefetchNonTemporal(ahead);
         if (bytes > 64)
             Sse.PrefetchNonTemporal(ahead + 64);
@@ -63,6 +90,34 @@ internal unsafe struct Streaming
             Sse.PrefetchNonTemporal(ahead + 448);
         if (bytes > 512)
             Sse.PrefetchNonTemporal(ahead + 512);
+        if (bytes > 576)
+            Sse.PrefetchNonTemporal(ahead + 576);
+    }
+
+    /// <summary><see cref="Ask"/> where <see cref="IsFar"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AskFar(int read, int bytes)
+    {
+        byte* ahead = Ahead(read);
+        Sse.Prefetch1(ahead);
+        if (bytes > 64)
+            Sse.Prefetch1(ahead + 64);
+        if (bytes > 128)
+            Sse.Prefetch1(ahead + 128);
+        if (bytes > 192)
+            Sse.Prefetch1(ahead + 192);
+        if (bytes > 256)
+            Sse.Prefetch1(ahead + 256);
+        if (bytes > 320)
+            Sse.Prefetch1(ahead + 320);
+        if (bytes > 384)
+            Sse.Prefetch1(ahead + 384);
+        if (bytes > 448)
+            Sse.Prefetch1(ahead + 448);
+        if (bytes > 512)
+            Sse.Prefetch1(ahead + 512);
+        if (bytes > 576)
+            Sse.Prefetch1(ahead + 576);
     }
 
     /// <summary>
