@@ -10,39 +10,41 @@ import argparse
 import bisect
 import collections
 import os
-import re
 import subprocess
 
-ROOT = "/usr/aarch64-linux-gnu"  # the cross compiler's C library
 LOAD = 0x5500000000  # where qemu puts a position-independent executable
 NOT_DECODING = ("XxHash", "FiniteCheck")
 
 
-def execute(args, symbols, tokens):
-    """{function: instructions executed}: qemu logs each translated block once and its address whenever it runs."""
-    chunk = [] if args.prefill else ["--chunk", "1"]
-    ids = ",".join(str(5 + i) for i in range(tokens))
-    process = subprocess.Popen(["qemu-aarch64-static", "-L", ROOT, "-cpu", args.cpu, "-d", "in_asm,exec,nochain", args.executable, "logits",
-                                "-m", args.model, "--tokens", ids, "-t", "1", *chunk], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def blocks(cpu, command):
+    """{address: (instructions, how often it ran)} of each block of instructions that a command executes: qemu logs each translated block once and its address whenever it runs."""
+    process = subprocess.Popen(["qemu-aarch64-static", "-cpu", cpu, "-d", "in_asm,exec,nochain", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     size, runs, block = {}, collections.Counter(), None
-    address = re.compile(r"/([0-9a-f]{16})/")
     for line in process.stderr:
-        if line.startswith("0x"):
+        if line.startswith(b"Trace"):
+            runs[line.split(b"/", 2)[1]] += 1
+            block = None
+        elif line.startswith(b"0x"):
             if block is None:
-                block = int(line[2:line.index(":")], 16)
+                block = line[2:line.index(b":")].zfill(16)
                 size[block] = 0
             size[block] += 1
-            continue
-        block = None
-        if line.startswith("Trace"):
-            runs[int(address.search(line)[1], 16)] += 1
+        else:
+            block = None
     if process.wait():
-        raise SystemExit(f"qed logits failed with exit code {process.returncode}")
+        raise SystemExit(f"{' '.join(command)} failed with exit code {process.returncode}")
+    return {int(address, 16): (size[address], times) for address, times in runs.items()}
+
+
+def execute(args, symbols, tokens):
+    """{function: instructions executed} for a prompt of so many tokens."""
+    chunk = [] if args.prefill else ["--chunk", "1"]
+    ids = ",".join(str(5 + i) for i in range(tokens))
     counts, begins = collections.Counter(), [s[0] for s in symbols]
-    for block, times in runs.items():
+    for block, (size, times) in blocks(args.cpu, [args.executable, "logits", "-m", args.model, "--tokens", ids, "-t", "1", *chunk]).items():
         i = bisect.bisect(begins, block - LOAD) - 1
         inside = i >= 0 and block - LOAD < symbols[i][1]
-        counts[symbols[i][2] if inside else "libraries"] += size[block] * times
+        counts[symbols[i][2] if inside else "libraries"] += size * times
     return counts
 
 
