@@ -72,6 +72,27 @@ internal static class Numbers
         }
     }
 
+    /// <summary>What Python reads as a number: digits of any script as ASCII's, white space around it and single underscores between digits left out.</summary>
+    public static string Plain(string text)
+    {
+        var plain = new StringBuilder(text.Length);
+        bool wasDigit = false;
+        string trimmed = text.Trim();
+        for (int i = 0; i < trimmed.Length; i++)
+        {
+            int digit = CharUnicodeInfo.GetDecimalDigitValue(trimmed, i);
+            if (trimmed[i] == '_' && wasDigit && i + 1 < trimmed.Length && CharUnicodeInfo.GetDecimalDigitValue(trimmed, i + 1) >= 0)
+                wasDigit = false;
+            else
+            {
+                plain.Append(digit >= 0 ? (char)('0' + digit) : trimmed[i]);
+                i += digit >= 0 && char.IsSurrogate(trimmed[i]) ? 1 : 0;
+                wasDigit = digit >= 0;
+            }
+        }
+        return plain.ToString();
+    }
+
     /// <summary>A whole number, or null where it has too many digits.</summary>
     /// <param name="text">Digits, behind a minus where there is one.</param>
     public static object? ParseInteger(ReadOnlySpan<char> text)

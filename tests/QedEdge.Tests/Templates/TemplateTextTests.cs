@@ -37,6 +37,23 @@ public sealed class TemplateTextTests
         Assert.Equal(expected, marked);
     }
 
+    /// <summary>What Python's int and float take: digits of any script, single underscores between them.</summary>
+    [Theory]
+    [InlineData("1_000", "1000 1000.0")]
+    [InlineData("٣", "3 3.0")]
+    [InlineData("𝟘𝟙", "1 1.0")]
+    [InlineData("1__0", "none none")]
+    [InlineData("_1", "none none")]
+    [InlineData("1_", "none none")]
+    [InlineData("1_0.5", "10 10.5")]
+    [InlineData(" 7 ", "7 7.0")]
+    [InlineData("+5", "5 5.0")]
+    [InlineData("1_e5", "none none")]
+    [InlineData("1e1_0", "10000000000 10000000000.0")]
+    [InlineData("۱٫۵", "none none")]
+    public void ANumbersText_IsReadAsPythonReadsIt(string text, string expected) =>
+        Assert.Equal(expected, TemplateFiles.Render("{{ '" + text + "'|int('none') }} {{ '" + text + "'|float('none') }}", "{}").Text);
+
     [Theory]
     [InlineData("a\n{{ x.y.z }}", "line 2: 'x' is undefined")]
     [InlineData("\n\n{% set y = 'a' + 1 %}", "line 3: '+' is not possible with text and a whole number")]
