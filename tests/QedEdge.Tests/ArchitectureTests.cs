@@ -28,13 +28,14 @@ public sealed partial class ArchitectureTests
         ("Json", []),
         ("Templates", ["Json"]),                        // knows nothing of models
         ("Text", ["Gguf"]),
+        ("Constraints", ["Text", "Json"]),
         ("Chat", ["Text", "Templates", "Json", "Gguf", "Machine"]),
         ("Sampling", ["Kernels"]),                      // PortableMath alone: the same probabilities on every machine
         ("Architectures", ["Gguf"]),                    // the names of keys, and the limits
         ("Model", ["Architectures", "Kernels", "Quantization", "Gguf", "Threading", "Memory"]),
         ("", ["Model", "Architectures", "Kernels", "Quantization", "Gguf", "Chat", "Text", "Sampling", "Threading", "Memory"]),
         ("Evaluation", ["", "Kernels", "Text", "Memory"]), // of the kernels PortableMath alone
-        ("Generation", ["", "Model", "Gguf", "Chat", "Text", "Sampling"]),
+        ("Generation", ["", "Model", "Gguf", "Chat", "Text", "Constraints", "Sampling"]),
     ];
 
     /// <summary>Files of the root that every folder may use.</summary>

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using QedEdge.Cli.Json;
 using QedEdge.CommandLine;
+using QedEdge.Constraints;
 using QedEdge.Generation;
 using QedEdge.Memory;
 using QedEdge.Text;
@@ -16,6 +17,7 @@ internal sealed class GenerateCommand
     private readonly CommonOptions _common = new() { SaysMoreItself = true };
     private readonly PromptInput _prompt = new();
     private readonly SamplingInput _sampling = new();
+    private readonly ConstraintInput _constraint = new();
     private readonly ContextInput _context = new(overflow: "stop");
     private readonly TextOption _cache = new("--prompt-cache") { ValueName = "FILE", Description = "Keeps the prompt's keys and values in a file: the part that a later prompt has in common with it is not computed again", IsWritten = true };
     private readonly IntegerOption _logprobs = new("--logprobs") { ValueName = "N", Description = "With --json: the log-probability of each token and of the N most likely in its place, before any option changes them" };
@@ -29,6 +31,7 @@ internal sealed class GenerateCommand
         var command = new Command("generate", "Continue a text. Options change the distribution in this order: logit bias, penalties, top-k, temperature, top-p, min-p, typical.\n\nExample: qed generate \"Once upon a time\" -n 100 --seed 7");
         self._prompt.AddTo(command);
         self._sampling.AddTo(command);
+        command.AddGroup(OptionGroups.Sampling, self._constraint.All);
         self._context.AddTo(command);
         command.AddGroup(OptionGroups.Machine, self._cache);
         command.AddGroup(OptionGroups.Output, self._logprobs, self._verbosePrompt, self._printIds, self._digest);
@@ -52,6 +55,9 @@ internal sealed class GenerateCommand
 
     private int Generate(ParseResult parsed)
     {
+        Constraint? constraint = _constraint.Find(parsed);
+        if (constraint is not null && _sampling.Stops(parsed).Length > 0)
+            throw new UsageException("--stop would cut a text of --regex or --choice; leave it out");
         using QedModel model = _common.OpenModel(parsed);
         Tokenizer? tokenizer = model.Tokenizer;
         // Without a prompt the text begins as all texts do, or as the file's baked prompt.
@@ -69,6 +75,7 @@ internal sealed class GenerateCommand
         {
             OnLogits = digest is null ? null : (_, logits) => digest.Append(MemoryMarshal.AsBytes(logits)),
             OnPrefill = progress.Report,
+            Constraint = constraint,
         };
         bool json = parsed.GetValue(_common.Json), ids = parsed.GetValue(_printIds) || tokenizer is null;
 

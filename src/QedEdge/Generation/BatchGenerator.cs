@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using QedEdge.Sampling;
 
 namespace QedEdge.Generation;
 
@@ -101,8 +100,7 @@ public sealed class BatchGenerator(SessionBatch batch)
     private sealed class Member(Session session)
     {
         private GenerationRequest? _request;
-        private Sampler? _sampler;
-        private int[] _ends = [];
+        private TokenChoice? _choice;
         private int _generated;
 
         public bool IsFree => _request is null;
@@ -119,9 +117,10 @@ public sealed class BatchGenerator(SessionBatch batch)
                     throw new InvalidOptionException("a batch takes neither OnLogits nor OnPrompt nor OnPrefill");
                 session.Rollback(0);
                 int fed = session.TakeBaked(request.Prompt); // checks the prompt
-                _sampler = Generator.SamplerOf(session, request.Options);
+                _choice = new TokenChoice(session, request.Options);
+                _choice.Begin(request.Prompt, fed);
                 foreach (int id in request.Options.Sampling.PenalizesPrompt ? request.Prompt : [])
-                    _sampler.Accept(id);
+                    _choice.Accept(id);
                 tokens.AddRange(request.Prompt.AsSpan(fed));
             }
             catch (QedException e) when (request.OnError is not null)
@@ -130,7 +129,6 @@ public sealed class BatchGenerator(SessionBatch batch)
                 request.OnError(e);
                 return;
             }
-            _ends = request.Options.Ends(session.Model);
             _generated = 0;
             if (request.Prompt.Length == 0)
                 End(FinishReason.Length);
@@ -150,14 +148,14 @@ public sealed class BatchGenerator(SessionBatch batch)
             int id;
             try
             {
-                id = _sampler!.Next(logits);
+                id = _choice!.Next(logits, _request.Options.MaxTokens - _generated);
             }
             catch (InvalidOptionException e) when (TakesErrors)
             {
                 Fail(e);
                 return;
             }
-            if (Array.IndexOf(_ends, id) >= 0)
+            if (id == TokenChoice.End)
             {
                 End(FinishReason.Eos);
                 return;
@@ -174,7 +172,7 @@ public sealed class BatchGenerator(SessionBatch batch)
                 End(FinishReason.Length);
                 return;
             }
-            _sampler.Accept(id);
+            _choice.Accept(id);
             tokens.Add(id);
         }
 

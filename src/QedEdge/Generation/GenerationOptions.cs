@@ -1,3 +1,4 @@
+using QedEdge.Constraints;
 using QedEdge.Gguf;
 using QedEdge.Sampling;
 
@@ -20,6 +21,12 @@ public sealed record GenerationOptions
 
     /// <summary>Goes on to <see cref="MaxTokens"/> whatever is chosen.</summary>
     public bool IgnoreEos { get; init; }
+
+    /// <summary>
+    /// What the text must be as a whole, or null: tokens that it does not allow, or behind which it could not be met with the tokens left, are not drawn. Goes neither with
+    /// <see cref="Stops"/> nor <see cref="IgnoreEos"/> nor a forbidden token, which would cut the text.
+    /// </summary>
+    public Constraint? Constraint { get; init; }
 
     /// <summary>What a model's file asks for (<c>general.sampling.*</c>), and the defaults where it says nothing; greedy where it says not to sample.</summary>
     /// <param name="model">An open model.</param>
@@ -54,6 +61,21 @@ public sealed record GenerationOptions
 
     /// <summary>The tokens that end a model's generation.</summary>
     internal int[] Ends(QedModel model) => IgnoreEos ? [] : EosId is { } id ? [id] : [.. model.Config.EndIds];
+
+    /// <summary>Refuses what contradicts a constraint.</summary>
+    /// <exception cref="InvalidOptionException">Something does.</exception>
+    internal void CheckConstraint()
+    {
+        if (Stops.Count > 0)
+            throw new InvalidOptionException("a constraint and stop texts contradict each other: the text would be cut");
+        if (IgnoreEos)
+            throw new InvalidOptionException("a constraint says where the text ends: end tokens cannot be ignored");
+        foreach ((_, float bias) in Sampling.LogitBias ?? new Dictionary<int, float>())
+        {
+            if (float.IsNegativeInfinity(bias))
+                throw new InvalidOptionException("a constraint cannot be kept where a logit bias forbids tokens; a bias of -100 makes one as unlikely");
+        }
+    }
 
     /// <summary>Receives how many of the prompt's tokens are done and how many there are: once before it is fed, then after each chunk.</summary>
     public Action<int, int>? OnPrefill { get; init; }

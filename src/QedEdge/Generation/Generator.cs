@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using QedEdge.Sampling;
 
 namespace QedEdge.Generation;
 
@@ -8,8 +7,7 @@ public sealed class Generator
 {
     private readonly Session _session;
     private readonly GenerationOptions _options;
-    private readonly Sampler _sampler;
-    private readonly int[] _ends;
+    private readonly TokenChoice _choice;
     private readonly int[] _next = new int[1];
 
     /// <summary>A generator for a session.</summary>
@@ -21,13 +19,8 @@ public sealed class Generator
         Check(options);
         _session = session;
         _options = options;
-        _ends = options.Ends(session.Model);
-        _sampler = SamplerOf(session, options);
+        _choice = new TokenChoice(session, options);
     }
-
-    /// <summary>The sampler of a session's tokens: of one that does not slide they are not more than it holds.</summary>
-    internal static Sampler SamplerOf(Session session, GenerationOptions options) =>
-        new(options.Sampling, session.VocabSize, session.Overflow == ContextOverflow.Slide ? int.MaxValue : session.Capacity + 1);
 
     internal static void Check(GenerationOptions options)
     {
@@ -41,6 +34,7 @@ public sealed class Generator
     /// <param name="cancellation">Ends the run between tokens, or within the prompt.</param>
     /// <param name="fed">How many of the prompt's tokens the session holds already; an empty one takes over what is baked into the model.</param>
     /// <exception cref="ContextLengthException">The prompt does not fit.</exception>
+    /// <exception cref="InvalidOptionException">The constraint cannot be met with the tokens that there can be: nothing was fed; or biases forbid every token.</exception>
     /// <remarks>Where the session is disposed meanwhile, the run ends as cancelled.</remarks>
     public GenerationResult Run(ReadOnlySpan<int> prompt, TokenHandler onToken, CancellationToken cancellation = default, int fed = 0)
     {
@@ -48,6 +42,7 @@ public sealed class Generator
         long start = Stopwatch.GetTimestamp();
         if (fed == 0)
             fed = _session.TakeBaked(prompt);
+        _choice.Begin(prompt, fed);
         try
         {
             int total = prompt.Length;
@@ -63,7 +58,7 @@ public sealed class Generator
             return new GenerationResult(FinishReason.Cancelled, prompt.Length, fed, 0, Stopwatch.GetElapsedTime(start), default);
         }
         foreach (int id in _options.Sampling.PenalizesPrompt ? prompt : default)
-            _sampler.Accept(id);
+            _choice.Accept(id);
         _options.OnLogits?.Invoke(0, _session.Held);
         TimeSpan prefill = Stopwatch.GetElapsedTime(start);
         _options.OnPrompt?.Invoke();
@@ -79,8 +74,8 @@ public sealed class Generator
                 break;
             }
             ReadOnlySpan<float> logits = _session.Held;
-            int id = _sampler.Next(logits);
-            if (Array.IndexOf(_ends, id) >= 0)
+            int id = _choice.Next(logits, _options.MaxTokens - generated);
+            if (id == TokenChoice.End)
             {
                 finish = FinishReason.Eos;
                 break;
@@ -94,7 +89,7 @@ public sealed class Generator
             // The last token wanted needs no logits after it.
             if (generated == _options.MaxTokens || _session.IsFull)
                 break;
-            _sampler.Accept(id);
+            _choice.Accept(id);
             _next[0] = id;
             if (!Feed())
             {

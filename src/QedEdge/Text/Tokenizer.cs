@@ -58,6 +58,16 @@ public sealed class Tokenizer
     /// <summary>What tokens stand for.</summary>
     internal PieceDecoder Pieces { get; }
 
+    /// <summary>The texts of all tokens as a tree, made on first use.</summary>
+    internal TokenTrie Trie
+    {
+        get
+        {
+            lock (_encoder)
+                return field ??= new TokenTrie(this);
+        }
+    }
+
     /// <summary>The fewest ids that a text of so many bytes can have: none stands for more than the longest piece, and ill-formed UTF-8 only grows when it is read.</summary>
     internal long FewestTokens(long bytes)
     {
