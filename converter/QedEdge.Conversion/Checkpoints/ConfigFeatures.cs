@@ -148,25 +148,13 @@ internal static class ConfigFeatures
     private static bool Biases(JsonElement value, Architecture architecture) =>
         value.ValueKind == (architecture.Layers[0].Biases == default ? JsonValueKind.False : JsonValueKind.True);
 
-    private static Func<JsonElement, Architecture, bool> Words(params string[] words) => (value, _) => words.Any(word => IsText(value, word));
+    private static Func<JsonElement, Architecture, bool> Words(params string[] words) => (value, _) => words.Any(word => JsonValues.IsText(value, word));
 
     private static Func<JsonElement, Architecture, bool> All(string word) => (value, _) =>
-        value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(layer => IsText(layer, word));
+        value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(layer => JsonValues.IsText(layer, word));
 
     /// <summary>Whether a number is the expected one as float32, which weights and sizes are computed in.</summary>
     private static bool IsNumber(JsonElement value, double expected) => value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && (float)number == (float)expected;
-
-    private static bool IsText(JsonElement value, string word)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.String && value.ValueEquals(word);
-        }
-        catch (InvalidOperationException) // half a surrogate pair
-        {
-            return false;
-        }
-    }
 
     /// <summary>A key that changes the arithmetic.</summary>
     /// <param name="Key">The key.</param>

@@ -103,6 +103,19 @@ internal readonly struct JsonValues(JsonElement json, string file, string scope 
         }
     }
 
+    /// <summary>Whether a value is this text.</summary>
+    public static bool IsText(JsonElement value, string text)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String && value.ValueEquals(text);
+        }
+        catch (InvalidOperationException) // half a surrogate pair
+        {
+            return false;
+        }
+    }
+
     /// <summary>Access to an object that stands under a key.</summary>
     public JsonValues Object(JsonElement value, string key) => new(value, file, $"{scope}{key}.");
 

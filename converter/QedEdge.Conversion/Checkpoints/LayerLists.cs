@@ -31,7 +31,7 @@ internal static class LayerLists
     }
 
     private static bool? Kind(JsonElement entry, string marked, string other) =>
-        entry.ValueKind != JsonValueKind.String ? null : entry.ValueEquals(marked) ? true : entry.ValueEquals(other) ? false : null;
+        JsonValues.IsText(entry, marked) ? true : JsonValues.IsText(entry, other) ? false : null;
 
     private static bool[] Marks(JsonValues json, JsonElement list, string key, Func<JsonElement, bool?> mark)
     {

@@ -65,6 +65,8 @@ public class FamilyConfigRefusalTests
     [InlineData(GptNeo, "attention_types", "[[[\"global\"],99]]", "attention_")]
     [InlineData(GptNeo, "attention_types", "[[\"global\"]]", "attention_")]
     [InlineData(GptNeo, "attention_layers", "[\"global\"]", "attention_")]
+    [InlineData(GptNeo, "attention_layers", "[\"global\",\"\\ud800\"]", "attention_layers")]
+    [InlineData(Gemma, "layer_types", "[\"\\ud800\"]", "layer_types")]
     [InlineData(GptNeo, "attention_layers", "[\"global\",\"global\",\"global\",\"global\"]", "attention_")]
     [InlineData(GptNeo, "window_size", "0", "window_size")]
     [InlineData(GptNeo, "num_heads", "3", "num_heads")]
