@@ -76,7 +76,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
             Vector256<float> acc0 = default, acc1 = default, super0 = default, super1 = default, superMin0 = default, superMin1 = default;
             for (int b = 0; b < w.Blocks; b++)
             {
-                streaming.Ask(bytesRead, 2 * TBlock.Bytes + 64); // the scales stand elsewhere, but asking keeps to a straight line
+                byte* ahead = streaming.Ahead(bytesRead);
                 if (TScales.SuperBytes > 0 && b % PackedLayout.SuperBlocks == 0)
                 {
                     NextSuper(ref e0, out super0, out superMin0);
@@ -88,6 +88,8 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                 Vector256<byte> u0 = TBlock.UpperFirst(w0), u1 = TBlock.UpperFirst(w1), v0 = TBlock.UpperSecond(w0), v1 = TBlock.UpperSecond(w1);
                 for (int j = 0; j < Steps; j++)
                 {
+                    streaming.Ask(ahead, 2 * TBlock.Bytes / Steps); // step by step: all of a block's lines at once wait for each other
+                    ahead += 2 * TBlock.Bytes / Steps;
                     Vector256<sbyte> a = Broadcast4(x);
                     i0 = TBlock.AddAlone(i0, block.First(w0, u0), a);
                     i1 = TBlock.AddAlone(i1, block.First(w1, u1), a);
@@ -123,6 +125,7 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
                     }
                     x -= Steps * 4;
                 }
+                streaming.Ask(ahead, 64); // the scales stand elsewhere, but asking keeps to a straight line
                 w0 += TBlock.Bytes - Steps * StepBytes;
                 w1 += TBlock.Bytes - Steps * StepBytes;
                 x += BlockSize - Steps * 4;

@@ -75,7 +75,7 @@ internal static unsafe class FloatGemm<TColumn> where TColumn : struct, IColumn
             Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
             for (int c = 0; c < cols; c++)
             {
-                streaming.Ask(4 * TColumn.Bytes, 4 * TColumn.Bytes);
+                streaming.Ask(streaming.Ahead(4 * TColumn.Bytes), 4 * TColumn.Bytes);
                 Vector256<float> v = Vector256.Create(x[c]);
                 nint at = (nint)c * TColumn.Bytes;
                 a0 = Fma.MultiplyAdd(TColumn.Load(w0 + at), v, a0);

@@ -14,9 +14,6 @@ internal unsafe struct Streaming
     /// </summary>
     private const int Near = 10240;
 
-    /// <summary>The same where row groups are too long for the first-level cache to hold what was asked for until the second of a pair is read: then the second level does.</summary>
-    private const int Far = 98304;
-
     /// <summary>How far apart the first and the last of the row groups that are read in turn may begin for <see cref="Near"/> to be enough.</summary>
     private const int NearSpan = 6144;
 
@@ -34,13 +31,13 @@ internal unsafe struct Streaming
     public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next, int inTurn = 1)
     {
         _far = IsFar(w, inTurn);
-        _at = w0 + (_far ? Far : Near);
+        _at = w0 + (_far ? 2 * inTurn * w.GroupBytes : Near); // far: two turns, into the second-level cache, for the first does not hold so much until it is read
         _turn = next.Length == 0 ? Never : w.Data.Pointer + groupEnd * w.GroupBytes;
         _next = next.Pointer;
     }
 
     /// <summary>Whether so many row groups in turn are too long to be asked for behind the first level alone.</summary>
-    public static bool IsFar(in PackedMatrix w, int inTurn) => (inTurn - 1) * w.GroupBytes > NearSpan;
+    private static bool IsFar(in PackedMatrix w, int inTurn) => (inTurn - 1) * w.GroupBytes > NearSpan;
 
     private static byte* Never => (byte*)nuint.MaxValue;
 
@@ -58,66 +55,22 @@ internal unsafe struct Streaming
         return ahead;
     }
 
-    /// <summary>Asks for so many bytes, a constant, while <paramref name="read"/> are read once: a loop would be more instructions than what it asks with.</summary>
+    /// <summary>Asks for so many bytes, a constant of at most 128, that are read once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Ask(int read, int bytes)
+    public readonly void Ask(byte* ahead, int bytes)
     {
         if (_far)
-            AskFar(read, bytes);
+        {
+            Sse.Prefetch1(ahead);
+            if (bytes > 64)
+                Sse.Prefetch1(ahead + 64);
+        }
         else
-            AskNear(read, bytes);
-    }
-
-    /// <summary><see cref="Ask"/> where not <see cref="IsFar"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskNear(int read, int bytes)
-    {
-        byte* ahead = Ahead(read);
-        Sse.PrefetchNonTemporal(ahead);
-        if (bytes > 64)
-            Sse.PrefetchNonTemporal(ahead + 64);
-        if (bytes > 128)
-            Sse.PrefetchNonTemporal(ahead + 128);
-        if (bytes > 192)
-            Sse.PrefetchNonTemporal(ahead + 192);
-        if (bytes > 256)
-            Sse.PrefetchNonTemporal(ahead + 256);
-        if (bytes > 320)
-            Sse.PrefetchNonTemporal(ahead + 320);
-        if (bytes > 384)
-            Sse.PrefetchNonTemporal(ahead + 384);
-        if (bytes > 448)
-            Sse.PrefetchNonTemporal(ahead + 448);
-        if (bytes > 512)
-            Sse.PrefetchNonTemporal(ahead + 512);
-        if (bytes > 576)
-            Sse.PrefetchNonTemporal(ahead + 576);
-    }
-
-    /// <summary><see cref="Ask"/> where <see cref="IsFar"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskFar(int read, int bytes)
-    {
-        byte* ahead = Ahead(read);
-        Sse.Prefetch1(ahead);
-        if (bytes > 64)
-            Sse.Prefetch1(ahead + 64);
-        if (bytes > 128)
-            Sse.Prefetch1(ahead + 128);
-        if (bytes > 192)
-            Sse.Prefetch1(ahead + 192);
-        if (bytes > 256)
-            Sse.Prefetch1(ahead + 256);
-        if (bytes > 320)
-            Sse.Prefetch1(ahead + 320);
-        if (bytes > 384)
-            Sse.Prefetch1(ahead + 384);
-        if (bytes > 448)
-            Sse.Prefetch1(ahead + 448);
-        if (bytes > 512)
-            Sse.Prefetch1(ahead + 512);
-        if (bytes > 576)
-            Sse.Prefetch1(ahead + 576);
+        {
+            Sse.PrefetchNonTemporal(ahead);
+            if (bytes > 64)
+                Sse.PrefetchNonTemporal(ahead + 64);
+        }
     }
 
     /// <summary>
