@@ -3,7 +3,7 @@
 
   bench/arm/instructions.py DIR/qed MODEL.gguf [MODEL.gguf ...] [--check TABLE.md]
 
-Runs of `qed generate` with one thread that differ by 16 prompt tokens, or by 4 new ones, are subtracted, so that start-up drops out. What comes out does not change from run to run by more than a thousandth.
+Runs of `qed generate` with one thread that differ by 16 prompt tokens, or by 4 new ones, are subtracted, so that start-up drops out. From run to run it changed by up to 0.3 %.
 Prints Markdown. With --check it is compared with the table in a file: more than 1 % above ends with exit code 1. Where that is meant, the output of this program takes the table's place.
 """
 import argparse

@@ -7,7 +7,6 @@ namespace QedEdge.Constraints;
 /// </summary>
 internal sealed class TokenMasks
 {
-    private readonly TokenTrie _trie;
     private readonly Automaton _automaton;
     private readonly AutomatonState[] _path; // behind each byte of a token
     private readonly Lock _gate = new();
@@ -16,23 +15,23 @@ internal sealed class TokenMasks
     /// <summary>The masks of a grammar.</summary>
     public TokenMasks(GrammarProgram program, TokenTrie trie)
     {
-        _trie = trie;
+        Trie = trie;
         _automaton = new Automaton(program, trie.SingleBytes);
         _path = new AutomatonState[trie.LongestToken + 1];
     }
 
     /// <summary>The vocabulary.</summary>
-    public TokenTrie Trie => _trie;
+    public TokenTrie Trie { get; }
 
     /// <summary>Words of a mask: a bit for each token.</summary>
-    public int Words => (_trie.Tokenizer.VocabSize + 63) / 64;
+    public int Words => (Trie.Tokenizer.VocabSize + 63) / 64;
 
     /// <summary>The state of the empty text.</summary>
     /// <param name="dropsSpace">Whether a space that begins the text is left out of it.</param>
     public AutomatonState Start(bool dropsSpace)
     {
         lock (_gate)
-            return dropsSpace ? _beforeSpace ??= _automaton.StartBeforeSpace(_trie.SingleBytes) : _automaton.Start;
+            return dropsSpace ? _beforeSpace ??= _automaton.StartBeforeSpace(Trie.SingleBytes) : _automaton.Start;
     }
 
     /// <summary>The state behind a token's bytes, or behind any others.</summary>
@@ -74,24 +73,24 @@ internal sealed class TokenMasks
     {
         Array.Clear(bits);
         int count = 0, most = 0;
-        byte[] bytes = _trie.Bytes;
+        byte[] bytes = Trie.Bytes;
         _path[0] = state;
         for (int node = 0; node < bytes.Length;)
         {
-            int depth = _trie.Depths[node];
+            int depth = Trie.Depths[node];
             AutomatonState next = _automaton.Next(_path[depth], bytes[node]);
             if (next.IsDead)
             {
-                node = _trie.Ends[node];
+                node = Trie.Ends[node];
                 continue;
             }
             _path[depth + 1] = next;
             if (next.BytesToEnd <= mostBytes)
             {
-                int end = _trie.FirstToken[node + 1];
-                for (int i = _trie.FirstToken[node]; i < end; i++)
+                int end = Trie.FirstToken[node + 1];
+                for (int i = Trie.FirstToken[node]; i < end; i++)
                 {
-                    int token = _trie.Tokens[i];
+                    int token = Trie.Tokens[i];
                     bits[token >> 6] |= 1ul << token;
                     count++;
                     most = Math.Max(most, next.BytesToEnd);

@@ -84,9 +84,6 @@ internal static class Filters
         }
     }
 
-    /// <summary>Characters of the longest text that is read as a number.</summary>
-    private const int MostNumberText = 400;
-
     private static object? Int(object? value, Arguments arguments)
     {
         object? otherwise = arguments.Bind("int", 0, "default")[0];
@@ -94,7 +91,7 @@ internal static class Filters
         {
             Undefined => throw TemplateException.Wrong(value, ""),
             double number => Whole(number),
-            TemplateText { Length: <= MostNumberText } text => Read(Numbers.Plain(text.Text)),
+            TemplateText text => Read(Numbers.Plain(text.Text)),
             Int128 or bool => Numbers.Integer(value),
             _ => Otherwise(),
         };
@@ -119,7 +116,7 @@ internal static class Filters
         object? otherwise = arguments.Bind("float", 0, "default")[0];
         return value is Undefined ? throw TemplateException.Wrong(value, "")
             : Numbers.IsNumber(value) ? Numbers.Float(value!)
-            : value is TemplateText { Length: <= MostNumberText } text && double.TryParse(Numbers.Plain(text.Text), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
+            : value is TemplateText { Length: <= 400 } text && double.TryParse(Numbers.Plain(text.Text), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
             : otherwise == Arguments.Missing ? 0.0 : otherwise;
     }
 

@@ -54,6 +54,9 @@ public sealed class TemplateTextTests
     public void ANumbersText_IsReadAsPythonReadsIt(string text, string expected) =>
         Assert.Equal(expected, TemplateFiles.Render("{{ '" + text + "'|int('none') }} {{ '" + text + "'|float('none') }}", "{}").Text);
 
+    [Fact]
+    public void SpacesAroundAWholeNumber_DoNotCount() => Assert.Equal("7", TemplateFiles.Render("{{ (' ' * 500 ~ '7')|int('none') }}", "{}").Text);
+
     [Theory]
     [InlineData("a\n{{ x.y.z }}", "line 2: 'x' is undefined")]
     [InlineData("\n\n{% set y = 'a' + 1 %}", "line 3: '+' is not possible with text and a whole number")]

@@ -64,12 +64,13 @@ internal static unsafe class BlockGemm<TBlock, TScales> where TBlock : struct, I
         sbyte* quants = input.Quants.Pointer;
         float* xScales = input.Scales.Pointer;
         int bytesRead = 2 * BytesRead; // a call in the loop would cost every register
+        long lead = Streaming.Lead(w, groupEnd - groupBegin, inTurn: 2);
         int* xOffsets = TScales.HasHalves ? input.HalfOffsets!.Pointer : input.Offsets.Pointer;
         for (int group = groupBegin; group < groupEnd; group += 2)
         {
             int second = Math.Min(group + 1, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + second * w.GroupBytes;
-            var streaming = new Streaming(w, w0, groupEnd, next, inTurn: 2);
+            var streaming = new Streaming(w, w0, groupEnd, next, lead);
             byte* d0 = w0 + w.ScalesOffset, d1 = w1 + w.ScalesOffset, e0 = w0 + w.SupersOffset, e1 = w1 + w.SupersOffset;
             sbyte* x = quants;
             int* xOffset = xOffsets;

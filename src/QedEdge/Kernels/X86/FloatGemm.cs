@@ -66,12 +66,13 @@ internal static unsafe class FloatGemm<TColumn> where TColumn : struct, IColumn
     /// <summary>One token: four row groups at a time, since a chain of fused multiply-adds alone waits four cycles for each.</summary>
     private static void Gemv(in PackedMatrix w, float* x, int cols, int groupBegin, int groupEnd, float* y, NativeView next)
     {
+        long lead = Streaming.Lead(w, groupEnd - groupBegin, inTurn: 4);
         for (int group = groupBegin; group < groupEnd; group += 4)
         {
             int g1 = Math.Min(group + 1, groupEnd - 1), g2 = Math.Min(group + 2, groupEnd - 1), g3 = Math.Min(group + 3, groupEnd - 1);
             byte* w0 = w.Data.Pointer + group * w.GroupBytes, w1 = w.Data.Pointer + g1 * w.GroupBytes;
             byte* w2 = w.Data.Pointer + g2 * w.GroupBytes, w3 = w.Data.Pointer + g3 * w.GroupBytes;
-            var streaming = new Streaming(w, w0, groupEnd, next, inTurn: 4);
+            var streaming = new Streaming(w, w0, groupEnd, next, lead);
             Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
             for (int c = 0; c < cols; c++)
             {

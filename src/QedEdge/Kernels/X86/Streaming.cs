@@ -9,13 +9,19 @@ namespace QedEdge.Kernels.X86;
 internal unsafe struct Streaming
 {
     /// <summary>
-    /// Bytes from what is read to what is prefetched. Several row groups are read at a time, which breaks the stream that the processor's own
+    /// The fewest bytes from what is read to what is prefetched. Several row groups are read at a time, which breaks the stream that the processor's own
     /// prefetcher looks for (docs/performance.md).
     /// </summary>
-    private const int Near = 10240;
+    private const int Near = 8192;
 
-    /// <summary>How far apart the first and the last of the row groups that are read in turn may begin for <see cref="Near"/> to be enough.</summary>
+    /// <summary>How far what is prefetched is at least ahead of the last of the row groups that are read in turn.</summary>
+    private const int Margin = 4608;
+
+    /// <summary>How far apart the first and the last of them may begin for the first-level cache to hold what was prefetched until it is read.</summary>
     private const int NearSpan = 6144;
+
+    /// <summary>The fewest bytes of a call that prefetches far ahead: where it begins, nobody has prefetched so far.</summary>
+    private const int FarCall = 448 * 1024;
 
     private readonly byte* _next;
     private readonly bool _far;
@@ -27,17 +33,21 @@ internal unsafe struct Streaming
     /// <param name="w0">Where reading begins.</param>
     /// <param name="groupEnd">The first row group that is not read.</param>
     /// <param name="next">What is read next.</param>
-    /// <param name="inTurn">How many row groups are read in turn, once, and asked for by <see cref="Ask"/>.</param>
-    public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next, int inTurn = 1)
+    /// <param name="lead">Bytes from what is read to what is prefetched: <see cref="Lead"/> where <see cref="Ask"/> does it.</param>
+    public Streaming(in PackedMatrix w, byte* w0, int groupEnd, NativeView next, long lead = Near)
     {
-        _far = IsFar(w, inTurn);
-        _at = w0 + (_far ? 2 * inTurn * w.GroupBytes : Near); // far: two turns, into the second-level cache, for the first does not hold so much until it is read
+        _far = lead > NearSpan + Margin;
+        _at = w0 + lead;
         _turn = next.Length == 0 ? Never : w.Data.Pointer + groupEnd * w.GroupBytes;
         _next = next.Pointer;
     }
 
-    /// <summary>Whether so many row groups in turn are too long to be asked for behind the first level alone.</summary>
-    private static bool IsFar(in PackedMatrix w, int inTurn) => (inTurn - 1) * w.GroupBytes > NearSpan;
+    /// <summary>How far ahead a call prefetches that reads each of so many row groups once, several in turn; far is two turns, into the second-level cache.</summary>
+    public static long Lead(in PackedMatrix w, int groups, int inTurn)
+    {
+        long span = (inTurn - 1) * w.GroupBytes;
+        return span <= NearSpan ? Math.Max(Near, span + Margin) : groups * w.GroupBytes >= FarCall ? 2 * inTurn * w.GroupBytes : Near;
+    }
 
     private static byte* Never => (byte*)nuint.MaxValue;
 
